@@ -1,0 +1,53 @@
+import { NeonDbError } from "@neondatabase/serverless";
+
+/**
+ * Why a query failed. Carries no text of the driver, the server or the statement: Neon's errors quote the connection
+ * string, Drizzle's the bound values.
+ *
+ * - `unavailable`: the database cannot be reached, or not just now.
+ * - `timeout`: it did not answer before the deadline.
+ * - `rejected`: it was reached and refused the statement; asking again is of no use.
+ */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly kind: "unavailable" | "timeout" | "rejected";
+  /** SQLSTATE, where Postgres gave one. */
+  readonly sqlState: string | undefined;
+  /** Whether the same statement may succeed in a moment. */
+  readonly isTransient: boolean;
+
+  constructor(
+    kind: DatabaseError["kind"],
+    { sqlState, isTransient = false }: { sqlState?: string; isTransient?: boolean } = {},
+  ) {
+    super(sqlState === undefined ? kind : `${kind} (SQLSTATE ${sqlState})`);
+    this.kind = kind;
+    this.sqlState = sqlState;
+    this.isTransient = isTransient;
+  }
+}
+
+/**
+ * Classes and codes of SQLSTATE that say "not now" rather than "not this statement": connection exceptions (08),
+ * insufficient resources (53), operator intervention (57P: shutting down, crashed, starting up).
+ *
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const TRANSIENT_SQL_STATE = /^(?:08|53|57P)/;
+/** Invalid authorization (28) and unknown database (3D): wrong until an operator mends it, and no fault of the statement. */
+const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
+
+/** Sorts what the Neon driver throws. */
+export function classifyError(error: unknown): DatabaseError {
+  if (error instanceof NeonDbError && error.code !== undefined) {
+    if (TRANSIENT_SQL_STATE.test(error.code)) {
+      return new DatabaseError("unavailable", { sqlState: error.code, isTransient: true });
+    }
+    return new DatabaseError(UNREACHABLE_SQL_STATE.test(error.code) ? "unavailable" : "rejected", {
+      sqlState: error.code,
+    });
+  }
+  // Everything else lies between the database and us: no connection, a proxy's status, an answer that is cut or garbled.
+  // Neon's control plane reports its own failures as a 400 or 500 without a code (neondatabase/neon#11975).
+  return new DatabaseError("unavailable", { isTransient: true });
+}

@@ -1,0 +1,303 @@
+import { type SQL, sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  bigint,
+  boolean,
+  check,
+  customType,
+  foreignKey,
+  index,
+  integer as int,
+  jsonb,
+  pgEnum,
+  pgTable,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { arrayOf, integer, nullable, object, oneOf, type Shape, string } from "./jsonpath.ts";
+
+export const processType = pgEnum("process_type", ["web", "worker", "cron", "job"]);
+export const ingressProtocol = pgEnum("ingress_protocol", ["http", "grpc"]);
+export const jobStartPolicy = pgEnum("job_start_policy", [
+  "beforeDeployment",
+  "afterSuccessDeployment",
+  "afterFailedDeployment",
+]);
+export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
+
+/** Text in and out is hexadecimal without a prefix. */
+const hexBytes = customType<{ data: string; driverData: string }>({
+  dataType: () => "bytea",
+  toDriver: (hex) => `\\x${hex}`,
+});
+
+/** Millisecond precision: what is stored is what a client reads. */
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+const createdAt = () => moment("created_at").notNull().defaultNow();
+/** Kept current by a trigger (drizzle/0001_updated_at.sql), because not every writer is ours. */
+const updatedAt = () => moment("updated_at").notNull().defaultNow();
+const id = () => uuid("id").primaryKey().defaultRandom();
+
+/** Versions 1 to 8 of RFC 9562, nil and max; Postgres itself takes any 128 bits. */
+const UUID_PATTERN =
+  "^([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$";
+/** A label of RFC 1123, as Kubernetes wants it of a namespace. */
+const DNS_LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+
+const isUuid = (column: AnyPgColumn): SQL => sql`${column}::text ~ ${sql.raw(`'${UUID_PATTERN}'`)}`;
+const isDnsLabel = (column: AnyPgColumn): SQL => sql`${column} ~ ${sql.raw(`'${DNS_LABEL_PATTERN}'`)}`;
+const isBetween = (column: AnyPgColumn, low: number, high: number): SQL =>
+  sql`${column} between ${sql.raw(String(low))} and ${sql.raw(String(high))}`;
+const hasLength = (column: AnyPgColumn, low: number, high: number): SQL =>
+  sql`char_length(${column}) between ${sql.raw(String(low))} and ${sql.raw(String(high))}`;
+/** Years of four digits; Postgres itself knows infinity, 4713 BC and 294276. */
+const isIsoMoment = (column: AnyPgColumn): SQL =>
+  sql`${column} >= '0001-01-01T00:00:00Z' and ${column} < '10000-01-01T00:00:00Z'`;
+const isShaped = (column: AnyPgColumn, shape: Shape): SQL =>
+  sql`${column} is null or (${column} @@ ${sql.raw(`'strict ${shape("$")}'`)}) is true`;
+/** `type` may be null, hence no plain `=`, which would let a null pass. */
+const isOnlyFor = (type: string, typeColumn: AnyPgColumn, condition: SQL): SQL =>
+  sql`${typeColumn} is not distinct from ${sql.raw(`'${type}'`)} or (${condition})`;
+
+const MAX_SAFE_INTEGER = 9007199254740991;
+const MAX_INSTANCES = 50;
+
+const scalingStrategyShape: Shape = (path) => {
+  const manual = object({ type: oneOf("manual"), config: object({ instanceCount: integer(0, MAX_INSTANCES) }) });
+  const horizontal = object({
+    type: oneOf("horizontal"),
+    config: object(
+      { minInstanceCount: integer(0, MAX_INSTANCES), maxInstanceCount: integer(0, MAX_INSTANCES) },
+      {
+        targetCpuPercent: nullable(integer(1, 100)),
+        targetMemoryPercent: nullable(integer(1, 100)),
+        scaleUpIntervalSeconds: nullable(integer(1, 60_000)),
+        scaleUpIncrement: nullable(integer(1, 5)),
+        scaleDownIntervalSeconds: nullable(integer(1, 60_000)),
+        scaleDownIncrement: nullable(integer(1, 5)),
+      },
+    ),
+  });
+  const isOrdered = `${path}.config.minInstanceCount <= ${path}.config.maxInstanceCount`;
+  return `(${manual(path)} || (${horizontal(path)} && ${isOrdered}))`;
+};
+
+const probeShape: Shape = object(
+  {},
+  {
+    exec: nullable(object({ command: arrayOf(string) })),
+    httpGet: nullable(
+      object(
+        {},
+        {
+          path: nullable(string),
+          port: nullable(integer(1, 65_535)),
+          host: nullable(string),
+          scheme: nullable(oneOf("HTTP", "HTTPS")),
+          httpHeaders: nullable(arrayOf(object({ name: string, value: string }))),
+        },
+      ),
+    ),
+    tcpSocket: nullable(object({ port: integer(1, 65_535) }, { host: nullable(string) })),
+    initialDelaySeconds: nullable(integer(0, MAX_SAFE_INTEGER)),
+    periodSeconds: nullable(integer(1, MAX_SAFE_INTEGER)),
+    timeoutSeconds: nullable(integer(1, MAX_SAFE_INTEGER)),
+    successThreshold: nullable(integer(1, MAX_SAFE_INTEGER)),
+    failureThreshold: nullable(integer(1, MAX_SAFE_INTEGER)),
+  },
+);
+
+export const companies = pgTable(
+  "companies",
+  {
+    id: id(),
+    name: text("name").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [check("companies_name_length", hasLength(table.name, 1, 255))],
+);
+
+export const applications = pgTable(
+  "applications",
+  {
+    id: id(),
+    companyId: uuid("company_id")
+      .notNull()
+      .references(() => companies.id),
+    name: text("name").notNull(),
+    displayName: text("display_name").notNull(),
+    namespace: text("namespace"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    unique("applications_company_id_name_key").on(table.companyId, table.name),
+    unique("applications_id_company_id_key").on(table.id, table.companyId),
+    check("applications_id_uuid", isUuid(table.id)),
+    check("applications_name_label", isDnsLabel(table.name)),
+    check("applications_display_name_length", hasLength(table.displayName, 1, 255)),
+    check("applications_namespace_label", isDnsLabel(table.namespace)),
+    check("applications_updated_at_iso", isIsoMoment(table.updatedAt)),
+  ],
+);
+
+export const processResourceTypes = pgTable(
+  "process_resource_types",
+  {
+    id: id(),
+    name: text("name").notNull().unique("process_resource_types_name_key"),
+    cpuMillicores: bigint("cpu_millicores", { mode: "number" }).notNull(),
+    memoryMegabytes: bigint("memory_megabytes", { mode: "number" }).notNull(),
+    category: text("category").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    check("process_resource_types_id_uuid", isUuid(table.id)),
+    check("process_resource_types_name_length", hasLength(table.name, 1, 255)),
+    check("process_resource_types_cpu_millicores_range", isBetween(table.cpuMillicores, 1, MAX_SAFE_INTEGER)),
+    check("process_resource_types_memory_megabytes_range", isBetween(table.memoryMegabytes, 1, MAX_SAFE_INTEGER)),
+    check("process_resource_types_category_length", hasLength(table.category, 1, 64)),
+    check("process_resource_types_updated_at_iso", isIsoMoment(table.updatedAt)),
+  ],
+);
+
+export const processes = pgTable(
+  "processes",
+  {
+    id: id(),
+    applicationId: uuid("application_id")
+      .notNull()
+      .references(() => applications.id, { onDelete: "cascade" }),
+    key: text("key").notNull(),
+    type: processType("type"),
+    displayName: text("display_name"),
+    entrypoint: text("entrypoint").notNull(),
+    port: int("port"),
+    isIngressEnabled: boolean("is_ingress_enabled").notNull().default(false),
+    ingressProtocol: ingressProtocol("ingress_protocol"),
+    scalingStrategy: jsonb("scaling_strategy"),
+    resourceTypeId: uuid("resource_type_id").references(() => processResourceTypes.id),
+    schedule: text("schedule"),
+    timeZone: text("time_zone"),
+    jobStartPolicy: jobStartPolicy("job_start_policy"),
+    livenessProbe: jsonb("liveness_probe"),
+    readinessProbe: jsonb("readiness_probe"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    unique("processes_application_id_key_key").on(table.applicationId, table.key),
+    uniqueIndex("processes_one_web_per_application").on(table.applicationId).where(sql`${table.type} = 'web'`),
+    index("processes_application_id_created_at_id_idx").on(table.applicationId, table.createdAt, table.id),
+    index("processes_resource_type_id_idx").on(table.resourceTypeId),
+    check("processes_id_uuid", isUuid(table.id)),
+    check("processes_key_length", hasLength(table.key, 1, 64)),
+    check("processes_display_name_length", hasLength(table.displayName, 1, 255)),
+    check("processes_entrypoint_length", hasLength(table.entrypoint, 0, 1024)),
+    check("processes_port_range", isBetween(table.port, 1, 65_535)),
+    check("processes_schedule_length", hasLength(table.schedule, 0, 100)),
+    check("processes_time_zone_length", hasLength(table.timeZone, 0, 100)),
+    check("processes_scaling_strategy_shape", isShaped(table.scalingStrategy, scalingStrategyShape)),
+    check("processes_liveness_probe_shape", isShaped(table.livenessProbe, probeShape)),
+    check("processes_readiness_probe_shape", isShaped(table.readinessProbe, probeShape)),
+    check("processes_created_at_iso", isIsoMoment(table.createdAt)),
+    check("processes_updated_at_iso", isIsoMoment(table.updatedAt)),
+    check(
+      "processes_ingress_only_for_web",
+      isOnlyFor("web", table.type, sql`not ${table.isIngressEnabled} and ${table.ingressProtocol} is null`),
+    ),
+    check(
+      "processes_probes_only_for_web",
+      isOnlyFor("web", table.type, sql`${table.livenessProbe} is null and ${table.readinessProbe} is null`),
+    ),
+    check(
+      "processes_schedule_only_for_cron",
+      isOnlyFor("cron", table.type, sql`${table.schedule} is null and ${table.timeZone} is null`),
+    ),
+    check(
+      "processes_job_start_policy_only_for_job",
+      isOnlyFor("job", table.type, sql`${table.jobStartPolicy} is null`),
+    ),
+  ],
+);
+
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: id(),
+    companyId: uuid("company_id")
+      .notNull()
+      .references(() => companies.id),
+    name: text("name").notNull(),
+    isEnabled: boolean("is_enabled").notNull().default(true),
+    expiresAt: moment("expires_at"),
+    lastUsedAt: moment("last_used_at"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    index("api_keys_company_id_idx").on(table.companyId),
+    unique("api_keys_id_company_id_key").on(table.id, table.companyId),
+    check("api_keys_id_uuid", isUuid(table.id)),
+    check("api_keys_name_length", hasLength(table.name, 1, 255)),
+    check("api_keys_expires_at_iso", isIsoMoment(table.expiresAt)),
+    check("api_keys_last_used_at_iso", isIsoMoment(table.lastUsedAt)),
+    check("api_keys_created_at_iso", isIsoMoment(table.createdAt)),
+    check("api_keys_updated_at_iso", isIsoMoment(table.updatedAt)),
+  ],
+);
+
+/** A key being rotated has two live tokens. The token itself is stored nowhere. */
+export const apiKeyTokens = pgTable(
+  "api_key_tokens",
+  {
+    /** SHA-256 of the whole token, `svl_` included. */
+    hash: hexBytes("hash").primaryKey(),
+    apiKeyId: uuid("api_key_id")
+      .notNull()
+      .references(() => apiKeys.id, { onDelete: "cascade" }),
+    masked: text("masked").notNull(),
+    expiresAt: moment("expires_at"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index("api_key_tokens_api_key_id_idx").on(table.apiKeyId),
+    check("api_key_tokens_hash_length", sql`octet_length(${table.hash}) = 32`),
+    check("api_key_tokens_masked_pattern", sql`${table.masked} ~ '^svl_[0-9a-f]{4}…[0-9a-f]{4}$'`),
+    check("api_key_tokens_expires_at_iso", isIsoMoment(table.expiresAt)),
+  ],
+);
+
+/** What a key may do, and to which resource: `resource_id` null means to all of its company's. */
+export const apiKeyCapabilities = pgTable(
+  "api_key_capabilities",
+  {
+    id: id(),
+    apiKeyId: uuid("api_key_id").notNull(),
+    /** The key's company and the resource's: one column, so that they cannot differ. */
+    companyId: uuid("company_id").notNull(),
+    permission: apiKeyPermission("permission").notNull(),
+    resourceId: uuid("resource_id"),
+  },
+  (table) => [
+    unique("api_key_capabilities_api_key_id_permission_resource_id_key")
+      .on(table.apiKeyId, table.permission, table.resourceId)
+      .nullsNotDistinct(),
+    index("api_key_capabilities_resource_id_idx").on(table.resourceId),
+    foreignKey({
+      name: "api_key_capabilities_api_key_fk",
+      columns: [table.apiKeyId, table.companyId],
+      foreignColumns: [apiKeys.id, apiKeys.companyId],
+    }).onDelete("cascade"),
+    foreignKey({
+      name: "api_key_capabilities_application_fk",
+      columns: [table.resourceId, table.companyId],
+      foreignColumns: [applications.id, applications.companyId],
+    }).onDelete("cascade"),
+  ],
+);
