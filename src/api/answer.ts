@@ -1,0 +1,62 @@
+import type { z } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import type { Access } from "../db/access.ts";
+import { type Cacheable, edgeHeaders, edgeNotFoundHeaders, type Tagged, tagOf } from "../http/cache.ts";
+import { HttpError } from "../http/errors.ts";
+import { log } from "../http/log.ts";
+import type { ApiContext } from "./context.ts";
+
+/** What an answer was made of. */
+export interface Sources {
+  access: Access;
+  /** Ids of what it depends on, beside the key and its company. */
+  tagged: Partial<Record<Tagged, string | undefined>>;
+}
+
+/**
+ * Answers 200 with a payload that is valid by its schema, its validators and what the edge may do with it.
+ *
+ * @param lastModified when the newest of its sources changed, in ISO 8601
+ * @throws HttpError `invalid_row` if the payload breaks the schema; the fields are in the log, and nowhere else
+ */
+export async function answer<T extends z.ZodType>(
+  c: ApiContext,
+  schema: T,
+  payload: unknown,
+  { lastModified, ...sources }: Sources & { lastModified: string },
+): Promise<TypedResponse<z.output<T>, 200, "json">> {
+  const result = schema.safeParse(payload);
+  if (!result.success) {
+    const fields = result.error.issues.map((issue) => issue.path.join("."));
+    log("error", "invalid_row", { requestId: c.req.header("x-request-id"), ...sources.tagged, fields });
+    throw new HttpError({ reason: "invalid_row" });
+  }
+  const response = await jsonResponse(JSON.stringify(result.data), {
+    "last-modified": new Date(lastModified).toUTCString(),
+    ...edgeHeaders(c.env.config.cache, cacheable(sources)),
+  });
+  // Hono's types want to see `c.json()`, which would serialise the payload once more.
+  return response as unknown as TypedResponse<z.output<T>, 200, "json">;
+}
+
+/** To be thrown when what was asked for does not exist, or not for this key. */
+export function notFound(c: ApiContext, resource: string, sources: Sources): HttpError {
+  return new HttpError(
+    { reason: "no_such_resource", resource },
+    edgeNotFoundHeaders(c.env.config.cache, cacheable(sources)),
+  );
+}
+
+function cacheable({ access, tagged }: Sources): Cacheable {
+  const ids: Sources["tagged"] = { ...tagged, key: access.keyId, company: access.companyId };
+  const tags = Object.entries(ids).flatMap(([kind, id]) => (id === undefined ? [] : tagOf(kind as Tagged, id)));
+  return { secondsLeft: access.secondsLeft, tags };
+}
+
+/** JSON with a strong ETag: 128 bits of the SHA-256 of its bytes (RFC 9110, section 8.8.3). */
+export async function jsonResponse(text: string, headers: Record<string, string>): Promise<Response> {
+  const body = new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+  const digest = await crypto.subtle.digest("SHA-256", body);
+  const etag = `"${new Uint8Array(digest, 0, 16).toHex()}"`;
+  return new Response(body, { headers: { "content-type": "application/json", etag, ...headers } });
+}

@@ -1,0 +1,50 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
+import { contextStorage } from "hono/context-storage";
+import { DatabaseError } from "../db/errors.ts";
+import { type Failure, HttpError, statusOf } from "../http/errors.ts";
+import { describeError, log } from "../http/log.ts";
+import type { Route } from "../http/route.ts";
+import type { ApiContext, ApiEnv } from "./context.ts";
+import { registerDocument } from "./openapi.ts";
+import { registerProcess } from "./process/route.ts";
+import { invalidParameter, routesOf } from "./routes.ts";
+
+const BASE_PATH = "/v3";
+const RETRY_AFTER_SECONDS = 5;
+
+/** The documented operations, their paths relative to `servers` of the document. */
+const v3 = new OpenAPIHono<ApiEnv>({
+  defaultHook: (result) => {
+    if (!result.success) throw invalidParameter(result.target === "param" ? "path" : "query", result.error);
+  },
+});
+registerProcess(v3);
+
+export const app = new Hono<ApiEnv>();
+app.use(contextStorage());
+app.route(BASE_PATH, v3);
+const document = registerDocument(app, BASE_PATH, v3);
+app.notFound(() => failed(new HttpError({ reason: "no_such_endpoint" })));
+app.onError((error, c) => failed(error instanceof HttpError ? error : new HttpError(failureOf(error, c))));
+
+export const routes: readonly Route[] = [...routesOf(v3, BASE_PATH), document];
+
+/** A failure goes to the gateway as data; the gateway alone knows the id of the request that it ends. */
+function failed({ failure, cacheHeaders }: HttpError): Response {
+  return Response.json(failure, { status: statusOf(failure), headers: cacheHeaders });
+}
+
+function failureOf(error: Error, c: ApiContext): Failure {
+  if (!(error instanceof DatabaseError)) {
+    log("error", "unexpected_error", { requestId: c.req.header("x-request-id"), ...describeError(error) });
+    return { reason: "unexpected" };
+  }
+  switch (error.kind) {
+    case "unavailable":
+    case "timeout":
+      return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
+    case "rejected":
+      return { reason: "database_failed" };
+  }
+}

@@ -1,0 +1,77 @@
+// The environment, read once: a missing or malformed setting is one clear error at the Worker's door.
+import { z } from "zod";
+import type { CachePolicy } from "./cache.ts";
+
+export interface Config {
+  databaseUrl: string;
+  /** The most that one query may take, retries included. */
+  databaseDeadlineMs: number;
+  cache: CachePolicy;
+}
+
+/** Names the settings that are wrong, and what they should be; never their values. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Checked here because the Neon driver answers a malformed one with an error that contains it. */
+const databaseUrl = z
+  .string({ error: "is missing" })
+  .refine(isDatabaseUrl, "is not a URL of the form postgres://user:password@host/database");
+
+const wholeNumber = (minimum: number, maximum: number, fallback: number) => {
+  const expected = `is not a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, expected)
+    .transform(Number)
+    .pipe(z.number().min(minimum, expected).max(maximum, expected))
+    .default(fallback);
+};
+
+const DAY_SECONDS = 86_400;
+
+const environment = z.object({
+  DATABASE_URL: databaseUrl,
+  DATABASE_DEADLINE_MS: wholeNumber(100, 25_000, 3_000),
+  EDGE_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
+  EDGE_STALE_WHILE_REVALIDATE_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
+  EDGE_STALE_IF_ERROR_SECONDS: wholeNumber(0, 7 * DAY_SECONDS, 3_600),
+  EDGE_NOT_FOUND_SECONDS: wholeNumber(0, 60, 5),
+});
+
+/**
+ * Reads the bindings and secrets of the Worker.
+ *
+ * @throws ConfigError
+ */
+export function readConfig(env: object): Config {
+  const known = configs.get(env);
+  if (known) return known;
+  const result = environment.safeParse(env);
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "));
+  }
+  const vars = result.data;
+  const config: Config = {
+    databaseUrl: vars.DATABASE_URL,
+    databaseDeadlineMs: vars.DATABASE_DEADLINE_MS,
+    cache: {
+      freshSeconds: vars.EDGE_FRESH_SECONDS,
+      staleWhileRevalidateSeconds: vars.EDGE_STALE_WHILE_REVALIDATE_SECONDS,
+      staleIfErrorSeconds: vars.EDGE_STALE_IF_ERROR_SECONDS,
+      notFoundSeconds: vars.EDGE_NOT_FOUND_SECONDS,
+    },
+  };
+  configs.set(env, config);
+  return config;
+}
+
+/** The runtime hands every request of an isolate the same `env`. */
+const configs = new WeakMap<object, Config>();
+
+function isDatabaseUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, hostname, pathname } = new URL(value);
+  return ["postgres:", "postgresql:"].includes(protocol) && username !== "" && hostname !== "" && pathname.length > 1;
+}

@@ -1,0 +1,145 @@
+// The one place where a failure becomes an answer: a precise reason inside, a plain and vague sentence on the wire.
+
+import { UNCACHEABLE } from "./cache.ts";
+
+/** Why a request failed. Plain data: it crosses from the Api entrypoint to the gateway, and the edge may store it. */
+export type Failure =
+  | { reason: "invalid_parameter"; place: "path" | "query"; parameter: string; expected: string }
+  | { reason: "missing_key" }
+  | { reason: "invalid_key" }
+  | { reason: "missing_permission"; permission: string }
+  | { reason: "no_such_endpoint" }
+  | { reason: "no_such_resource"; resource: string }
+  | { reason: "method_not_allowed"; allowed: readonly string[] }
+  | { reason: "uri_too_long"; maxBytes: number }
+  | { reason: "header_too_large"; header: string; maxBytes: number }
+  | { reason: "rate_limited"; limit: number; periodSeconds: number }
+  | { reason: "invalid_row" }
+  | { reason: "misconfigured" }
+  | { reason: "unexpected" }
+  | { reason: "database_failed" }
+  | { reason: "database_unavailable"; retryAfterSeconds: number };
+
+/** The contract's error body (test/contract/error.schema.json). */
+export interface ErrorBody {
+  message: string;
+  status: number;
+  /** `code` is the request id; `message` says what to do. */
+  data: { code: string; message: string };
+}
+
+/** Thrown anywhere below `onError` to end a request with that failure. Its message is the reason, and nothing more. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly failure: Failure;
+  /** What the edge may do with the answer. */
+  readonly cacheHeaders: Record<string, string>;
+
+  constructor(failure: Failure, cacheHeaders: Record<string, string> = UNCACHEABLE) {
+    super(failure.reason);
+    this.failure = failure;
+    this.cacheHeaders = cacheHeaders;
+  }
+}
+
+interface Wording {
+  status: number;
+  message: string;
+  advice: string;
+  headers?: Record<string, string>;
+}
+
+const REALM = 'Bearer realm="process-api"';
+const NO_VALID_KEY: Wording = {
+  status: 401,
+  message: "A valid API key is required.",
+  advice: "Send a key that is enabled and not expired in the header `Authorization: Bearer svl_…`.",
+};
+const OUR_FAULT: Wording = {
+  status: 500,
+  message: "Something went wrong on our side.",
+  advice: "Try again; if it happens again, tell support the code of this error.",
+};
+
+function wordingOf(failure: Failure): Wording {
+  switch (failure.reason) {
+    case "invalid_parameter":
+      return {
+        status: 400,
+        message: `The ${failure.place} parameter "${failure.parameter}" is invalid.`,
+        advice: `Expected ${failure.expected}.`,
+      };
+    case "missing_key":
+      // RFC 6750, section 3.1: no error code for a request that carries no authentication information.
+      return { ...NO_VALID_KEY, headers: { "www-authenticate": REALM } };
+    case "invalid_key":
+      return { ...NO_VALID_KEY, headers: { "www-authenticate": `${REALM}, error="invalid_token"` } };
+    case "missing_permission":
+      return {
+        status: 403,
+        message: "This API key does not permit this request.",
+        advice: `It needs the permission ${failure.permission} for this resource.`,
+        headers: { "www-authenticate": `${REALM}, error="insufficient_scope", scope="${failure.permission}"` },
+      };
+    case "no_such_endpoint":
+      return {
+        status: 404,
+        message: "There is no such endpoint.",
+        advice: "See /v3/openapi.json for those that exist; paths have neither empty segments nor a slash at the end.",
+      };
+    case "no_such_resource":
+      return {
+        status: 404,
+        message: `${failure.resource} not found.`,
+        advice: "Check the identifiers, and that they belong to the company of this API key.",
+      };
+    case "method_not_allowed":
+      return {
+        status: 405,
+        message: "This method is not allowed here.",
+        advice: `Use ${failure.allowed.join(", ")}.`,
+        headers: { allow: failure.allowed.join(", ") },
+      };
+    case "uri_too_long":
+      return {
+        status: 414,
+        message: "The URL is too long.",
+        advice: `Send at most ${failure.maxBytes} bytes of path and query.`,
+      };
+    case "header_too_large":
+      return {
+        status: 431,
+        message: `The header "${failure.header}" is too large.`,
+        advice: `Send at most ${failure.maxBytes} bytes in it.`,
+      };
+    case "rate_limited":
+      return {
+        status: 429,
+        message: "Too many requests.",
+        advice: `At most ${failure.limit} are allowed in ${failure.periodSeconds} seconds.`,
+        headers: { "retry-after": String(failure.periodSeconds) },
+      };
+    case "invalid_row":
+    case "misconfigured":
+    case "unexpected":
+    case "database_failed":
+      return OUR_FAULT;
+    case "database_unavailable":
+      return {
+        status: 503,
+        message: "The service is unavailable for a moment.",
+        advice: `Try again in ${failure.retryAfterSeconds} seconds.`,
+        headers: { "retry-after": String(failure.retryAfterSeconds) },
+      };
+  }
+}
+
+/** The HTTP status that `failure` is answered with. */
+export const statusOf = (failure: Failure): number => wordingOf(failure).status;
+
+/** Answers with the contract's error body. Whether caches may keep it is for src/http/cache.ts to say. */
+export function errorResponse(failure: Failure, requestId: string): Response {
+  const { status, message, advice, headers } = wordingOf(failure);
+  const body: ErrorBody = { message, status, data: { code: requestId, message: advice } };
+  return Response.json(body, { status, ...(headers && { headers }) });
+}
