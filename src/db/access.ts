@@ -40,7 +40,8 @@ export function keyAccess(db: Database, permission: Permission | null, resourceI
       .innerJoin(apiKeys, eq(apiKeys.id, apiKeyTokens.apiKeyId))
       .where(
         and(
-          eq(apiKeyTokens.hash, sql.placeholder("keyHash")),
+          // A bare placeholder would go past the column's encoding.
+          eq(apiKeyTokens.hash, sql.param(sql.placeholder("keyHash"), apiKeyTokens.hash)),
           apiKeys.isEnabled,
           isUnexpired(apiKeyTokens.expiresAt),
           isUnexpired(apiKeys.expiresAt),

@@ -51,3 +51,52 @@ export function edgeNotFoundHeaders(policy: CachePolicy, { secondsLeft, tags }: 
 
 /** For every other answer, to the edge and to clients. Without it the edge would keep some of them by heuristics. */
 export const UNCACHEABLE: Record<string, string> = { "cache-control": "no-store" };
+
+const CACHE_NAME = "process-api";
+
+/** Representation metadata that a client sees as the Api wrote it. All else that the Api says is for the edge. */
+const PASSED_ON = ["content-type", "etag", "last-modified", "age"];
+
+/**
+ * Headers to the client for an answer of the Api. A client may keep a private one but must ask before each use: asking
+ * costs it a 304 from the nearest data centre, and a change or a revocation is seen as soon as the edge sees it.
+ */
+export function clientHeaders(fromApi: Headers, { isPublic }: { isPublic: boolean }): Headers {
+  const headers = new Headers();
+  for (const name of PASSED_ON) {
+    const value = fromApi.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const edgeControl = fromApi.get("cache-control") ?? "";
+  headers.set("cache-control", isPublic ? edgeControl : "private, no-cache");
+  if (!isPublic) headers.set("vary", "Authorization");
+  const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(fromApi.get("age") ?? 0));
+  if (status !== undefined) headers.set("cache-status", status);
+  return headers;
+}
+
+/**
+ * `Cache-Status` (RFC 9211) of what the edge's cache did. Without a `Cf-Cache-Status` there was no cache.
+ *
+ * @see https://developers.cloudflare.com/cache/concepts/cache-responses/
+ */
+function cacheStatus(cfCacheStatus: string | null, edgeControl: string, ageSeconds: number): string | undefined {
+  if (cfCacheStatus === null) return undefined;
+  const maxAge = /(?:^|[ ,])max-age=(\d+)/.exec(edgeControl)?.[1];
+  const ttl = maxAge === undefined ? "" : `; ttl=${Number(maxAge) - ageSeconds}`;
+  switch (cfCacheStatus) {
+    case "HIT":
+    case "UPDATING":
+      return `${CACHE_NAME}; hit${ttl}`;
+    case "STALE":
+      return `${CACHE_NAME}; fwd=stale${ttl}; detail=stale-if-error`;
+    case "MISS":
+      return `${CACHE_NAME}; fwd=miss${maxAge === undefined ? "" : "; stored"}`;
+    case "EXPIRED":
+      return `${CACHE_NAME}; fwd=stale${maxAge === undefined ? "" : "; stored"}`;
+    case "REVALIDATED":
+      return `${CACHE_NAME}; fwd=stale; fwd-status=304`;
+    default:
+      return `${CACHE_NAME}; fwd=bypass; detail=${cfCacheStatus}`;
+  }
+}

@@ -137,9 +137,9 @@ function wordingOf(failure: Failure): Wording {
 /** The HTTP status that `failure` is answered with. */
 export const statusOf = (failure: Failure): number => wordingOf(failure).status;
 
-/** Answers with the contract's error body. Whether caches may keep it is for src/http/cache.ts to say. */
+/** Answers with the contract's error body. No cache may keep it: `data.code` is of this request alone. */
 export function errorResponse(failure: Failure, requestId: string): Response {
   const { status, message, advice, headers } = wordingOf(failure);
   const body: ErrorBody = { message, status, data: { code: requestId, message: advice } };
-  return Response.json(body, { status, ...(headers && { headers }) });
+  return Response.json(body, { status, headers: { ...headers, ...UNCACHEABLE } });
 }

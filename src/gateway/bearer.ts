@@ -1,0 +1,25 @@
+/** `svl_` and 64 lower-case hexadecimal digits: 256 random bits. */
+const TOKEN_PATTERN = /^svl_[0-9a-f]{64}$/;
+/** credentials = auth-scheme 1*SP token68 (RFC 9110, section 11.4); the scheme is case-insensitive (section 11.1). */
+const BEARER_PATTERN = /^bearer +([\w\-.~+/]+=*)$/i;
+const BEARER_SCHEME_PATTERN = /^bearer(?: |$)/i;
+
+/**
+ * Reads the API key of an `Authorization` header (RFC 6750, section 2.1).
+ *
+ * @returns the token; `malformed` if Bearer credentials hold no well-formed key; `missing` without Bearer credentials,
+ *   which includes other schemes (RFC 6750, section 3.1).
+ */
+export function readBearerToken(authorization: string | null): { token: string } | "missing" | "malformed" {
+  if (authorization === null || !BEARER_SCHEME_PATTERN.test(authorization)) return "missing";
+  const token = BEARER_PATTERN.exec(authorization)?.[1];
+  return token !== undefined && TOKEN_PATTERN.test(token) ? { token } : "malformed";
+}
+
+const encoder = new TextEncoder();
+
+/** The SHA-256 of a token in lower-case hexadecimal: all that leaves the gateway, and all that the database stores. */
+export async function hashToken(token: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(token));
+  return new Uint8Array(digest).toHex();
+}
