@@ -14,7 +14,7 @@ const BASE_PATH = "/v3";
 const RETRY_AFTER_SECONDS = 5;
 
 /** The documented operations, their paths relative to `servers` of the document. */
-const v3 = new OpenAPIHono<ApiEnv>({
+export const v3 = new OpenAPIHono<ApiEnv>({
   defaultHook: (result) => {
     if (!result.success) throw invalidParameter(result.target === "param" ? "path" : "query", result.error);
   },

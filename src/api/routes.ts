@@ -35,11 +35,11 @@ function canonicalQuery(schema: z.ZodObject, query: URLSearchParams): string {
   }
   const values = parseParameters("query", schema, known);
   const defaults = schema.parse({});
-  return new URLSearchParams(
-    Object.entries(values)
-      .filter(([name, value]) => value !== defaults[name])
-      .map(([name, value]) => [name, String(value)]),
-  ).toString();
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== defaults[name]) search.set(name, String(value));
+  }
+  return search.toString();
 }
 
 /** @throws HttpError `invalid_parameter`, naming the first that is wrong */

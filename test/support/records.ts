@@ -1,0 +1,76 @@
+// Rows for tests. Every test makes its own company, so that files can share a database.
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { drizzle } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import type { Permission } from "../../src/db/access.ts";
+import * as tables from "../../src/db/schema.ts";
+
+type Tables = typeof tables;
+type Insert<Name extends "applications" | "processes" | "processResourceTypes" | "apiKeys"> = Partial<
+  Tables[Name]["$inferInsert"]
+>;
+
+export type Records = Awaited<ReturnType<typeof openRecords>>;
+
+/** A way to write rows, over a pool that a test closes when it is done. */
+export async function openRecords(connectionString: string) {
+  const pool = new pg.Pool({ connectionString, max: 2 });
+  const db = drizzle({ client: pool });
+
+  async function company(): Promise<string> {
+    const id = randomUUID();
+    await db.insert(tables.companies).values({ id, name: "A company" });
+    return id;
+  }
+
+  async function application(companyId: string, values: Insert<"applications"> = {}) {
+    const id = values.id ?? randomUUID();
+    const row = { companyId, name: `app-${id.slice(0, 8)}`, displayName: "An application", namespace: "ns-1" };
+    await db.insert(tables.applications).values({ ...row, ...values, id });
+    return { id };
+  }
+
+  async function process(applicationId: string, values: Insert<"processes"> = {}) {
+    const id = values.id ?? randomUUID();
+    const row = { applicationId, key: `p-${randomBytes(4).toString("hex")}`, entrypoint: "npm start" };
+    await db.insert(tables.processes).values({ ...row, ...values, id });
+    return { id };
+  }
+
+  async function resourceType(values: Insert<"processResourceTypes"> = {}) {
+    const id = values.id ?? randomUUID();
+    const row = { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" };
+    await db.insert(tables.processResourceTypes).values({ ...row, ...values, id });
+    return { id };
+  }
+
+  /** A key that may do `permissions`, to all applications or to one. */
+  async function key(
+    companyId: string,
+    {
+      permissions = ["APP:READ"],
+      resourceId = null,
+      ...values
+    }: { permissions?: Permission[]; resourceId?: string | null } & Insert<"apiKeys"> = {},
+  ) {
+    const id = randomUUID();
+    await db.insert(tables.apiKeys).values({ id, companyId, name: "A key", ...values });
+    for (const permission of permissions) {
+      await db.insert(tables.apiKeyCapabilities).values({ apiKeyId: id, companyId, permission, resourceId });
+    }
+    return { id, token: await token(id) };
+  }
+
+  async function token(apiKeyId: string, expiresAt: Date | null = null): Promise<string> {
+    const plain = randomToken();
+    const masked = `${plain.slice(0, 8)}…${plain.slice(-4)}`;
+    await db.insert(tables.apiKeyTokens).values({ hash: sha256(plain), apiKeyId, masked, expiresAt });
+    return plain;
+  }
+
+  return { db, pool, company, application, process, resourceType, key, token, close: () => pool.end() };
+}
+
+export const randomToken = (): string => `svl_${randomBytes(32).toString("hex")}`;
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+export const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
