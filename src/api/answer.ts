@@ -27,7 +27,7 @@ export async function answer<T extends z.ZodType>(
 ): Promise<TypedResponse<z.output<T>, 200, "json">> {
   const result = schema.safeParse(payload);
   if (!result.success) {
-    const fields = result.error.issues.map((issue) => issue.path.join("."));
+    const fields = result.error.issues.flatMap((issue) => fieldsOf(issue));
     log("error", "invalid_row", { requestId: c.req.header("x-request-id"), ...sources.tagged, fields });
     throw new HttpError({ reason: "invalid_row" });
   }
@@ -37,6 +37,14 @@ export async function answer<T extends z.ZodType>(
   });
   // Hono's types want to see `c.json()`, which would serialise the payload once more.
   return response as unknown as TypedResponse<z.output<T>, 200, "json">;
+}
+
+/** The deepest fields that an issue is about; of a union's branches those of the one that got furthest. */
+function fieldsOf({ path, ...issue }: z.core.$ZodIssue): string[] {
+  const branches = issue.code === "invalid_union" ? issue.errors : [];
+  const nested = branches.flat().filter((inner) => inner.path.length > 0);
+  if (nested.length === 0) return [path.join(".")];
+  return nested.flatMap((inner) => fieldsOf({ ...inner, path: [...path, ...inner.path] }));
 }
 
 /** To be thrown when what was asked for does not exist, or not for this key. */

@@ -2,7 +2,8 @@
 const TOKEN_PATTERN = /^svl_[0-9a-f]{64}$/;
 /** credentials = auth-scheme 1*SP token68 (RFC 9110, section 11.4); the scheme is case-insensitive (section 11.1). */
 const BEARER_PATTERN = /^bearer +([\w\-.~+/]+=*)$/i;
-const BEARER_SCHEME_PATTERN = /^bearer(?: |$)/i;
+/** A scheme is a token (section 5.6.2); whatever ends it, these are Bearer credentials. */
+const BEARER_SCHEME_PATTERN = /^bearer(?![\w!#$%&'*+\-.^`|~])/i;
 
 /**
  * Reads the API key of an `Authorization` header (RFC 6750, section 2.1).

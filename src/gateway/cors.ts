@@ -1,3 +1,5 @@
+import { UNCACHEABLE } from "../http/cache.ts";
+
 /**
  * Browsers may call from any origin: what grants access is the key that they send, never a cookie.
  *
@@ -22,5 +24,8 @@ export const ALLOWED_METHODS = ["GET", "HEAD", "OPTIONS"];
 
 /** Answers OPTIONS, a preflight or not (RFC 9110, section 9.3.7). */
 export function optionsResponse(): Response {
-  return new Response(null, { status: 204, headers: { allow: ALLOWED_METHODS.join(", "), ...PREFLIGHT_HEADERS } });
+  return new Response(null, {
+    status: 204,
+    headers: { allow: ALLOWED_METHODS.join(", "), ...PREFLIGHT_HEADERS, ...UNCACHEABLE },
+  });
 }

@@ -44,7 +44,8 @@ export async function startApi({ connectionString, vars, intercept, databaseUrl 
   const { url } = await harness.listen();
   return {
     url,
-    fetch: (path, init) => fetch(new URL(path, url), init),
+    // Not `new URL(path, url)`, which takes the path `//x` for a host.
+    fetch: (path, init) => fetch(url.origin + path, init),
     queries: () => endpoint.requests,
     logs: () => harness.getLogs().map(({ message }) => message),
     close: async () => {
