@@ -1,0 +1,138 @@
+// `npm run dev`: Postgres, its Neon endpoint and the Worker, in one process that ends them all.
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { parseArgs } from "node:util";
+import pg from "pg";
+import { migrate } from "../../drizzle/migrate.ts";
+import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import "./quiet.ts";
+import { unstable_startWorker as startWorker } from "wrangler";
+import { startNeonEndpoint } from "./neon/endpoint.ts";
+import { startEmbeddedPostgres } from "./postgres/embedded.ts";
+import { announce, withdraw } from "./running.ts";
+
+const HOST = "localhost";
+const DEFAULT_PORT = "8787";
+const PARENT_CHECK_MS = 250;
+const HELP = `Usage: npm run dev [-- --seed]
+
+Serves the API on http://localhost:8787 over an embedded Postgres with data to try it with.
+
+  --seed         with DATABASE_URL: write the same data there (a database on this machine only)
+
+  PORT           another port
+  DATABASE_URL   another database, Neon or any Postgres; it must have been migrated (npm run db:migrate)`;
+
+/** A mistake of whoever started it: one line, no stack. */
+class UsageError extends Error {}
+
+type Closer = () => Promise<unknown>;
+const closers: Closer[] = [];
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { seed: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
+  if (values.help) return console.log(HELP);
+  const port = readPort(process.env.PORT ?? DEFAULT_PORT);
+  await assertFree(port);
+
+  const postgresUrl = await startPostgres(values.seed ?? false);
+  const databaseUrl = await startEndpoint(postgresUrl);
+  const worker = await startWorker({
+    config: "wrangler.toml",
+    entrypoint: "src/local/worker.ts",
+    bindings: { DATABASE_URL: { type: "secret_text", value: databaseUrl } },
+    dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
+  });
+  closers.unshift(() => worker.dispose());
+  await worker.ready;
+
+  const url = `http://${HOST}:${port}`;
+  announce({ url, databaseUrl: postgresUrl });
+  closers.unshift(async () => withdraw());
+  const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
+  console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);
+}
+
+/** @returns how to reach the database with `pg` */
+async function startPostgres(seedIt: boolean): Promise<string> {
+  const given = process.env.DATABASE_URL;
+  if (given === undefined) {
+    const postgres = await startEmbeddedPostgres();
+    closers.unshift(postgres.close);
+    await migrate(postgres.connectionString);
+    await seed(postgres.connectionString);
+    return postgres.connectionString;
+  }
+  await assertMigrated(given);
+  if (seedIt) await seed(given);
+  return given;
+}
+
+/** @returns how to reach the database with the Neon driver */
+async function startEndpoint(postgresUrl: string): Promise<string> {
+  if (new URL(postgresUrl).hostname.endsWith(".neon.tech")) return postgresUrl;
+  const endpoint = await startNeonEndpoint({ connectionString: postgresUrl });
+  closers.unshift(endpoint.close);
+  return endpoint.connectionString;
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${text}, and no port.`);
+  return port;
+}
+
+/** Asked before anything starts: workerd would say it late and at length. */
+async function assertFree(port: number): Promise<void> {
+  const probe = createServer().listen(port, HOST);
+  try {
+    await once(probe, "listening");
+  } catch {
+    throw new UsageError(`Port ${port} is in use. Choose another: PORT=${port + 1} npm run dev`);
+  }
+  probe.close();
+  await once(probe, "close");
+}
+
+async function assertMigrated(connectionString: string): Promise<void> {
+  if (!URL.canParse(connectionString)) throw new UsageError("DATABASE_URL is not a URL.");
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
+  try {
+    await client.connect();
+    const { rows } = await client.query("select to_regclass('processes') is not null as migrated");
+    if (!rows[0].migrated) throw new UsageError("The database of DATABASE_URL has no schema yet: npm run db:migrate");
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { code } = error as { code?: string };
+    throw new UsageError(`The database of DATABASE_URL cannot be reached${code === undefined ? "." : `: ${code}`}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function greeting(url: string, postgresUrl: string): string {
+  const lines = SEED_PROCESSES.map(({ kind, applicationId, processId, token }) => {
+    const target = `${url}/v3/applications/${applicationId}/processes/${processId}`;
+    return `  # ${kind}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}\n`;
+  });
+  return `\n${lines.join("\n")}\n  # the database\n  psql ${postgresUrl}\n\n  Ready. Ctrl-C ends it.\n`;
+}
+
+let ending: Promise<void> | undefined;
+
+function end(exitCode: number): Promise<void> {
+  ending ??= (async () => {
+    for (const close of closers) await close();
+    process.exit(exitCode);
+  })();
+  return ending;
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
+// npm passes SIGTERM to the shell between us, which dies without passing it on.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && void end(0), PARENT_CHECK_MS).unref();
+main().catch(async (error) => {
+  console.error(error instanceof UsageError || error.code?.startsWith("ERR_PARSE_ARGS") ? error.message : error);
+  await end(1);
+});
