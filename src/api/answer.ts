@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { TypedResponse } from "hono";
 import type { Access } from "../db/access.ts";
-import { type Cacheable, edgeHeaders, edgeNotFoundHeaders, type Tagged, tagOf } from "../http/cache.ts";
+import { type Cacheable, edgeHeaders, edgeNotFoundHeaders, TAGGED, type Tagged, tagOf } from "../http/cache.ts";
 import { HttpError } from "../http/errors.ts";
 import { log } from "../http/log.ts";
 import type { ApiContext } from "./context.ts";
@@ -10,20 +10,26 @@ import type { ApiContext } from "./context.ts";
 export interface Sources {
   access: Access;
   /** Ids of what it depends on, beside the key and its company. */
-  tagged: Partial<Record<Tagged, string | undefined>>;
+  tagged: Partial<Record<Tagged, readonly string[]>>;
+}
+
+interface Freshness {
+  /** When the newest of its sources changed, in ISO 8601; absent if a change may leave no later moment behind. */
+  lastModified?: string;
+  /** Other than the policy's. */
+  freshSeconds?: number;
 }
 
 /**
  * Answers 200 with a payload that is valid by its schema, its validators and what the edge may do with it.
  *
- * @param lastModified when the newest of its sources changed, in ISO 8601
  * @throws HttpError `invalid_row` if the payload breaks the schema; the fields are in the log, and nowhere else
  */
 export async function answer<T extends z.ZodType>(
   c: ApiContext,
   schema: T,
   payload: unknown,
-  { lastModified, ...sources }: Sources & { lastModified: string },
+  { lastModified, freshSeconds, ...sources }: Sources & Freshness,
 ): Promise<TypedResponse<z.output<T>, 200, "json">> {
   const result = schema.safeParse(payload);
   if (!result.success) {
@@ -31,9 +37,10 @@ export async function answer<T extends z.ZodType>(
     log("error", "invalid_row", { requestId: c.req.header("x-request-id"), ...sources.tagged, fields });
     throw new HttpError({ reason: "invalid_row" });
   }
+  const policy = { ...c.env.config.cache, ...(freshSeconds !== undefined && { freshSeconds }) };
   const response = await jsonResponse(JSON.stringify(result.data), {
-    "last-modified": new Date(lastModified).toUTCString(),
-    ...edgeHeaders(c.env.config.cache, cacheable(sources)),
+    ...(lastModified !== undefined && { "last-modified": new Date(lastModified).toUTCString() }),
+    ...edgeHeaders(policy, cacheable(sources)),
   });
   // Hono's types want to see `c.json()`, which would serialise the payload once more.
   return response as unknown as TypedResponse<z.output<T>, 200, "json">;
@@ -56,9 +63,9 @@ export function notFound(c: ApiContext, resource: string, sources: Sources): Htt
 }
 
 function cacheable({ access, tagged }: Sources): Cacheable {
-  const ids: Sources["tagged"] = { ...tagged, key: access.keyId, company: access.companyId };
-  const tags = Object.entries(ids).flatMap(([kind, id]) => (id === undefined ? [] : tagOf(kind as Tagged, id)));
-  return { secondsLeft: access.secondsLeft, tags };
+  const ids: Sources["tagged"] = { ...tagged, key: [access.keyId], company: [access.companyId] };
+  const tags = TAGGED.flatMap((kind) => ids[kind]?.map((id) => tagOf(kind, id)) ?? []);
+  return { secondsLeft: access.secondsLeft, tags: [...new Set(tags)] };
 }
 
 /** JSON with a strong ETag: 128 bits of the SHA-256 of its bytes (RFC 9110, section 8.8.3). */

@@ -7,7 +7,9 @@ import { describeError, log } from "../http/log.ts";
 import type { Route } from "../http/route.ts";
 import type { ApiContext, ApiEnv } from "./context.ts";
 import { registerDocument } from "./openapi.ts";
-import { registerProcess } from "./process/route.ts";
+import { registerGetProcess } from "./process/get.ts";
+import { registerListProcesses } from "./process/list.ts";
+import { registerProcessResourceTypes } from "./process-resource-type/route.ts";
 import { invalidParameter, routesOf } from "./routes.ts";
 
 const BASE_PATH = "/v3";
@@ -19,7 +21,9 @@ export const v3 = new OpenAPIHono<ApiEnv>({
     if (!result.success) throw invalidParameter(result.target === "param" ? "path" : "query", result.error);
   },
 });
-registerProcess(v3);
+registerListProcesses(v3);
+registerGetProcess(v3);
+registerProcessResourceTypes(v3);
 
 export const app = new Hono<ApiEnv>();
 app.use(contextStorage());

@@ -4,19 +4,6 @@ import type { Hono } from "hono";
 import type { Route } from "../http/route.ts";
 import { jsonResponse } from "./answer.ts";
 import type { ApiApp, ApiEnv } from "./context.ts";
-import { EXAMPLE_UUID } from "./schemas.ts";
-
-/** As in the contract, but without regard to case also for the last: every spelling names the same resource. */
-const PATH_UUID_PATTERN =
-  /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|[fF]{8}-[fF]{4}-[fF]{4}-[fF]{4}-[fF]{12})$/;
-
-/** A UUID in a path, in any case; read in lower case. */
-export const pathUuid = (description: string) =>
-  z
-    .string()
-    .regex(PATH_UUID_PATTERN, "a UUID")
-    .toLowerCase()
-    .openapi({ format: "uuid", description, example: EXAMPLE_UUID });
 
 const errorSchema = z
   .strictObject({
@@ -65,7 +52,10 @@ export function documentOf(app: ApiApp) {
     },
     servers: [{ url: "/v3" }],
     security: [{ apiKey: [] }],
-    tags: [{ name: "Applications", description: "Applications and their processes" }],
+    tags: [
+      { name: "Applications", description: "Applications and their processes" },
+      { name: "Resources", description: "What applications can be given" },
+    ],
   });
 }
 

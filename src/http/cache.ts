@@ -6,6 +6,8 @@ export interface CachePolicy {
   staleWhileRevalidateSeconds: number;
   staleIfErrorSeconds: number;
   notFoundSeconds: number;
+  /** Machine sizes change rarely: fresh for longer. */
+  resourceTypesFreshSeconds: number;
 }
 
 /** What may be reused, and until when. */
@@ -18,6 +20,9 @@ export interface Cacheable {
 /** What a cached answer depends on. A change to any of these can be purged. */
 export const TAGGED = ["company", "application", "process", "key", "resource-type"] as const;
 export type Tagged = (typeof TAGGED)[number];
+
+/** In place of an id: what holds all of a kind, and so changes also when one is created. */
+export const EVERY = "every";
 
 export const tagOf = (kind: Tagged, id: string): string => `${kind}:${id}`;
 

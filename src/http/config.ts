@@ -38,6 +38,7 @@ const environment = z.object({
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
   EDGE_STALE_IF_ERROR_SECONDS: wholeNumber(0, 7 * DAY_SECONDS, 3_600),
   EDGE_NOT_FOUND_SECONDS: wholeNumber(0, 60, 5),
+  EDGE_RESOURCE_TYPES_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 300),
 });
 
 /**
@@ -61,6 +62,7 @@ export function readConfig(env: object): Config {
       staleWhileRevalidateSeconds: vars.EDGE_STALE_WHILE_REVALIDATE_SECONDS,
       staleIfErrorSeconds: vars.EDGE_STALE_IF_ERROR_SECONDS,
       notFoundSeconds: vars.EDGE_NOT_FOUND_SECONDS,
+      resourceTypesFreshSeconds: vars.EDGE_RESOURCE_TYPES_FRESH_SECONDS,
     },
   };
   configs.set(env, config);

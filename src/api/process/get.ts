@@ -2,7 +2,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { authorize, keyHashOf } from "../access.ts";
 import { answer, notFound } from "../answer.ts";
 import type { ApiApp } from "../context.ts";
-import { getResponses, pathUuid } from "../openapi.ts";
+import { getResponses } from "../openapi.ts";
+import { pathUuid } from "../parameters.ts";
 import { toPayload } from "./payload.ts";
 import { getProcessForKey } from "./query.ts";
 import { processSchema } from "./schema.ts";
@@ -24,7 +25,7 @@ const getProcess = createRoute({
   responses: getResponses(processSchema, "The process"),
 });
 
-export function registerProcess(app: ApiApp): void {
+export function registerGetProcess(app: ApiApp): void {
   app.openapi(getProcess, async (c) => {
     const { id, process_id } = c.req.valid("param");
     const row = authorize(
@@ -32,7 +33,11 @@ export function registerProcess(app: ApiApp): void {
       "APP:READ",
     );
     const { access, application, process, resourceType, lastModified } = row;
-    const tagged = { application: id, process: process_id, "resource-type": resourceType?.id };
+    const tagged = {
+      application: [id],
+      process: [process_id],
+      ...(resourceType && { "resource-type": [resourceType.id] }),
+    };
     if (application === null || process === null) throw notFound(c, "Process", { access, tagged });
     return answer(c, processSchema, toPayload({ application, process, resourceType }), {
       access,

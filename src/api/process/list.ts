@@ -1,0 +1,51 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { authorize, keyHashOf } from "../access.ts";
+import { answer, notFound } from "../answer.ts";
+import type { ApiApp } from "../context.ts";
+import { getResponses } from "../openapi.ts";
+import { pagination, pathUuid } from "../parameters.ts";
+import { integer } from "../schemas.ts";
+import { toPayload } from "./payload.ts";
+import { listProcessesForKey } from "./query.ts";
+import { processSchema } from "./schema.ts";
+
+const processListSchema = z
+  .strictObject({
+    data: z.array(processSchema).openapi({ description: "Oldest first" }),
+    total: integer(0).openapi({ description: "How many processes the application has", example: 1 }),
+    offset: integer(0).openapi({ description: "How many were skipped", example: 0 }),
+    limit: integer(1).openapi({ description: "How many there are at most in `data`", example: 25 }),
+  })
+  .openapi("ProcessList");
+
+const listProcesses = createRoute({
+  method: "get",
+  path: "/applications/{id}/processes",
+  operationId: "listProcessesV3",
+  tags: ["Applications"],
+  summary: "List an application's processes",
+  description:
+    "The processes of an application in the order of their creation, a page at a time. Needs the permission `APP:READ` for the application.",
+  request: { params: z.object({ id: pathUuid("Identifier of the application") }), query: pagination },
+  responses: getResponses(processListSchema, "A page of processes"),
+});
+
+export function registerListProcesses(app: ApiApp): void {
+  app.openapi(listProcesses, async (c) => {
+    const { id } = c.req.valid("param");
+    const { limit, offset } = c.req.valid("query");
+    const rows = await listProcessesForKey(c.env.db, { keyHash: keyHashOf(c), applicationId: id, limit, offset });
+    const { access, application, total } = authorize(rows[0], "APP:READ");
+    if (application === null) throw notFound(c, "Application", { access, tagged: { application: [id] } });
+    const found = rows.flatMap(({ process, resourceType }) =>
+      process === null ? [] : [{ process, application, resourceType }],
+    );
+    const tagged = {
+      application: [id],
+      process: found.map(({ process }) => process.id),
+      "resource-type": found.flatMap(({ resourceType }) => resourceType?.id ?? []),
+    };
+    // No Last-Modified: a process that is deleted changes the list and leaves no later moment behind.
+    return answer(c, processListSchema, { data: found.map(toPayload), total, offset, limit }, { access, tagged });
+  });
+}
