@@ -1,5 +1,8 @@
 import type { Access, Permission } from "../db/access.ts";
+import { recordUse } from "../db/usage.ts";
+import { UNCACHEABLE } from "../http/cache.ts";
 import { HttpError } from "../http/errors.ts";
+import { KEY_ID_HEADER } from "../http/internal.ts";
 import type { ApiContext } from "./context.ts";
 
 /** The hash of the caller's token. Fails closed: the gateway has not looked at a caller without one. */
@@ -9,9 +12,22 @@ export function keyHashOf(c: ApiContext): string {
   return keyHash;
 }
 
-/** Lets the row of a live key with the permission pass. */
-export function authorize<Row extends { access: Access }>(row: Row | undefined, permission: Permission | null): Row {
+/**
+ * Lets the row of a live key with the permission pass, and sees to it that the use is recorded.
+ *
+ * @param permission null if every live key will do
+ */
+export function authorize<Row extends { access: Access }>(
+  c: ApiContext,
+  row: Row | undefined,
+  permission: Permission | null,
+): Row {
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
-  if (permission !== null && !row.access.isPermitted) throw new HttpError({ reason: "missing_permission", permission });
+  const { keyId, isPermitted, isUseDue } = row.access;
+  // After the response. A failure harms nobody; the database client has logged it.
+  if (isUseDue) c.executionCtx.waitUntil(recordUse(c.env.db, keyId).catch(() => {}));
+  if (permission !== null && !isPermitted) {
+    throw new HttpError({ reason: "missing_permission", permission }, { ...UNCACHEABLE, [KEY_ID_HEADER]: keyId });
+  }
   return row;
 }

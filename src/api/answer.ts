@@ -3,6 +3,7 @@ import type { TypedResponse } from "hono";
 import type { Access } from "../db/access.ts";
 import { type Cacheable, edgeHeaders, edgeNotFoundHeaders, TAGGED, type Tagged, tagOf } from "../http/cache.ts";
 import { HttpError } from "../http/errors.ts";
+import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../http/internal.ts";
 import { log } from "../http/log.ts";
 import type { ApiContext } from "./context.ts";
 
@@ -34,13 +35,14 @@ export async function answer<T extends z.ZodType>(
   const result = schema.safeParse(payload);
   if (!result.success) {
     const fields = result.error.issues.flatMap((issue) => fieldsOf(issue));
-    log("error", "invalid_row", { requestId: c.req.header("x-request-id"), ...sources.tagged, fields });
+    log("error", "invalid_row", { requestId: c.req.header(REQUEST_ID_HEADER), ...sources.tagged, fields });
     throw new HttpError({ reason: "invalid_row" });
   }
   const policy = { ...c.env.config.cache, ...(freshSeconds !== undefined && { freshSeconds }) };
   const response = await jsonResponse(JSON.stringify(result.data), {
     ...(lastModified !== undefined && { "last-modified": new Date(lastModified).toUTCString() }),
     ...edgeHeaders(policy, cacheable(sources)),
+    [KEY_ID_HEADER]: sources.access.keyId,
   });
   // Hono's types want to see `c.json()`, which would serialise the payload once more.
   return response as unknown as TypedResponse<z.output<T>, 200, "json">;
@@ -58,7 +60,7 @@ function fieldsOf({ path, ...issue }: z.core.$ZodIssue): string[] {
 export function notFound(c: ApiContext, resource: string, sources: Sources): HttpError {
   return new HttpError(
     { reason: "no_such_resource", resource },
-    edgeNotFoundHeaders(c.env.config.cache, cacheable(sources)),
+    { ...edgeNotFoundHeaders(c.env.config.cache, cacheable(sources)), [KEY_ID_HEADER]: sources.access.keyId },
   );
 }
 

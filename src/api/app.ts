@@ -3,8 +3,10 @@ import { Hono } from "hono";
 import { contextStorage } from "hono/context-storage";
 import { DatabaseError } from "../db/errors.ts";
 import { type Failure, HttpError, statusOf } from "../http/errors.ts";
+import { REQUEST_ID_HEADER } from "../http/internal.ts";
 import { describeError, log } from "../http/log.ts";
 import type { Route } from "../http/route.ts";
+import { registerApiKey } from "./api-key/route.ts";
 import type { ApiContext, ApiEnv } from "./context.ts";
 import { registerDocument } from "./openapi.ts";
 import { registerGetProcess } from "./process/get.ts";
@@ -24,6 +26,7 @@ export const v3 = new OpenAPIHono<ApiEnv>({
 registerListProcesses(v3);
 registerGetProcess(v3);
 registerProcessResourceTypes(v3);
+registerApiKey(v3);
 
 export const app = new Hono<ApiEnv>();
 app.use(contextStorage());
@@ -41,7 +44,7 @@ function failed({ failure, cacheHeaders }: HttpError): Response {
 
 function failureOf(error: Error, c: ApiContext): Failure {
   if (!(error instanceof DatabaseError)) {
-    log("error", "unexpected_error", { requestId: c.req.header("x-request-id"), ...describeError(error) });
+    log("error", "unexpected_error", { requestId: c.req.header(REQUEST_ID_HEADER), ...describeError(error) });
     return { reason: "unexpected" };
   }
   switch (error.kind) {

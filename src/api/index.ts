@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { tryGetContext } from "hono/context-storage";
 import { type Database, openDatabase, type QueryOutcome } from "../db/client.ts";
 import { type Config, readConfig } from "../http/config.ts";
+import { REQUEST_ID_HEADER } from "../http/internal.ts";
 import { log } from "../http/log.ts";
 import { app } from "./app.ts";
 import type { ApiEnv, ApiProps } from "./context.ts";
@@ -13,6 +14,17 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   override fetch(request: Request): Response | Promise<Response> {
     const config = readConfig(this.env);
     return app.fetch(request, { config, db: databaseOf(config), props: this.ctx.props }, this.ctx);
+  }
+
+  /**
+   * Ends the reuse of what is tagged so. Here because a purge reaches the cache of the entrypoint that calls it alone.
+   *
+   * @see https://developers.cloudflare.com/workers/cache/purge/
+   */
+  async purge(tags: string[]): Promise<CachePurgeResult> {
+    const { cache } = this.ctx;
+    if (cache === undefined) return { success: false, errors: [{ code: 0, message: "There is no cache" }] };
+    return cache.purge({ tags });
   }
 }
 
@@ -36,7 +48,7 @@ function databaseOf(config: Config): Database {
 function logQuery({ attempts, durationMs, error }: QueryOutcome): void {
   if (error === undefined && attempts === 1 && durationMs < SLOW_QUERY_MS) return;
   log(error === undefined ? "warn" : "error", "query", {
-    requestId: tryGetContext<ApiEnv>()?.req.header("x-request-id"),
+    requestId: tryGetContext<ApiEnv>()?.req.header(REQUEST_ID_HEADER),
     attempts,
     durationMs,
     error: error?.kind,

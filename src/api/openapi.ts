@@ -54,6 +54,7 @@ export function documentOf(app: ApiApp) {
     security: [{ apiKey: [] }],
     tags: [
       { name: "Applications", description: "Applications and their processes" },
+      { name: "API keys", description: "The keys that requests are made with" },
       { name: "Resources", description: "What applications can be given" },
     ],
   });

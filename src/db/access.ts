@@ -2,6 +2,7 @@ import { and, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { type Database, run } from "./client.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens } from "./schema.ts";
+import { isUseUnrecorded } from "./usage.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 
@@ -12,6 +13,8 @@ export interface Access {
   /** Until the key or the token expires, whichever is first; null if neither does. Never too many. */
   secondsLeft: number | null;
   isPermitted: boolean;
+  /** Whether this use of the key is to be recorded. */
+  isUseDue: boolean;
 }
 
 /**
@@ -27,6 +30,7 @@ export function keyAccess(db: Database, permission: Permission | null, resourceI
       .select({
         keyId: apiKeys.id,
         companyId: apiKeys.companyId,
+        tokenHash: apiKeyTokens.hash,
         secondsLeft: sql<
           number | null
         >`extract(epoch from least(${apiKeys.expiresAt}, ${apiKeyTokens.expiresAt}) - now())::float8`.as(
@@ -35,6 +39,7 @@ export function keyAccess(db: Database, permission: Permission | null, resourceI
         isPermitted: sql<boolean>`${permission === null ? sql`true` : isGranted(permission, resourceId)}`.as(
           "is_permitted",
         ),
+        isUseDue: sql<boolean>`${isUseUnrecorded()}`.as("is_use_due"),
       })
       .from(apiKeyTokens)
       .innerJoin(apiKeys, eq(apiKeys.id, apiKeyTokens.apiKeyId))
@@ -51,11 +56,12 @@ export function keyAccess(db: Database, permission: Permission | null, resourceI
 }
 
 /** The columns of {@link Access}, for the select list of a statement that begins with {@link keyAccess}. */
-export const accessColumns = ({ keyId, companyId, secondsLeft, isPermitted }: ReturnType<typeof keyAccess>) => ({
-  keyId,
-  companyId,
-  secondsLeft,
-  isPermitted,
+export const accessColumns = (access: ReturnType<typeof keyAccess>) => ({
+  keyId: access.keyId,
+  companyId: access.companyId,
+  secondsLeft: access.secondsLeft,
+  isPermitted: access.isPermitted,
+  isUseDue: access.isUseDue,
 });
 
 /**

@@ -9,3 +9,6 @@ export const isoTimestamp = (moment: SQLWrapper): SQL<string> =>
 
 /** The latest of several moments; nulls do not count. */
 export const latest = (...moments: SQLWrapper[]): SQL => sql`greatest(${sql.join(moments, sql`, `)})`;
+
+/** The earliest of several moments; nulls do not count. */
+export const earliest = (...moments: SQLWrapper[]): SQL => sql`least(${sql.join(moments, sql`, `)})`;

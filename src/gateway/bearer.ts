@@ -11,16 +11,25 @@ const BEARER_SCHEME_PATTERN = /^bearer(?![\w!#$%&'*+\-.^`|~])/i;
  * @returns the token; `malformed` if Bearer credentials hold no well-formed key; `missing` without Bearer credentials,
  *   which includes other schemes (RFC 6750, section 3.1).
  */
-export function readBearerToken(authorization: string | null): { token: string } | "missing" | "malformed" {
+export function readApiKey(authorization: string | null): { token: string } | "missing" | "malformed" {
   if (authorization === null || !BEARER_SCHEME_PATTERN.test(authorization)) return "missing";
   const token = BEARER_PATTERN.exec(authorization)?.[1];
   return token !== undefined && TOKEN_PATTERN.test(token) ? { token } : "malformed";
+}
+
+/** Whether an `Authorization` header holds this secret as its Bearer token; compared in constant time. */
+export async function holdsSecret(authorization: string | null, secret: string): Promise<boolean> {
+  const token = BEARER_PATTERN.exec(authorization ?? "")?.[1] ?? "";
+  // Digests have one length; comparing the texts would tell that of the secret.
+  const [given, expected] = await Promise.all([digest(token), digest(secret)]);
+  return crypto.subtle.timingSafeEqual(given, expected);
 }
 
 const encoder = new TextEncoder();
 
 /** The SHA-256 of a token in lower-case hexadecimal: all that leaves the gateway, and all that the database stores. */
 export async function hashToken(token: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(token));
-  return new Uint8Array(digest).toHex();
+  return new Uint8Array(await digest(token)).toHex();
 }
+
+const digest = (text: string): Promise<ArrayBuffer> => crypto.subtle.digest("SHA-256", encoder.encode(text));

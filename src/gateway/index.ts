@@ -2,11 +2,14 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { clientHeaders, UNCACHEABLE } from "../http/cache.ts";
 import { ConfigError, readConfig } from "../http/config.ts";
 import { errorResponse, type Failure, HttpError } from "../http/errors.ts";
+import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../http/internal.ts";
 import { describeError, log } from "../http/log.ts";
 import type { Route } from "../http/route.ts";
-import { hashToken, readBearerToken } from "./bearer.ts";
+import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { isNotModified } from "./conditional.ts";
 import { ALLOWED_METHODS, CORS_HEADERS, optionsResponse } from "./cors.ts";
+import { ADDRESS_LIMIT, addressBudget, KEY_LIMIT, limitHeaders, PURGE_LIMIT, spend } from "./limits.ts";
+import { purgeChanged } from "./purge.ts";
 
 interface GatewayEnv {
   Bindings: Env;
@@ -16,6 +19,8 @@ type GatewayContext = Context<GatewayEnv>;
 
 /** Every other path asks for a key. */
 const PUBLIC_TEMPLATES: ReadonlySet<string> = new Set(["/v3/openapi.json"]);
+
+const PURGE_PATH = "/ops/purge";
 
 /** RFC 9110, section 4.1, asks for 8,000 at least. */
 const MAX_URL_BYTES = 8_000;
@@ -33,13 +38,15 @@ const SECURITY_HEADERS: Record<string, string> = {
 /** The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back. */
 export function createGateway(routes: readonly Route[]): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
-  app.use(finish, refuseAbsurd);
+  app.use(finish, refuseAbsurd, limitAddress);
   const endpoint = (path: string, handler: (c: GatewayContext) => Response | Promise<Response>) => {
     app.get(path, handler);
     app.options(path, optionsResponse);
     app.all(path, () => fail({ reason: "method_not_allowed", allowed: ALLOWED_METHODS }));
   };
   endpoint("/health", (c) => c.json({ status: "ok" }, 200, UNCACHEABLE));
+  app.post(PURGE_PATH, purge);
+  app.all(PURGE_PATH, () => fail({ reason: "method_not_allowed", allowed: ["POST"] }));
   for (const route of routes) endpoint(toPattern(route.template), (c) => forward(c, route));
   app.notFound(() => fail({ reason: "no_such_endpoint" }));
   app.onError((error, c) => answerFailure(c, failureOf(error, c)));
@@ -56,9 +63,9 @@ const finish: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   c.set("requestId", requestId);
   await next();
   const { headers, status } = c.res;
-  headers.set("x-request-id", requestId);
-  for (const name in SECURITY_HEADERS) headers.set(name, SECURITY_HEADERS[name] as string);
-  for (const name in CORS_HEADERS) headers.set(name, CORS_HEADERS[name] as string);
+  headers.set(REQUEST_ID_HEADER, requestId);
+  setAll(headers, SECURITY_HEADERS);
+  setAll(headers, CORS_HEADERS);
   if (status < 400) return;
   log(status < 500 ? "info" : "error", "request", {
     requestId,
@@ -85,19 +92,38 @@ const refuseAbsurd: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   await next();
 };
 
+function setAll(headers: Headers, values: Record<string, string>): void {
+  for (const name in values) headers.set(name, values[name] as string);
+}
+
+/** Before any key is looked at: a flood of keys that nobody has must not reach the database. */
+const limitAddress: MiddlewareHandler<GatewayEnv> = async (c, next) => {
+  const budget = addressBudgetOf(c);
+  if (budget !== undefined) await spend(ADDRESS_LIMIT, c.env, budget);
+  await next();
+};
+
+/** Cloudflare says the address of every client; without it, this is not Cloudflare. */
+function addressBudgetOf(c: GatewayContext): string | undefined {
+  const address = c.req.header("cf-connecting-ip");
+  return address === undefined ? undefined : addressBudget(address);
+}
+
 async function forward(c: GatewayContext, route: Route): Promise<Response> {
   c.set("template", route.template);
   const isPublic = PUBLIC_TEMPLATES.has(route.template);
   const props = isPublic ? {} : { keyHash: await readKeyHash(c) };
+  if (props.keyHash !== undefined) await spend(KEY_LIMIT, c.env, props.keyHash);
   const target = route.canonicalize(c.req.param(), new URL(c.req.url).searchParams);
   const { exports } = c.executionCtx as ExecutionContext;
   const response = await exports.Api({ props }).fetch(`https://api${target}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
-    headers: { "x-request-id": c.var.requestId },
+    headers: { [REQUEST_ID_HEADER]: c.var.requestId },
   });
-  const keyId = response.headers.get("x-key-id");
+  const keyId = response.headers.get(KEY_ID_HEADER);
   if (keyId !== null) c.set("keyId", keyId);
   const headers = clientHeaders(response.headers, { isPublic });
+  if (!isPublic) setAll(headers, limitHeaders(KEY_LIMIT));
   if (!response.ok) {
     const answer = answerFailure(c, await response.json<Failure>());
     const cacheStatus = headers.get("cache-status");
@@ -112,10 +138,24 @@ async function forward(c: GatewayContext, route: Route): Promise<Response> {
 }
 
 async function readKeyHash(c: GatewayContext): Promise<string> {
-  const key = readBearerToken(c.req.header("authorization") ?? null);
+  const key = readApiKey(c.req.header("authorization") ?? null);
   if (key === "missing") return fail({ reason: "missing_key" });
   if (key === "malformed") return fail({ reason: "invalid_key" });
   return hashToken(key.token);
+}
+
+/** Outside the public API: for the control plane, after it has written. */
+async function purge(c: GatewayContext): Promise<Response> {
+  c.set("template", PURGE_PATH);
+  await spend(PURGE_LIMIT, c.env, addressBudgetOf(c) ?? "local");
+  const { purgeSecret } = readConfig(c.env);
+  const authorization = c.req.header("authorization") ?? null;
+  if (purgeSecret === undefined || !(await holdsSecret(authorization, purgeSecret))) {
+    return fail(authorization === null ? { reason: "missing_key" } : { reason: "invalid_key" });
+  }
+  const { exports } = c.executionCtx as ExecutionContext;
+  const purged = await purgeChanged(c.req.raw, (tags) => exports.Api({ props: {} }).purge(tags));
+  return c.json({ purged }, 200, UNCACHEABLE);
 }
 
 function answerFailure(c: GatewayContext, failure: Failure): Response {

@@ -6,6 +6,8 @@ export interface Config {
   databaseUrl: string;
   /** The most that one query may take, retries included. */
   databaseDeadlineMs: number;
+  /** Of operators who purge the edge; without it, nobody can. */
+  purgeSecret: string | undefined;
   cache: CachePolicy;
 }
 
@@ -30,10 +32,12 @@ const wholeNumber = (minimum: number, maximum: number, fallback: number) => {
 };
 
 const DAY_SECONDS = 86_400;
+const MIN_SECRET_LENGTH = 32;
 
 const environment = z.object({
   DATABASE_URL: databaseUrl,
   DATABASE_DEADLINE_MS: wholeNumber(100, 25_000, 3_000),
+  PURGE_SECRET: z.string().min(MIN_SECRET_LENGTH, `has fewer than ${MIN_SECRET_LENGTH} characters`).optional(),
   EDGE_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
   EDGE_STALE_IF_ERROR_SECONDS: wholeNumber(0, 7 * DAY_SECONDS, 3_600),
@@ -57,6 +61,7 @@ export function readConfig(env: object): Config {
   const config: Config = {
     databaseUrl: vars.DATABASE_URL,
     databaseDeadlineMs: vars.DATABASE_DEADLINE_MS,
+    purgeSecret: vars.PURGE_SECRET,
     cache: {
       freshSeconds: vars.EDGE_FRESH_SECONDS,
       staleWhileRevalidateSeconds: vars.EDGE_STALE_WHILE_REVALIDATE_SECONDS,

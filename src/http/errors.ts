@@ -13,7 +13,11 @@ export type Failure =
   | { reason: "method_not_allowed"; allowed: readonly string[] }
   | { reason: "uri_too_long"; maxBytes: number }
   | { reason: "header_too_large"; header: string; maxBytes: number }
-  | { reason: "rate_limited"; limit: number; periodSeconds: number }
+  | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number }
+  | { reason: "invalid_body"; expected: string }
+  | { reason: "body_too_large"; maxBytes: number }
+  | { reason: "purge_limited"; retryAfterSeconds: number }
+  | { reason: "purge_failed" }
   | { reason: "invalid_row" }
   | { reason: "misconfigured" }
   | { reason: "unexpected" }
@@ -116,8 +120,33 @@ function wordingOf(failure: Failure): Wording {
       return {
         status: 429,
         message: "Too many requests.",
-        advice: `At most ${failure.limit} are allowed in ${failure.periodSeconds} seconds.`,
-        headers: { "retry-after": String(failure.periodSeconds) },
+        advice: `At most ${failure.requests} are allowed in ${failure.periodSeconds} seconds.`,
+        headers: {
+          // The window is fixed and its end unknown: no later than this.
+          "retry-after": String(failure.periodSeconds),
+          "x-ratelimit-reset": String(failure.periodSeconds),
+          "x-ratelimit-limit": String(failure.requests),
+          "ratelimit-policy": `"${failure.name}";q=${failure.requests};w=${failure.periodSeconds}`,
+          ratelimit: `"${failure.name}";r=0;t=${failure.periodSeconds}`,
+        },
+      };
+    case "invalid_body":
+      return { status: 400, message: "The body is invalid.", advice: `Expected ${failure.expected}.` };
+    case "body_too_large":
+      return { status: 413, message: "The body is too large.", advice: `Send at most ${failure.maxBytes} bytes.` };
+    case "purge_limited":
+      return {
+        status: 429,
+        message: "The platform takes no more purges for a while. Nothing was purged.",
+        advice: `Collect what has changed and purge it in one call, in ${failure.retryAfterSeconds} seconds.`,
+        headers: { "retry-after": String(failure.retryAfterSeconds) },
+      };
+    case "purge_failed":
+      return {
+        status: 503,
+        message: "The platform refused the purge. Nothing was purged.",
+        advice: "Try again; what is cached ends by itself within the documented time.",
+        headers: { "retry-after": "5" },
       };
     case "invalid_row":
     case "misconfigured":

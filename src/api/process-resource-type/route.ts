@@ -32,7 +32,7 @@ const listProcessResourceTypes = createRoute({
 export function registerProcessResourceTypes(app: ApiApp): void {
   app.openapi(listProcessResourceTypes, async (c) => {
     const rows = await listProcessResourceTypesForKey(c.env.db, { keyHash: keyHashOf(c) });
-    const { access } = authorize(rows[0], null);
+    const { access } = authorize(c, rows[0], null);
     const types = rows.flatMap(({ resourceType }) => resourceType ?? []);
     const payload = types.map(({ id, name, cpuMillicores, memoryMegabytes, category }) => ({
       id,

@@ -29,6 +29,7 @@ export function registerGetProcess(app: ApiApp): void {
   app.openapi(getProcess, async (c) => {
     const { id, process_id } = c.req.valid("param");
     const row = authorize(
+      c,
       await getProcessForKey(c.env.db, { keyHash: keyHashOf(c), applicationId: id, processId: process_id }),
       "APP:READ",
     );

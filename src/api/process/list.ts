@@ -35,7 +35,7 @@ export function registerListProcesses(app: ApiApp): void {
     const { id } = c.req.valid("param");
     const { limit, offset } = c.req.valid("query");
     const rows = await listProcessesForKey(c.env.db, { keyHash: keyHashOf(c), applicationId: id, limit, offset });
-    const { access, application, total } = authorize(rows[0], "APP:READ");
+    const { access, application, total } = authorize(c, rows[0], "APP:READ");
     if (application === null) throw notFound(c, "Application", { access, tagged: { application: [id] } });
     const found = rows.flatMap(({ process, resourceType }) =>
       process === null ? [] : [{ process, application, resourceType }],

@@ -1,0 +1,6 @@
+// Headers between the gateway and the Api. The gateway passes none of them on.
+
+/** To the Api: the id of the request that it works for. Not part of the cache's key. */
+export const REQUEST_ID_HEADER = "x-request-id";
+/** From the Api: the id of the API key, for the gateway's log. */
+export const KEY_ID_HEADER = "x-key-id";
