@@ -23,6 +23,9 @@ Serves the API on http://localhost:8787 over an embedded Postgres with data to t
   PORT           another port
   DATABASE_URL   another database, Neon or any Postgres; it must have been migrated (npm run db:migrate)`;
 
+/** As public as the seed's keys. */
+const PURGE_SECRET = "a-secret-for-this-machine-and-no-other";
+
 /** A mistake of whoever started it: one line, no stack. */
 class UsageError extends Error {}
 
@@ -40,14 +43,17 @@ async function main(): Promise<void> {
   const worker = await startWorker({
     config: "wrangler.toml",
     entrypoint: "src/local/worker.ts",
-    bindings: { DATABASE_URL: { type: "secret_text", value: databaseUrl } },
+    bindings: {
+      DATABASE_URL: { type: "secret_text", value: databaseUrl },
+      PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
+    },
     dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
   });
   closers.unshift(() => worker.dispose());
   await worker.ready;
 
   const url = `http://${HOST}:${port}`;
-  announce({ url, databaseUrl: postgresUrl });
+  announce({ url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET });
   closers.unshift(async () => withdraw());
   const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
   console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);

@@ -7,6 +7,8 @@ export interface Running {
   url: string;
   /** For `pg` and psql. */
   databaseUrl: string;
+  /** For {@link url}`/ops/purge`. */
+  purgeSecret: string;
 }
 
 const FILE = new URL("../../.dev/running.json", import.meta.url).pathname;
