@@ -1,17 +1,29 @@
 // The Worker in workerd, on a Neon endpoint of its own over the run's Postgres.
+import "../../src/local/quiet.ts";
+import { expect } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
-import { type Intercept, startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
+import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
+import { type Fault, inflict } from "./faults.ts";
 
-// Else the harness looks up Request.cf on the internet.
-process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
 
 export interface TestApi {
   url: URL;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** How many HTTP requests have reached the Neon endpoint. */
+  /** How many reads have reached the Neon endpoint, an HTTP request each. */
   queries(): number;
+  /** How many writes have. */
+  writes(): number;
+  /** From now on the database fails like this; undefined: no more. */
+  fail(fault: Fault | undefined): void;
+  /** Lets time pass for the edge's cache. */
+  advance(seconds: number): Promise<void>;
+  purge(changed: object, secret?: string): Promise<Response>;
+  /** What the platform answers to every purge from now on; null: it takes them. */
+  refusePurge(error: { code: number; message: string } | null): Promise<void>;
   /** What the Worker has logged, a line each. */
   logs(): string[];
+  /** Ends everything, once no line of the log has given a secret away. */
   close(): Promise<void>;
 }
 
@@ -19,38 +31,73 @@ export interface TestApiOptions {
   /** Of the database; see test/support/global-setup.ts. */
   connectionString: string;
   vars?: Record<string, string>;
-  /** Counts queries and makes them fail. */
-  intercept?: Intercept;
   /** Instead of the Neon endpoint's: for a Worker that is wrongly set up. */
   databaseUrl?: string;
+  /** Whether requests are counted against budgets. Not by default: tests ask much of one key. */
+  hasLimits?: boolean;
 }
 
-export async function startApi({ connectionString, vars, intercept, databaseUrl }: TestApiOptions): Promise<TestApi> {
-  const endpoint = await startNeonEndpoint({ connectionString, ...(intercept && { intercept }) });
-  const { name, compatibility_date, compatibility_flags } = readConfig({ config: "wrangler.toml" });
+export async function startApi(options: TestApiOptions): Promise<TestApi> {
+  const count = { reads: 0, writes: 0 };
+  let fault: Fault | undefined;
+  const endpoint = await startNeonEndpoint({
+    connectionString: options.connectionString,
+    intercept({ body }, response) {
+      count[/^with "access"/.test((body as { query: string }).query) ? "reads" : "writes"]++;
+      return fault === undefined ? false : inflict(fault, response);
+    },
+  });
+  const config = readConfig({ config: "wrangler.toml" });
   const harness = createTestHarness({
     workers: [
       {
         config: {
-          name,
-          main: "src/local/worker.ts",
-          compatibility_date,
-          compatibility_flags,
-          vars: { ...vars, DATABASE_URL: databaseUrl ?? endpoint.connectionString },
+          name: config.name,
+          main: "test/workers/api.ts",
+          compatibility_date: config.compatibility_date,
+          compatibility_flags: config.compatibility_flags,
+          ratelimits: options.hasLimits ? config.ratelimits : [],
+          vars: {
+            PURGE_SECRET,
+            ...options.vars,
+            DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
+          },
         },
       },
     ],
   });
   const { url } = await harness.listen();
+  const logs = () => harness.getLogs().map(({ message }) => message);
+  // Not `new URL(path, url)`, which takes the path `//x` for a host.
+  const request = (path: string, init?: RequestInit) => fetch(url.origin + path, init);
+  const command = async (path: string, body: unknown) => {
+    await request(path, { method: "POST", body: JSON.stringify(body) });
+  };
   return {
     url,
-    // Not `new URL(path, url)`, which takes the path `//x` for a host.
-    fetch: (path, init) => fetch(url.origin + path, init),
-    queries: () => endpoint.requests,
-    logs: () => harness.getLogs().map(({ message }) => message),
+    fetch: request,
+    queries: () => count.reads,
+    writes: () => count.writes,
+    fail: (next) => {
+      fault = next;
+    },
+    advance: (seconds) => command("/test/advance", seconds * 1_000),
+    purge: (changed, secret = PURGE_SECRET) =>
+      request("/ops/purge", {
+        method: "POST",
+        headers: { authorization: `Bearer ${secret}` },
+        body: JSON.stringify(changed),
+      }),
+    refusePurge: (error) => command("/test/refuse-purge", error),
+    logs,
     close: async () => {
+      const lines = logs();
       await harness.close();
       await endpoint.close();
+      expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
     },
   };
 }
+
+/** Tokens, their hashes, connection strings and the secret, whole or in part. */
+const SECRETS = new RegExp(`svl_|[0-9a-f]{64}|postgres(ql)?:|${PURGE_SECRET}`, "i");

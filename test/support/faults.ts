@@ -1,0 +1,67 @@
+// The ways in which a database that is reached over HTTP fails.
+import type { ServerResponse } from "node:http";
+
+export const FAULTS = [
+  "hang",
+  "reset",
+  "429",
+  "500",
+  "502",
+  "cut body",
+  "stalled body",
+  "no JSON",
+  "other JSON",
+  "starting up",
+  "SQL error",
+  "authentication failure",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What must never reach a client or the log. */
+export const DRIVER_SECRET = "SECRET-OF-THE-DRIVER";
+
+/** Answers in place of the Neon endpoint. @returns true, always: the request goes no further */
+export function inflict(fault: Fault, response: ServerResponse): true {
+  switch (fault) {
+    case "hang":
+      break;
+    case "reset":
+      response.socket?.destroy();
+      break;
+    case "429":
+    case "500":
+    case "502":
+      response.writeHead(Number(fault)).end(`Control plane request failed: ${DRIVER_SECRET}`);
+      break;
+    case "cut body":
+      response.writeHead(200, { "content-length": "1000" });
+      response.write('{"command":"SELECT","rows":[', () => response.socket?.destroy());
+      break;
+    case "stalled body":
+      response.writeHead(200, { "content-length": "1000" });
+      response.write('{"command":"SELECT","rows":[');
+      break;
+    case "no JSON":
+      response.writeHead(200).end(`<html>${DRIVER_SECRET}</html>`);
+      break;
+    case "other JSON":
+      response.writeHead(200).end(JSON.stringify({ secret: DRIVER_SECRET }));
+      break;
+    case "starting up":
+      sqlError(response, "57P03", "the database system is starting up");
+      break;
+    case "SQL error":
+      sqlError(response, "42P01", `relation "${DRIVER_SECRET}" does not exist`);
+      break;
+    case "authentication failure":
+      sqlError(response, "28P01", `password authentication failed for user '${DRIVER_SECRET}'`);
+      break;
+  }
+  return true;
+}
+
+function sqlError(response: ServerResponse, code: string, message: string): void {
+  response
+    .writeHead(400, { "content-type": "application/json" })
+    .end(JSON.stringify({ message, code, severity: "ERROR", detail: DRIVER_SECRET }));
+}
