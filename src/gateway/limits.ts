@@ -19,8 +19,10 @@ export const KEY_LIMIT: Limit = { name: "key", binding: "KEY_LIMIT", requests: 4
 export const ADDRESS_LIMIT: Limit = { name: "address", binding: "ADDRESS_LIMIT", requests: 1_000, periodSeconds: 60 };
 export const PURGE_LIMIT: Limit = { name: "purge", binding: "PURGE_LIMIT", requests: 10, periodSeconds: 60 };
 
+type Bindings = Partial<Record<Limit["binding"], { limit(options: { key: string }): Promise<{ success: boolean }> }>>;
+
 /** @throws HttpError `rate_limited` when `key` has spent its budget */
-export async function spend(limit: Limit, env: Partial<Env>, key: string): Promise<void> {
+export async function spend(limit: Limit, env: Bindings, key: string): Promise<void> {
   const binding = env[limit.binding];
   if (binding === undefined) return warnOnce(limit);
   const { success } = await binding.limit({ key });

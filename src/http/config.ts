@@ -19,7 +19,7 @@ export class ConfigError extends Error {
 /** Checked here because the Neon driver answers a malformed one with an error that contains it. */
 const databaseUrl = z
   .string({ error: "is missing" })
-  .refine(isDatabaseUrl, "is not a URL of the form postgres://user:password@host/database");
+  .refine(isDatabaseUrl, "is not a Postgres URL with a user, a host and a database");
 
 const wholeNumber = (minimum: number, maximum: number, fallback: number) => {
   const expected = `is not a whole number from ${minimum} to ${maximum}`;

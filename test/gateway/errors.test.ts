@@ -121,6 +121,7 @@ describe("a row that breaks the contract all the same", () => {
       try {
         const probe = { httpGet: { scheme: "SECRET-FTP" } };
         await client.query("update processes set liveness_probe = $1 where id = $2", [probe, process.id]);
+        await api.purge({ processes: [process.id] });
         const response = await api.fetch(path, bearer(token));
         const body = await expectFailure(response, 500);
         expect(JSON.stringify(body)).not.toMatch(/liveness|scheme|SECRET/);
@@ -128,7 +129,7 @@ describe("a row that breaks the contract all the same", () => {
         expect(JSON.parse(String(line))).toMatchObject({
           event: "invalid_row",
           requestId: body.data.code,
-          process: process.id,
+          process: [process.id],
           fields: ["liveness_probe.httpGet.scheme"],
         });
         expect(api.logs().join()).not.toContain("SECRET");
@@ -146,10 +147,10 @@ describe("a row that breaks the contract all the same", () => {
 
 describe("a Worker that is wrongly set up", () => {
   test.for([
-    ["", "DATABASE_URL is not a URL of the form postgres://user:password@host/database"],
-    ["SECRET", "DATABASE_URL is not a URL of the form postgres://user:password@host/database"],
-    ["https://SECRET@host/db", "DATABASE_URL is not a URL of the form postgres://user:password@host/database"],
-    ["postgres://SECRET@host", "DATABASE_URL is not a URL of the form postgres://user:password@host/database"],
+    ["", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
+    ["SECRET", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
+    ["https://SECRET@host/db", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
+    ["postgres://SECRET@host", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
   ])("answers 500 and says in the log what is wrong with %j, but not what it is", async ([databaseUrl, settings]) => {
     const broken = await startApi({ connectionString: inject("connectionString"), databaseUrl: String(databaseUrl) });
     try {
@@ -161,6 +162,16 @@ describe("a Worker that is wrongly set up", () => {
       expect(JSON.parse(String(lines[0]))).toMatchObject({ event: "misconfigured", settings });
       expect(broken.logs().join()).not.toContain("SECRET");
       expect(broken.queries()).toBe(0);
+    } finally {
+      await broken.close();
+    }
+  });
+
+  test("answers 500 when there is no database to ask", async () => {
+    const broken = await startApi({ connectionString: inject("connectionString"), vars: { DATABASE_URL: undefined } });
+    try {
+      await expectFailure(await broken.fetch("/health"), 500);
+      expect(JSON.parse(String(broken.logs()[0])).settings).toBe("DATABASE_URL is missing");
     } finally {
       await broken.close();
     }

@@ -30,11 +30,12 @@ export interface TestApi {
 export interface TestApiOptions {
   /** Of the database; see test/support/global-setup.ts. */
   connectionString: string;
-  vars?: Record<string, string>;
+  /** Beside those of every test; undefined unsets one. */
+  vars?: Record<string, string | undefined>;
   /** Instead of the Neon endpoint's: for a Worker that is wrongly set up. */
   databaseUrl?: string;
-  /** Whether requests are counted against budgets. Not by default: tests ask much of one key. */
-  hasLimits?: boolean;
+  /** Whether requests are counted against budgets, with others than wrangler.toml's for some. Not by default. */
+  limits?: Record<string, number>;
 }
 
 export async function startApi(options: TestApiOptions): Promise<TestApi> {
@@ -56,12 +57,12 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
           main: "test/workers/api.ts",
           compatibility_date: config.compatibility_date,
           compatibility_flags: config.compatibility_flags,
-          ratelimits: options.hasLimits ? config.ratelimits : [],
-          vars: {
+          ratelimits: ratelimitsOf(config, options.limits),
+          vars: present({
+            DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
             PURGE_SECRET,
             ...options.vars,
-            DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
-          },
+          }),
         },
       },
     ],
@@ -97,6 +98,20 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
       expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
     },
   };
+}
+
+function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined) {
+  if (budgets === undefined) return [];
+  return ratelimits.map(({ simple, ...binding }: { name: string; simple: { limit: number } }) => ({
+    ...binding,
+    simple: { ...simple, limit: budgets[binding.name] ?? simple.limit },
+  }));
+}
+
+function present(vars: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(vars).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 /** Tokens, their hashes, connection strings and the secret, whole or in part. */
