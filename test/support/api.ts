@@ -57,6 +57,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
           main: "test/workers/api.ts",
           compatibility_date: config.compatibility_date,
           compatibility_flags: config.compatibility_flags,
+          alias: config.alias,
           ratelimits: ratelimitsOf(config, options.limits),
           vars: present({
             DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
