@@ -86,12 +86,12 @@ const NIL = "00000000-0000-0000-0000-000000000000";
 const MAX = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /** What the contract takes for a UUID, in lower case. Not biased towards small ones: ids must not meet those of others. */
-export const uuid = fc.noShrink(fc.noBias(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7, 8] })));
+const uuid = fc.noShrink(fc.noBias(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7, 8] })));
 /** Nil and max too, where there is no harm in meeting them more than once. */
 export const anyUuid = fc.oneof({ weight: 20, arbitrary: uuid }, fc.constantFrom(NIL, MAX));
 
 /** Whole milliseconds of the years 1 to 9999, the first and the last among them. */
-export const moment = fc.oneof(
+const moment = fc.oneof(
   fc.date({
     min: new Date("0001-01-01T00:00:00.000Z"),
     max: new Date("9999-12-31T23:59:59.999Z"),
