@@ -13,7 +13,8 @@ export const FAULTS = [
   "other JSON",
   "starting up",
   "SQL error",
-  "authentication failure",
+  "unknown database",
+  "wrong password",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -53,8 +54,11 @@ export function inflict(fault: Fault, response: ServerResponse): true {
     case "SQL error":
       sqlError(response, "42P01", `relation "${DRIVER_SECRET}" does not exist`);
       break;
-    case "authentication failure":
-      sqlError(response, "28P01", `password authentication failed for user '${DRIVER_SECRET}'`);
+    case "unknown database":
+      sqlError(response, "3D000", `database "${DRIVER_SECRET}" does not exist`);
+      break;
+    case "wrong password":
+      sqlError(response, "", `password authentication failed for user '${DRIVER_SECRET}'`);
       break;
   }
   return true;

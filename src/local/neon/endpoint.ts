@@ -1,0 +1,159 @@
+// An HTTP server that answers @neondatabase/serverless as Neon's proxy does, from any Postgres.
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { readTransactionMode, runBatch, transactionHeaders } from "./batch.ts";
+import { readCredentials } from "./credentials.ts";
+import { cancelledError, EndpointError, upstreamError } from "./errors.ts";
+import { answer, answerPreflight, readBody } from "./http.ts";
+import { parseBody } from "./payload.ts";
+import { ConnectionPool, type Lease } from "./pool.ts";
+import type { RowFormat } from "./rows.ts";
+import { runStatement } from "./statement.ts";
+
+/** As many as the proxy keeps for one endpoint by default. */
+const DEFAULT_MAX_CONNECTIONS = 20;
+
+/** A well-formed `POST /sql`, before it reaches Postgres. */
+export interface InterceptedRequest {
+  method: string;
+  headers: IncomingHttpHeaders;
+  /** The parsed JSON: `{ query, params }` or `{ queries: [{ query, params }] }`. */
+  body: unknown;
+}
+
+/**
+ * Sees every well-formed `POST /sql`. Returns true to keep the response for itself: then it answers, now or later, or
+ * never, or destroys `response.socket`. Returns false to let the request pass, at once or when the promise settles.
+ * Throws an `EndpointError` to answer with that, worded as Neon would.
+ */
+export type Intercept = (request: InterceptedRequest, response: ServerResponse) => boolean | Promise<boolean>;
+
+export interface NeonEndpointOptions {
+  /** The Postgres to query. Requests bring their own user, password and database; this gives host, port and TLS. */
+  connectionString: string;
+  /** TCP port on 127.0.0.1; a free one by default. */
+  port?: number;
+  /** Upper bound of connections to Postgres; further requests wait. 20 by default. */
+  maxConnections?: number;
+  intercept?: Intercept;
+}
+
+export interface NeonEndpoint {
+  /** What DATABASE_URL must be for the driver to come here: host and port of this server, the rest as upstream. */
+  connectionString: string;
+  /** For `neonConfig.fetchEndpoint`: `http://127.0.0.1:PORT/sql`. */
+  url: string;
+  /** How many `POST /sql` have arrived. */
+  readonly requests: number;
+  /** Drops open requests and all connections. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server on 127.0.0.1 that speaks Neon's SQL-over-HTTP protocol.
+ *
+ * Follows the proxy's source: https://github.com/neondatabase/neon/tree/main/proxy/src/serverless.
+ * Not there: HTTP/2, WebSockets, JWT authentication, rate limits, and TLS on the HTTP side.
+ *
+ * @throws when the port is taken, or `connectionString` is not a URL.
+ */
+export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<NeonEndpoint> {
+  const upstream = new URL(options.connectionString);
+  const pool = new ConnectionPool(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
+  let requests = 0;
+
+  const server = createServer((request, response) => {
+    response.setHeader("neon-request-id", randomUUID());
+    const path = request.url?.split("?", 1)[0];
+    if (path === "/sql" && request.method === "POST") {
+      requests++;
+      void handleQuery(request, response);
+    } else if (path === "/sql" && request.method === "OPTIONS") {
+      answerPreflight(response);
+    } else {
+      answer(response, 400, JSON.stringify("query is not supported"));
+    }
+  });
+  // A server that closes idle connections can do so while a request is on its way. Here the client closes first.
+  server.keepAliveTimeout = 0;
+
+  async function handleQuery(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("access-control-allow-origin", "*");
+    try {
+      const credentials = readCredentials(request.headers, upstream);
+      const format = readRowFormat(request.headers);
+      const mode = readTransactionMode(request.headers);
+      const { json, payload } = parseBody(await readBody(request));
+
+      const { method = "", headers } = request;
+      if (await options.intercept?.({ method, headers, body: json }, response)) return;
+
+      const body = await pool
+        .use(credentials.upstreamUrl, (lease) =>
+          cancelledByDisconnect(lease, response, () =>
+            payload.kind === "single"
+              ? runStatement(lease, payload.statement, format, { bytes: 0 })
+              : runBatch(lease, payload.statements, format, mode),
+          ),
+        )
+        .catch((error: unknown) => {
+          throw upstreamError(error, credentials.user);
+        });
+      answer(response, 200, body, payload.kind === "batch" ? transactionHeaders(mode) : {});
+    } catch (error) {
+      const known = error instanceof EndpointError ? error : new EndpointError(500, { message: String(error) });
+      answer(response, known.status, known.body);
+    }
+  }
+
+  server.listen(options.port ?? 0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The Neon endpoint has no TCP address");
+
+  const connectionString = new URL(upstream);
+  connectionString.hostname = "127.0.0.1";
+  connectionString.port = String(address.port);
+  connectionString.search = "";
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const closed = once(server, "close");
+    server.close();
+    const poolClosed = pool.close();
+    server.closeAllConnections();
+    await Promise.all([closed, poolClosed]);
+  }
+  return {
+    connectionString: connectionString.href,
+    url: `http://127.0.0.1:${address.port}/sql`,
+    get requests() {
+      return requests;
+    },
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Off unless the header says exactly `true`. */
+function readRowFormat(headers: IncomingHttpHeaders): RowFormat {
+  return {
+    rawText: headers["neon-raw-text-output"] === "true",
+    arrayMode: headers["neon-array-mode"] === "true",
+  };
+}
+
+/** Nobody is left to read the result of a client that hangs up: Postgres is told to stop, as the proxy does. */
+async function cancelledByDisconnect<T>(lease: Lease, response: ServerResponse, work: () => Promise<T>): Promise<T> {
+  if (response.destroyed) throw cancelledError();
+  const cancel = () => lease.cancel();
+  response.once("close", cancel);
+  try {
+    return await work();
+  } finally {
+    response.off("close", cancel);
+  }
+}
