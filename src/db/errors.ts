@@ -39,7 +39,8 @@ const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 
 /** Sorts what the Neon driver throws. */
 export function classifyError(error: unknown): DatabaseError {
-  if (error instanceof NeonDbError && error.code !== undefined) {
+  // The proxy's own errors have an empty one.
+  if (error instanceof NeonDbError && error.code) {
     if (TRANSIENT_SQL_STATE.test(error.code)) {
       return new DatabaseError("unavailable", { sqlState: error.code, isTransient: true });
     }
@@ -48,6 +49,6 @@ export function classifyError(error: unknown): DatabaseError {
     });
   }
   // Everything else lies between the database and us: no connection, a proxy's status, an answer that is cut or garbled.
-  // Neon's control plane reports its own failures as a 400 or 500 without a code (neondatabase/neon#11975).
+  // Neon reports failures of its control plane (neondatabase/neon#11975), and a wrong password, without a code.
   return new DatabaseError("unavailable", { isTransient: true });
 }
