@@ -31,13 +31,20 @@ const wholeNumber = (minimum: number, maximum: number, fallback: number) => {
     .default(fallback);
 };
 
-const DAY_SECONDS = 86_400;
 const MIN_SECRET_LENGTH = 32;
+
+/** Sent as a Bearer token, hence of its characters only: token68 (RFC 9110, section 11.2). */
+const secret = z
+  .string()
+  .min(MIN_SECRET_LENGTH, `has fewer than ${MIN_SECRET_LENGTH} characters`)
+  .regex(/^[\w\-.~+/]+=*$/, "has characters other than letters, digits and -._~+/");
+
+const DAY_SECONDS = 86_400;
 
 const environment = z.object({
   DATABASE_URL: databaseUrl,
   DATABASE_DEADLINE_MS: wholeNumber(100, 25_000, 3_000),
-  PURGE_SECRET: z.string().min(MIN_SECRET_LENGTH, `has fewer than ${MIN_SECRET_LENGTH} characters`).optional(),
+  PURGE_SECRET: secret.optional(),
   EDGE_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
   EDGE_STALE_IF_ERROR_SECONDS: wholeNumber(0, 7 * DAY_SECONDS, 3_600),

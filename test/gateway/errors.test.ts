@@ -177,6 +177,19 @@ describe("a Worker that is wrongly set up", () => {
     }
   });
 
+  test.for([
+    ["short", "PURGE_SECRET has fewer than 32 characters"],
+    [`SECRET ${"x".repeat(32)}`, "PURGE_SECRET has characters other than letters, digits and -._~+/"],
+  ])("answers 500 rather than run with %j for the secret of those who purge", async ([PURGE_SECRET, settings]) => {
+    const broken = await startApi({ connectionString: inject("connectionString"), vars: { PURGE_SECRET } });
+    try {
+      await expectFailure(await broken.fetch("/health"), 500);
+      expect(JSON.parse(String(broken.logs()[0])).settings).toBe(settings);
+    } finally {
+      await broken.close();
+    }
+  });
+
   test("names every setting that is wrong", async () => {
     const broken = await startApi({
       connectionString: inject("connectionString"),
