@@ -104,6 +104,11 @@ const webOnly = (values: Values) => ({
   bad: ["worker", "cron", "job", null].map((type) => ({ ...values, type })),
 });
 
+const between = (minInstanceCount: number, maxInstanceCount: number) => ({
+  type: "horizontal",
+  config: { minInstanceCount, maxInstanceCount },
+});
+
 const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[]> = {
   companies_name_length: [{ table: "companies", ...lengths("name", 1, 255) }],
   applications_id_uuid: [{ table: "applications", ...uuids }],
@@ -156,8 +161,11 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
   processes_scaling_strategy_shape: [
     {
       table: "processes",
-      good: [{ scalingStrategy: { type: "manual", config: { instanceCount: 50 } } }],
-      bad: [{ scalingStrategy: { type: "manual", config: { instanceCount: 51 } } }],
+      good: [
+        { scalingStrategy: { type: "manual", config: { instanceCount: 50 } } },
+        { scalingStrategy: between(7, 7) },
+      ],
+      bad: [{ scalingStrategy: { type: "manual", config: { instanceCount: 51 } } }, { scalingStrategy: between(8, 7) }],
     },
   ],
   processes_liveness_probe_shape: [
