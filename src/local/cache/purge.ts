@@ -1,0 +1,79 @@
+// `ctx.cache`: https://developers.cloudflare.com/workers/cache/purge/
+import type { CacheStore } from "./store.ts";
+import type { StoredResponse } from "./stored.ts";
+
+/** Which stored responses a purge means: those that any of its fields selects. */
+export interface Selection {
+  /** In lower case. */
+  tags: readonly string[];
+  /** Each with its leading slash. */
+  pathPrefixes: readonly string[];
+  everything: boolean;
+}
+
+/** Cloudflare documents that errors have a code, and none of the codes. */
+const INVALID_INPUT_CODE = 400;
+
+/**
+ * The `cache` of an entrypoint's context.
+ *
+ * @param refuse asked before every purge; an error that it returns is the purge's only effect
+ */
+export function createCacheContext(
+  store: CacheStore,
+  now: () => number,
+  refuse: (() => CachePurgeError | undefined) | undefined,
+): CacheContext {
+  function sweep(options: CachePurgeOptions, mode: "purge" | "invalidate"): CachePurgeResult {
+    const refusal = refuse?.();
+    if (refusal !== undefined) return { success: false, errors: [refusal] };
+    const selection = parseSelection(options);
+    if (typeof selection === "string") {
+      return { success: false, errors: [{ code: INVALID_INPUT_CODE, message: selection }] };
+    }
+    store.sweep({ selection, mode, at: now() });
+    return { success: true, errors: [] };
+  }
+  return {
+    purge: async (options) => sweep(options, "purge"),
+    invalidate: async (options) => sweep(options, "invalidate"),
+  };
+}
+
+export function selects(selection: Selection, { tags, place }: Pick<StoredResponse, "tags" | "place">): boolean {
+  return (
+    selection.everything ||
+    selection.tags.some((tag) => tags.has(tag)) ||
+    selectsPath(selection.pathPrefixes, place.path)
+  );
+}
+
+/** Whether a response that is yet to come might be selected: its tags are not known. */
+export function mightSelect(selection: Selection, path: string): boolean {
+  return selection.everything || selection.tags.length > 0 || selectsPath(selection.pathPrefixes, path);
+}
+
+function selectsPath(prefixes: readonly string[], path: string): boolean {
+  return prefixes.some((prefix) => path.startsWith(prefix));
+}
+
+/** @returns what is wrong, if something is */
+function parseSelection({
+  tags = [],
+  pathPrefixes = [],
+  purgeEverything = false,
+}: CachePurgeOptions): Selection | string {
+  if (tags.length + pathPrefixes.length === 0 && !purgeEverything) {
+    return "Nothing to purge: give tags, pathPrefixes or purgeEverything.";
+  }
+  if (tags.length + pathPrefixes.length > 0 && purgeEverything) {
+    return "purgeEverything excludes tags and pathPrefixes.";
+  }
+  const notAPath = pathPrefixes.find((prefix) => /^\/\/|:\/\/|[?#]/.test(prefix));
+  if (notAPath !== undefined) return `Not a path without scheme, host, query and fragment: ${notAPath}`;
+  return {
+    tags: tags.map((tag) => tag.toLowerCase()),
+    pathPrefixes: pathPrefixes.map((prefix) => (prefix.startsWith("/") ? prefix : `/${prefix}`)),
+    everything: purgeEverything,
+  };
+}
