@@ -67,6 +67,8 @@ export interface PurgeOutcome {
 
 export type Command =
   | { do: "request"; request: RequestSpec }
+  /** Puts an entrypoint behind a cache; answers with what is thrown, or "wrapped". */
+  | { do: "wrap"; options: Record<string, number>; hasFetch: boolean }
   /** So many equal requests at once; answers with how often each Cf-Cache-Status, or error, came back. */
   | { do: "burst"; request: RequestSpec; times: number }
   /** A request whose client leaves when it, and so many before it, have reached a cache. */

@@ -162,6 +162,8 @@ async function carryOut(command: Command, exports: Exports): Promise<unknown> {
         command.request,
         entrypointOf(exports, command.request.entrypoint ?? "Fixture", propsOf(command.request)),
       );
+    case "wrap":
+      return wrap(command.options, command.hasFetch);
     case "burst":
       return burst(command.request, command.times, exports);
     case "leave": {
@@ -209,6 +211,15 @@ async function carryOut(command: Command, exports: Exports): Promise<unknown> {
       }
       return answers;
     }
+  }
+}
+
+function wrap(options: CacheOptions, hasFetch: boolean): string {
+  try {
+    cached(hasFetch ? Scripted : class extends WorkerEntrypoint {}, options);
+    return "wrapped";
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -47,6 +47,11 @@ export function secondsOf(directives: Directives, name: string): number | undefi
   return typeof value === "string" && /^\d+$/.test(value) ? Number(value) : undefined;
 }
 
+/** Whether `private` or `no-cache` is about the whole response: it names no headers. */
+export function isAboutAll(directives: Directives, name: "private" | "no-cache"): boolean {
+  return directives.has(name) && fieldNamesOf(directives, name).length === 0;
+}
+
 /** Header names that `private="…"` or `no-cache="…"` lists, in lower case. */
 export function fieldNamesOf(directives: Directives, name: "private" | "no-cache"): string[] {
   const value = directives.get(name);

@@ -2,7 +2,7 @@
 // https://developers.cloudflare.com/workers/cache/configuration/#cache-control-semantics
 import CachePolicy from "http-cache-semantics";
 import { looksDeceptive } from "./deception.ts";
-import { type Directives, fieldNamesOf, instructionsOf, secondsOf } from "./directives.ts";
+import { type Directives, fieldNamesOf, instructionsOf, isAboutAll, secondsOf } from "./directives.ts";
 import { pathOf } from "./key.ts";
 
 /** What to do with a response of the Worker. */
@@ -71,7 +71,7 @@ export function judge(request: Request, response: Response, receivedAt: number):
   const override: unknown = request.cf?.cacheControl;
   const instructions = instructionsOf(headers, typeof override === "string" ? override : undefined);
   const directives: Directives = instructions?.directives ?? new Map();
-  if (directives.has("no-store") || directives.get("private") === true) return BYPASS;
+  if (directives.has("no-store") || isAboutAll(directives, "private")) return BYPASS;
   if (!mayStoreCookies(headers, directives)) return BYPASS;
   if (request.headers.has("authorization") && !hasAny(directives, ALLOW_AUTHORIZED)) return BYPASS;
 
@@ -121,7 +121,7 @@ function isSetCookie(name: string): boolean {
  * @see https://developers.cloudflare.com/cache/concepts/cache-control/#directives
  */
 function isAlwaysStale(headers: Headers, directives: Directives): boolean {
-  if (directives.get("no-cache") === true) return true;
+  if (isAboutAll(directives, "no-cache")) return true;
   return fieldNamesOf(directives, "no-cache").some((name) => !isSetCookie(name) && headers.has(name));
 }
 
@@ -173,8 +173,9 @@ function staleSeconds(directives: Directives): { whileRevalidate: number; ifErro
   if (hasAny(directives, FORBID_STALE)) return { whileRevalidate: 0, ifError: 0 };
   return {
     whileRevalidate: secondsOf(directives, "stale-while-revalidate") ?? 0,
-    ifError:
-      directives.get("no-cache") === true ? 0 : (secondsOf(directives, "stale-if-error") ?? Number.POSITIVE_INFINITY),
+    ifError: isAboutAll(directives, "no-cache")
+      ? 0
+      : (secondsOf(directives, "stale-if-error") ?? Number.POSITIVE_INFINITY),
   };
 }
 

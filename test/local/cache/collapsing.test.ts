@@ -40,7 +40,7 @@ describe("https://developers.cloudflare.com/workers/cache/#request-collapsing", 
     expect(await calls(path)).toHaveLength(1);
     expect(tally(answers.map(({ body }) => body))).toEqual({ [`${path} #1`]: 1_000 });
     expect(tally(answers.map((answer) => answer.cache))).toEqual({ MISS: 1, HIT: 999 });
-  });
+  }, 120_000);
 
   test("does not make requests with different keys wait for each other", async () => {
     const path = newPath();

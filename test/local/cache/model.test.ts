@@ -225,7 +225,7 @@ test("freshness, stale use and revalidation are those of a simple model", async 
     }),
     { numRuns: 400 },
   );
-});
+}, 120_000);
 
 function summarize(answer: unknown): Expected {
   if ((answer as Expected).error !== undefined) return { error: (answer as Expected).error };

@@ -103,12 +103,16 @@ describe("https://developers.cloudflare.com/workers/cache/limitations/#status-co
 });
 
 describe("https://developers.cloudflare.com/workers/cache/configuration/#automatic-bypass-conditions", () => {
-  test.each(["private", "no-store", "private, max-age=60", "NO-STORE", "max-age=60, Private"])(
-    "does not store under Cache-Control: %s",
-    async (value) => {
-      expect(await twice(withCacheControl(value))).toBe("BYPASS BYPASS");
-    },
-  );
+  test.each([
+    "private",
+    "no-store",
+    "private, max-age=60",
+    "NO-STORE",
+    "max-age=60, Private",
+    'max-age=60, private=""',
+  ])("does not store under Cache-Control: %s", async (value) => {
+    expect(await twice(withCacheControl(value))).toBe("BYPASS BYPASS");
+  });
 
   test("does not store a response that sets a cookie", async () => {
     expect(await twice(withCacheControl("public, max-age=60", { "set-cookie": "a=1" }))).toBe("BYPASS BYPASS");
@@ -156,6 +160,7 @@ describe("https://developers.cloudflare.com/cache/concepts/cache-control/#direct
   test("always revalidates a response that has a header which no-cache names", async () => {
     expect(await twice(withCacheControl('max-age=60, no-cache="x-a"', { "x-a": "1" }))).toBe("MISS EXPIRED");
     expect(await twice(withCacheControl('max-age=60, no-cache="x-a"'))).toBe("MISS HIT");
+    expect(await twice(withCacheControl('max-age=60, no-cache=""'))).toBe("MISS EXPIRED");
   });
 
   test("ignores what the client says of caching (RFC 9111, section 5.2.1)", async () => {
@@ -341,5 +346,19 @@ describe("bounded memory", () => {
     }
     expect((await get("/count/d", { entrypoint })).cache).toBe("HIT");
     expect((await get("/count/c", { entrypoint })).cache).toBe("HIT");
+  });
+});
+
+describe("cached()", () => {
+  const wrap = (options: Record<string, number>, hasFetch = true) => cache.command({ do: "wrap", options, hasFetch });
+
+  test("refuses an entrypoint that has no method fetch", async () => {
+    expect(await wrap({}, false)).toContain("no method fetch");
+    expect(await wrap({})).toBe("wrapped");
+  });
+
+  test.each(["maxBytes", "maxObjectBytes", "maxWaitMs"])("refuses a %s that is no bound", async (name) => {
+    for (const bound of [0, -1]) expect(await wrap({ [name]: bound })).toContain(name);
+    expect(await wrap({ [name]: 1 })).toBe("wrapped");
   });
 });
