@@ -1,0 +1,51 @@
+// What the edge still holds of a key when the database has changed.
+import type { DatabaseTarget } from "../support/database.ts";
+import { CommandError, EXIT_CODE } from "../support/errors.ts";
+import { note } from "../support/output.ts";
+import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
+
+/** How long the edge goes on by default (src/http/config.ts; a test compares the two). */
+export const EDGE_BOUNDS = {
+  reuseSeconds: 60,
+  resourceTypesReuseSeconds: 330,
+  staleIfErrorSeconds: 3_600,
+};
+
+/**
+ * The Worker in front of a database: the one that was named, or that of `npm run dev` if this is its database. Asked
+ * before anything changes, so that a mistake in it changes nothing.
+ *
+ * @throws CommandError if the one that was named will not do
+ */
+export function findEdge(purgeUrl: string | undefined, { isOfRunning }: DatabaseTarget): Worker | undefined {
+  if (purgeUrl !== undefined) return workerAt(purgeUrl, "--purge-url");
+  return isOfRunning ? runningWorker() : undefined;
+}
+
+/**
+ * Makes a change to a key hold at the edge too, or says when it will.
+ *
+ * @param edge undefined if it is not known
+ * @throws CommandError if the purge failed; the change stands all the same
+ */
+export async function settle(edge: Worker | undefined, keyId: string, { quiet }: { quiet?: boolean }): Promise<void> {
+  const command = `npm run purge -- --key ${keyId} --url`;
+  if (edge === undefined) {
+    if (!quiet) note(`${BOUNDS}\nTo end that now: PURGE_SECRET=… ${command} <origin of the Worker>`);
+    return;
+  }
+  try {
+    await purge(edge, { keys: [keyId] });
+  } catch (error) {
+    if (!(error instanceof PurgeError)) throw error;
+    const advice = `Purge it: ${command} ${edge.origin} --wait 60`;
+    throw new CommandError(`The change stands, but the purge failed: ${error.message} ${advice}`, EXIT_CODE.notPurged);
+  }
+  if (!quiet) note(`Purged ${edge.origin}: what it answered for this key before is not used again.`);
+}
+
+/** Without a purge. */
+export const BOUNDS = `\
+What the edge holds for a key may still be used for ${EDGE_BOUNDS.reuseSeconds} s, of machine sizes for
+${EDGE_BOUNDS.resourceTypesReuseSeconds} s, and ${EDGE_BOUNDS.staleIfErrorSeconds / 3_600} h longer while the database cannot be reached. The Worker's settings
+may say otherwise.`;

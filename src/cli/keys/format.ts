@@ -1,0 +1,90 @@
+// Keys for people. For programs a key is printed as it is: see Key.
+import { list, printable, table } from "../support/output.ts";
+import type { Key } from "./read.ts";
+
+/** Documented in `--help`; a program may rely on it. */
+export const JSON_SHAPE = `A key in JSON:
+  id, name
+  company       { id, name }
+  state         "live"      it can be used
+                "rotating"  it can be used, with more than one token
+                "disabled"  it can be used once it is enabled again
+                "expired"   the key is over, or every token of it
+                "revoked"   no token is left, for good
+  tokens        [{ masked_token, is_expired, expires_at, created_at }],
+                the oldest first
+  capabilities  [{ permission, resource_id, resource_name }], null where it is
+                for all of the company's applications
+  expires_at, last_used_at, created_at, updated_at
+                ISO 8601 in UTC; the first two may be null`;
+
+const MAX_NAME_LENGTH = 32;
+const HEADINGS = ["ID", "COMPANY", "NAME", "STATE", "TOKEN", "EXPIRES", "LAST USED"];
+
+/** A line for each key, and one more for each further token. */
+export function formatKeys(keys: readonly Key[]): string {
+  const rows = keys.flatMap((key) => {
+    const [first, ...others] = key.tokens.map((token) => [
+      token.masked_token,
+      toMinutes(earliest(key.expires_at, token.expires_at)),
+    ]);
+    return [
+      [
+        key.id,
+        shortened(key.company.name),
+        shortened(key.name),
+        key.state,
+        ...(first ?? ["none", toMinutes(key.expires_at)]),
+        toMinutes(key.last_used_at),
+      ],
+      ...others.map((cells) => ["", "", "", "", ...cells]),
+    ];
+  });
+  return table(HEADINGS, rows);
+}
+
+/** All that is known of one key. */
+export function formatKey(key: Key): string {
+  return list([
+    ["id", key.id],
+    ["company", `${printable(key.company.name)} (${key.company.id})`],
+    ["name", printable(key.name)],
+    ["state", key.state],
+    ...labelled("token", key.tokens.map(describeToken)),
+    ...labelled("may", key.capabilities.map(describeCapability)),
+    ["expires", key.expires_at ?? "never"],
+    ["last used", key.last_used_at ?? "never"],
+    ["created", key.created_at],
+    ["updated", key.updated_at],
+  ]);
+}
+
+function describeToken({ masked_token, is_expired, expires_at }: Key["tokens"][number]): string {
+  if (expires_at === null) return masked_token;
+  return `${masked_token}  ${is_expired ? "expired" : "until"} ${expires_at}`;
+}
+
+function describeCapability({ permission, resource_id, resource_name }: Key["capabilities"][number]): string {
+  return resource_id === null
+    ? `${permission} of all applications`
+    : `${permission} of ${resource_name} (${resource_id})`;
+}
+
+function labelled(label: string, values: readonly string[]): [string, string][] {
+  if (values.length === 0) return [[label, "none"]];
+  return values.map((value, index) => [index === 0 ? label : "", value]);
+}
+
+/** ISO 8601 sorts as time does. */
+const earliest = (...moments: (string | null)[]): string | null =>
+  moments.filter((moment) => moment !== null).sort()[0] ?? null;
+
+const toMinutes = (moment: string | null): string =>
+  moment === null ? "never" : `${moment.slice(0, 16).replace("T", " ")} UTC`;
+
+function shortened(name: string): string {
+  const characters = [...printable(name)];
+  return characters.length <= MAX_NAME_LENGTH
+    ? characters.join("")
+    : `${characters.slice(0, MAX_NAME_LENGTH - 1).join("")}…`;
+}

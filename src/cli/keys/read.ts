@@ -1,0 +1,134 @@
+import { asc, eq, type SQL, sql } from "drizzle-orm";
+import { isoTimestamp } from "../../db/expressions.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies } from "../../db/schema.ts";
+import type { Database } from "../support/database.ts";
+import { CommandError } from "../support/errors.ts";
+import { isUuid } from "../support/parse.ts";
+
+export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
+
+/** `revoked`: no token is left. `rotating`: more than one is live. */
+export type State = "live" | "rotating" | "disabled" | "expired" | "revoked";
+
+/** An API key, as `--json` prints it. Moments are ISO 8601 in UTC, to the millisecond. */
+export interface Key {
+  id: string;
+  company: { id: string; name: string };
+  name: string;
+  state: State;
+  /** The oldest first. */
+  tokens: { masked_token: string; is_expired: boolean; expires_at: string | null; created_at: string }[];
+  capabilities: { permission: Permission; resource_id: string | null; resource_name: string | null }[];
+  /** Of the key; a token may expire sooner. */
+  expires_at: string | null;
+  last_used_at: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+type Reader = Pick<Database, "select">;
+
+/** Every key, by company and age. */
+export const readKeys = (db: Reader, companyId?: string): Promise<Key[]> =>
+  select(db, companyId === undefined ? undefined : eq(apiKeys.companyId, companyId));
+
+/** @throws CommandError if there is no such key */
+export async function readKey(db: Reader, id: string): Promise<Key> {
+  const [key] = await select(db, eq(apiKeys.id, id));
+  if (key === undefined) throw noSuchKey(id);
+  return key;
+}
+
+export const noSuchKey = (id: string): CommandError => new CommandError(`There is no key ${id}.`);
+
+/**
+ * Finds a company by its id or its exact name.
+ *
+ * @throws CommandError if there is none, or more than one of that name
+ */
+export async function findCompany(db: Reader, idOrName: string): Promise<{ id: string; name: string }> {
+  const found = await db
+    .select({ id: companies.id, name: companies.name })
+    .from(companies)
+    .where(isUuid(idOrName) ? eq(companies.id, idOrName) : eq(companies.name, idOrName))
+    .orderBy(asc(companies.createdAt))
+    .limit(2);
+  const [company, other] = found;
+  if (company === undefined) throw new CommandError(`There is no company ${JSON.stringify(idOrName)}.`);
+  if (other !== undefined) {
+    throw new CommandError(
+      `More than one company has the name ${JSON.stringify(idOrName)}: give an id, such as ${company.id}.`,
+    );
+  }
+  return company;
+}
+
+const isExpired = (expiresAt: SQL | typeof apiKeys.expiresAt): SQL<boolean> =>
+  sql<boolean>`coalesce(${expiresAt} <= clock_timestamp(), false)`;
+
+const tokens = sql<Key["tokens"]>`(
+  select coalesce(json_agg(json_build_object(
+    'masked_token', token.masked,
+    'is_expired', ${isExpired(sql`token.expires_at`)},
+    'expires_at', ${isoTimestamp(sql`token.expires_at`)},
+    'created_at', ${isoTimestamp(sql`token.created_at`)}
+  ) order by token.created_at, token.masked), '[]')
+  from ${apiKeyTokens} token
+  where token.api_key_id = ${apiKeys.id}
+)`;
+
+const capabilities = sql<Key["capabilities"]>`(
+  select coalesce(json_agg(json_build_object(
+    'permission', capability.permission,
+    'resource_id', capability.resource_id,
+    'resource_name', application.name
+  ) order by capability.permission, application.name, capability.resource_id), '[]')
+  from ${apiKeyCapabilities} capability
+  left join ${applications} application on application.id = capability.resource_id
+  where capability.api_key_id = ${apiKeys.id}
+)`;
+
+async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
+  const rows = await db
+    .select({
+      id: apiKeys.id,
+      company: { id: companies.id, name: companies.name },
+      name: apiKeys.name,
+      isEnabled: apiKeys.isEnabled,
+      isExpired: isExpired(apiKeys.expiresAt),
+      tokens,
+      capabilities,
+      expiresAt: isoTimestamp(apiKeys.expiresAt),
+      lastUsedAt: isoTimestamp(apiKeys.lastUsedAt),
+      createdAt: isoTimestamp(apiKeys.createdAt),
+      updatedAt: isoTimestamp(apiKeys.updatedAt),
+    })
+    .from(apiKeys)
+    .innerJoin(companies, eq(companies.id, apiKeys.companyId))
+    .where(condition)
+    .orderBy(asc(companies.name), asc(companies.id), asc(apiKeys.createdAt), asc(apiKeys.id));
+  return rows.map((row) => ({
+    id: row.id,
+    company: row.company,
+    name: row.name,
+    state: stateOf(row),
+    tokens: row.tokens,
+    capabilities: row.capabilities,
+    expires_at: row.expiresAt,
+    last_used_at: row.lastUsedAt,
+    created_at: row.createdAt,
+    updated_at: row.updatedAt,
+  }));
+}
+
+function stateOf({
+  tokens,
+  isEnabled,
+  isExpired,
+}: Pick<Key, "tokens"> & { isEnabled: boolean; isExpired: boolean }): State {
+  if (tokens.length === 0) return "revoked";
+  if (!isEnabled) return "disabled";
+  const live = tokens.filter((token) => !token.is_expired).length;
+  if (isExpired || live === 0) return "expired";
+  return live === 1 ? "live" : "rotating";
+}

@@ -1,0 +1,113 @@
+import { DrizzleQueryError } from "drizzle-orm";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import { findRunning } from "../../local/running.ts";
+import { CommandError, usageError } from "./errors.ts";
+
+export type Database = NodePgDatabase;
+export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
+
+/** Which database a command works on. */
+export interface DatabaseTarget {
+  connectionString: string;
+  /** For people: no user and no password. */
+  name: string;
+  /** Whether it is that of a running `npm run dev`. */
+  isOfRunning: boolean;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** @throws CommandError if there is none, or DATABASE_URL is no Postgres URL */
+export function findDatabase(): DatabaseTarget {
+  const running = findRunning();
+  const connectionString = process.env.DATABASE_URL ?? running?.databaseUrl;
+  if (connectionString === undefined) throw usageError("No database: set DATABASE_URL, or start `npm run dev`.");
+  // node-postgres quotes a malformed one in its error.
+  if (!URL.canParse(connectionString) || !/^postgres(ql)?:/.test(connectionString)) {
+    throw usageError("DATABASE_URL is not a Postgres URL.");
+  }
+  const { host, pathname } = new URL(connectionString);
+  return {
+    connectionString,
+    name: host + pathname,
+    isOfRunning: connectionString === running?.databaseUrl,
+  };
+}
+
+/**
+ * Connects, works and disconnects.
+ *
+ * @throws CommandError if the database fails, with its SQLSTATE or the error's code; never its own words, which may hold
+ *   the connection string or bound values
+ */
+export async function withDatabase<T>(target: DatabaseTarget, work: (db: Database) => Promise<T>): Promise<T> {
+  const { connectionString } = target;
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: "process-api keys",
+  });
+  // A connection that is lost fails the query, too: nothing more to say here.
+  client.on("error", () => {});
+  try {
+    await connect(client, target);
+    return await work(drizzle({ client }));
+  } catch (error) {
+    throw error instanceof DrizzleQueryError ? databaseError(error.cause, "The connection was lost") : error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * Runs one transaction. Waits for others only where it locks rows.
+ *
+ * @throws CommandError also where the connection was lost in the commit, so that nobody knows
+ */
+export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  let isWorkDone = false;
+  try {
+    return await db.transaction(
+      async (tx) => {
+        const result = await work(tx);
+        isWorkDone = true;
+        return result;
+      },
+      { isolationLevel: "read committed" },
+    );
+  } catch (error) {
+    if (!isWorkDone) throw error;
+    // No constraint is deferred: a commit fails only when the connection or the server does.
+    throw new CommandError(
+      "The database was lost during the commit: whether the change was made is unknown. Look with `list`.",
+    );
+  }
+}
+
+async function connect(client: pg.Client, { isOfRunning }: DatabaseTarget): Promise<void> {
+  try {
+    await client.connect();
+  } catch (error) {
+    const where = isOfRunning ? "The database of `npm run dev`" : "The database of DATABASE_URL";
+    throw databaseError(error, `${where} cannot be reached`);
+  }
+}
+
+/** Of what an operator can mend. */
+const HINTS: Record<string, string> = {
+  "28000": "it refuses the user",
+  "28P01": "it refuses the password",
+  "3D000": "there is no such database",
+  "42501": "the user may not do this",
+  "42P01": "it has no schema yet: npm run db:migrate",
+};
+
+function databaseError(error: unknown, otherwise: string): CommandError {
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (error instanceof pg.DatabaseError && typeof code === "string") {
+    const hint = HINTS[code];
+    return new CommandError(`The database refused: SQLSTATE ${code}${hint === undefined ? "" : ` (${hint})`}`);
+  }
+  return new CommandError(typeof code === "string" ? `${otherwise}: ${code}` : `${otherwise}.`);
+}

@@ -1,0 +1,22 @@
+/** What a command exits with. */
+export const EXIT_CODE = {
+  /** What was asked for cannot be done. */
+  failed: 1,
+  /** The command line or the environment is wrong: nothing was tried. */
+  usage: 2,
+  /** The change was made and stands, but the edge could not be purged. */
+  notPurged: 3,
+} as const;
+
+/** Ends a command with one line on stderr and without a stack. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT_CODE.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export const usageError = (message: string): CommandError => new CommandError(message, EXIT_CODE.usage);

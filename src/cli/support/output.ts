@@ -1,0 +1,53 @@
+// stdout is for what was asked for, so that it can be captured; all else goes to stderr.
+import { CommandError } from "./errors.ts";
+
+// The write that fails says so itself; without a listener, it would also be an uncaught exception.
+process.stdout.on("error", () => {});
+
+/**
+ * Writes lines to stdout.
+ *
+ * @throws CommandError if nobody reads them
+ */
+export async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(`${text}\n`, (error) => {
+      if (error) reject(new CommandError("The output could not be written."));
+      else resolve();
+    });
+  });
+}
+
+export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value, null, 2));
+
+/** Tells people something on stderr. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Text of others for a terminal: what would move its cursor, colour it or turn its direction is written out. */
+export const printable = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16).padStart(4, "0")}}`,
+  );
+
+/** Columns side by side under their headings. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...lines.map((cells) => lengthOf(cells[column] ?? ""))));
+  return lines
+    .map((cells) => cells.map((cell, column) => pad(cell, widths[column] ?? 0)).join("  "))
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+/** Names and values, one pair a line. */
+export function list(pairs: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => lengthOf(name)));
+  return pairs.map(([name, value]) => `${pad(name, width)}  ${value}`.trimEnd()).join("\n");
+}
+
+/** In code points: `padEnd` counts an emoji twice. */
+const lengthOf = (text: string): number => [...text].length;
+const pad = (text: string, width: number): string => text + " ".repeat(width - lengthOf(text));

@@ -1,0 +1,54 @@
+import { setTimeout } from "node:timers/promises";
+import { batchesOf } from "./batches.ts";
+import { type Changed, PurgeError, purge, type Worker } from "./worker.ts";
+
+export interface PurgeReport {
+  /** Tags, as the Worker names them. */
+  purged: string[];
+  /** What was not purged; empty if all was. */
+  left: Changed;
+  /** Why there is something left. */
+  error?: PurgeError;
+}
+
+export interface PurgeAllOptions {
+  /** The most to wait in all for a Worker that refuses for a while. */
+  waitSeconds: number;
+  /** Told before every wait. */
+  onWait(seconds: number, error: PurgeError): void;
+  sleep?(ms: number): Promise<unknown>;
+}
+
+/** Purges in as few calls as it takes, one after the other; stops at the first that fails for longer than it may wait. */
+export async function purgeAll(
+  worker: Worker,
+  changed: Changed,
+  { waitSeconds, onWait, sleep = setTimeout }: PurgeAllOptions,
+): Promise<PurgeReport> {
+  const batches = batchesOf(changed);
+  const purged: string[] = [];
+  let patienceSeconds = waitSeconds;
+  for (let batch = batches[0]; batch !== undefined; batch = batches[0]) {
+    try {
+      purged.push(...(await purge(worker, batch)));
+      batches.shift();
+    } catch (error) {
+      if (!(error instanceof PurgeError)) throw error;
+      // At least a second, or an answer of 0 would be asked for without end.
+      const seconds = Math.max(1, error.retryAfterSeconds ?? Number.POSITIVE_INFINITY);
+      if (seconds > patienceSeconds) return { purged, left: merged(batches), error };
+      patienceSeconds -= seconds;
+      onWait(seconds, error);
+      await sleep(seconds * 1_000);
+    }
+  }
+  return { purged, left: {} };
+}
+
+function merged(batches: readonly Changed[]): Changed {
+  const all: Record<string, string[]> = {};
+  for (const batch of batches) {
+    for (const [kind, ids] of Object.entries(batch)) all[kind] = [...(all[kind] ?? []), ...ids];
+  }
+  return all;
+}
