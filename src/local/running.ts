@@ -18,8 +18,9 @@ export function announce(running: Running): void {
   writeFileSync(FILE, JSON.stringify(running), { mode: 0o600 });
 }
 
-export function withdraw(): void {
-  rmSync(FILE, { force: true });
+/** Unless another has taken its place. */
+export function withdraw({ url }: Running): void {
+  if (findRunning()?.url === url) rmSync(FILE, { force: true });
 }
 
 /** @returns undefined if none runs */
