@@ -1,55 +1,48 @@
-// What the routes share in the OpenAPI document, and the document itself.
-import { z } from "@hono/zod-openapi";
+// The OpenAPI document: generated from the operations, and served beside them.
 import type { Hono } from "hono";
 import type { Route } from "../http/route.ts";
 import { jsonResponse } from "./answer.ts";
 import type { ApiApp, ApiEnv } from "./context.ts";
-
-const errorSchema = z
-  .strictObject({
-    message: z.string().openapi({ description: "What went wrong", example: "Process not found." }),
-    status: z.int().openapi({ description: "The HTTP status", example: 404 }),
-    data: z
-      .strictObject({
-        code: z.string().openapi({ description: "The request id, also in the header `x-request-id`" }),
-        message: z.string().openapi({ description: "What to do about it" }),
-      })
-      .openapi({ description: "Particulars" }),
-  })
-  .openapi("Error");
-
-const failure = (description: string) => ({
-  description,
-  content: { "application/json": { schema: errorSchema } },
-});
-
-/** The responses of an operation that reads: the payload, and every failure. */
-export const getResponses = <T extends z.ZodType>(schema: T, description: string) => ({
-  200: { description, content: { "application/json": { schema } } },
-  400: failure("A parameter is invalid; the message names it and says what was expected"),
-  401: failure("No valid API key: missing, malformed, unknown, disabled or expired"),
-  403: failure("The API key lacks the permission"),
-  404: failure("It does not exist, or belongs to another company"),
-  414: failure("The URL is too long"),
-  429: failure("Too many requests"),
-  431: failure("A header is too large"),
-  500: failure("A fault of the service"),
-  503: failure("The database cannot be reached; see `Retry-After`"),
-});
+import { errorSchema, FAILED_RESPONSES } from "./document/failures.ts";
+import { CONDITIONAL_PARAMETERS, HEADERS } from "./document/headers.ts";
+import { NOT_MODIFIED } from "./document/responses.ts";
 
 const DOCUMENT_PATH = "/openapi.json";
 const DOCUMENT_MAX_AGE_SECONDS = 300;
 
+const DESCRIPTION = `
+Reads the processes of your applications: what they run, how they scale, which resources they may use and how their
+health is probed. Answers come from a data centre near you.
+
+**Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` says what it may do.
+
+**Methods.** HEAD is answered wherever GET is, with the same headers. Browsers may call from any origin.
+
+**Asking again.** Every body has an \`ETag\`. Sent back in \`If-None-Match\`, it costs a 304 without a body as long as
+nothing has changed. The edge may answer by itself for a minute, and for longer where machine sizes are asked for or the
+database is away; \`Cache-Status\` and \`Age\` say what it did.
+
+**Errors.** All have one shape, \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id of
+the request, which is also in the header \`x-request-id\`.
+
+**Limits.** A key has 400 requests a minute and an address 1,000, in each data centre. Beyond, the answer is 429 with
+\`Retry-After\`.
+`.trim();
+
+const INFO = {
+  title: "Process API",
+  version: "3.0.0",
+  summary: "The full details of your processes",
+  description: DESCRIPTION,
+  contact: { name: "process-api" },
+  license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+};
+
 /** The whole document, generated from the operations of `app`. */
 export function documentOf(app: ApiApp) {
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
-    info: {
-      title: "Process API",
-      version: "3.0.0",
-      description:
-        "Reads the processes of your applications: what they run, how they scale, which resources they may use and how their health is probed. Answers come from a data centre near you.",
-    },
+    info: INFO,
     servers: [{ url: "/v3" }],
     security: [{ apiKey: [] }],
     tags: [
@@ -58,16 +51,16 @@ export function documentOf(app: ApiApp) {
       { name: "Resources", description: "What applications can be given" },
     ],
   });
+  for (const { get } of Object.values(document.paths ?? {})) {
+    // The generator puts those of the path behind those that are optional.
+    get?.parameters?.sort((a, b) => Number("$ref" in a) - Number("$ref" in b));
+  }
+  return document;
 }
 
 /** Serves the document below `basePath`, and says where. */
 export function registerDocument(root: Hono<ApiEnv>, basePath: string, app: ApiApp): Route {
-  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
-    type: "http",
-    scheme: "bearer",
-    bearerFormat: "svl_ and 64 hexadecimal digits",
-    description: "Your API key, in the header `Authorization: Bearer svl_…`",
-  });
+  registerComponents(app);
   // Made on first demand: most isolates are never asked for it.
   let text: string | undefined;
   const path = basePath + DOCUMENT_PATH;
@@ -76,4 +69,23 @@ export function registerDocument(root: Hono<ApiEnv>, basePath: string, app: ApiA
     return jsonResponse(text, { "cache-control": `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}` });
   });
   return { template: path, canonicalize: () => path };
+}
+
+/** What operations refer to by name. */
+function registerComponents({ openAPIRegistry: registry }: ApiApp): void {
+  registry.registerComponent("securitySchemes", "apiKey", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "svl_ and 64 hexadecimal digits",
+    description: "Your API key, in the header `Authorization: Bearer svl_…`",
+  });
+  registry.register("Error", errorSchema);
+  registry.registerComponent("responses", "NotModified", NOT_MODIFIED);
+  for (const [name, response] of Object.entries(FAILED_RESPONSES)) {
+    registry.registerComponent("responses", name, response);
+  }
+  for (const [name, header] of Object.entries(HEADERS)) registry.registerComponent("headers", name, header);
+  for (const [name, parameter] of Object.entries(CONDITIONAL_PARAMETERS)) {
+    registry.registerComponent("parameters", name, parameter);
+  }
 }

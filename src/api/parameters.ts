@@ -1,18 +1,17 @@
 // Building blocks of request parameters. The message of each rule completes the sentence "Expected …".
 import { z } from "@hono/zod-openapi";
-import { EXAMPLE_UUID } from "./schemas.ts";
+import { EXAMPLE_IDS } from "./document/examples.ts";
 
 /** As in the contract, but without regard to case also for the last: every spelling names the same resource. */
 const PATH_UUID_PATTERN =
   /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|[fF]{8}-[fF]{4}-[fF]{4}-[fF]{4}-[fF]{12})$/;
 
 /** A UUID in a path, in any case; read in lower case. */
-export const pathUuid = (description: string) =>
-  z
-    .string()
-    .regex(PATH_UUID_PATTERN, "a UUID")
-    .toLowerCase()
-    .openapi({ format: "uuid", description, example: EXAMPLE_UUID });
+const pathUuid = (description: string, example: string) =>
+  z.string().regex(PATH_UUID_PATTERN, "a UUID").toLowerCase().openapi({ format: "uuid", description, example });
+
+export const applicationId = pathUuid("Identifier of the application", EXAMPLE_IDS.application);
+export const processId = pathUuid("Identifier of the process", EXAMPLE_IDS.web);
 
 interface IntegerParameter {
   minimum: number;

@@ -166,9 +166,14 @@ function wordingOf(failure: Failure): Wording {
 /** The HTTP status that `failure` is answered with. */
 export const statusOf = (failure: Failure): number => wordingOf(failure).status;
 
+/** What a client is told of a failure. */
+export function errorBody(failure: Failure, requestId: string): ErrorBody {
+  const { status, message, advice } = wordingOf(failure);
+  return { message, status, data: { code: requestId, message: advice } };
+}
+
 /** Answers with the contract's error body. No cache may keep it: `data.code` is of this request alone. */
 export function errorResponse(failure: Failure, requestId: string): Response {
-  const { status, message, advice, headers } = wordingOf(failure);
-  const body: ErrorBody = { message, status, data: { code: requestId, message: advice } };
-  return Response.json(body, { status, headers: { ...headers, ...UNCACHEABLE } });
+  const { status, headers } = wordingOf(failure);
+  return Response.json(errorBody(failure, requestId), { status, headers: { ...headers, ...UNCACHEABLE } });
 }

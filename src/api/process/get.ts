@@ -2,8 +2,11 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { authorize, keyHashOf } from "../access.ts";
 import { answer, notFound } from "../answer.ts";
 import type { ApiApp } from "../context.ts";
-import { getResponses } from "../openapi.ts";
-import { pathUuid } from "../parameters.ts";
+import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../document/failures.ts";
+import { conditional } from "../document/headers.ts";
+import { getResponses } from "../document/responses.ts";
+import { applicationId, processId } from "../parameters.ts";
+import { PROCESS_EXAMPLES } from "./examples.ts";
 import { toPayload } from "./payload.ts";
 import { getProcessForKey } from "./query.ts";
 import { processSchema } from "./schema.ts";
@@ -16,13 +19,19 @@ const getProcess = createRoute({
   summary: "Get a process",
   description:
     "All there is to know of one process: what it runs, how it scales, which resources it may use and how its health is probed. Needs the permission `APP:READ` for the application.",
-  request: {
-    params: z.object({
-      id: pathUuid("Identifier of the application"),
-      process_id: pathUuid("Identifier of the process"),
+  parameters: conditional("If-None-Match", "If-Modified-Since"),
+  request: { params: z.object({ id: applicationId, process_id: processId }) },
+  responses: {
+    ...getResponses({
+      description: "The process.",
+      schema: processSchema,
+      examples: PROCESS_EXAMPLES,
+      isDated: true,
     }),
+    ...INVALID_PARAMETER,
+    ...FORBIDDEN,
+    ...NOT_FOUND,
   },
-  responses: getResponses(processSchema, "The process"),
 });
 
 export function registerGetProcess(app: ApiApp): void {

@@ -2,9 +2,12 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { authorize, keyHashOf } from "../access.ts";
 import { answer, notFound } from "../answer.ts";
 import type { ApiApp } from "../context.ts";
-import { getResponses } from "../openapi.ts";
-import { pagination, pathUuid } from "../parameters.ts";
+import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../document/failures.ts";
+import { conditional } from "../document/headers.ts";
+import { getResponses } from "../document/responses.ts";
+import { applicationId, pagination } from "../parameters.ts";
 import { integer } from "../schemas.ts";
+import { PROCESS_LIST_EXAMPLES } from "./examples.ts";
 import { toPayload } from "./payload.ts";
 import { listProcessesForKey } from "./query.ts";
 import { processSchema } from "./schema.ts";
@@ -12,11 +15,11 @@ import { processSchema } from "./schema.ts";
 const processListSchema = z
   .strictObject({
     data: z.array(processSchema).openapi({ description: "Oldest first" }),
-    total: integer(0).openapi({ description: "How many processes the application has", example: 1 }),
+    total: integer(0).openapi({ description: "How many processes the application has", example: 4 }),
     offset: integer(0).openapi({ description: "How many were skipped", example: 0 }),
-    limit: integer(1).openapi({ description: "How many there are at most in `data`", example: 25 }),
+    limit: integer(1).openapi({ description: "How many there are at most in `data`", example: 2 }),
   })
-  .openapi("ProcessList");
+  .openapi("ProcessList", { description: "A page of an application's processes" });
 
 const listProcesses = createRoute({
   method: "get",
@@ -26,8 +29,18 @@ const listProcesses = createRoute({
   summary: "List an application's processes",
   description:
     "The processes of an application in the order of their creation, a page at a time. Needs the permission `APP:READ` for the application.",
-  request: { params: z.object({ id: pathUuid("Identifier of the application") }), query: pagination },
-  responses: getResponses(processListSchema, "A page of processes"),
+  parameters: conditional("If-None-Match"),
+  request: { params: z.object({ id: applicationId }), query: pagination },
+  responses: {
+    ...getResponses({
+      description: "A page of processes.",
+      schema: processListSchema,
+      examples: PROCESS_LIST_EXAMPLES,
+    }),
+    ...INVALID_PARAMETER,
+    ...FORBIDDEN,
+    ...NOT_FOUND,
+  },
 });
 
 export function registerListProcesses(app: ApiApp): void {

@@ -1,14 +1,16 @@
 // The contract's payload (test/contract/process.schema.json). Tests hold the two against each other.
 import { z } from "@hono/zod-openapi";
+import { EXAMPLE_IDS } from "../document/examples.ts";
 import { integer, orNull, text, timestamp, uuid } from "../schemas.ts";
 
-const instanceCount = (description: string) => integer(0, 50).openapi({ description, example: 1 });
-const optional = (schema: z.ZodInt, description: string) => schema.nullable().optional().openapi({ description });
+const instanceCount = (description: string, example: number) => integer(0, 50).openapi({ description, example });
+const optional = <T extends z.ZodType>(schema: T, description: string) =>
+  schema.nullable().optional().openapi({ description });
 
 const manualScaling = z
   .strictObject({
     type: z.literal("manual"),
-    config: z.strictObject({ instanceCount: instanceCount("How many instances run") }),
+    config: z.strictObject({ instanceCount: instanceCount("How many instances run", 1) }),
   })
   .openapi("ManualScaling", {
     description: "A fixed number of instances",
@@ -19,8 +21,8 @@ const horizontalScaling = z
   .strictObject({
     type: z.literal("horizontal"),
     config: z.strictObject({
-      minInstanceCount: instanceCount("The fewest instances that run; at most `maxInstanceCount`"),
-      maxInstanceCount: instanceCount("The most instances that run"),
+      minInstanceCount: instanceCount("The fewest instances that run; at most `maxInstanceCount`", 2),
+      maxInstanceCount: instanceCount("The most instances that run", 10),
       targetCpuPercent: optional(integer(1, 100), "CPU utilisation to hold, in percent of the limit"),
       targetMemoryPercent: optional(integer(1, 100), "Memory utilisation to hold, in percent of the limit"),
       scaleUpIntervalSeconds: optional(integer(1, 60_000), "Seconds between two steps up"),
@@ -46,26 +48,31 @@ const port = () => integer(1, 65_535);
 const probe = z
   .strictObject({
     exec: z
-      .strictObject({ command: z.array(z.string()) })
+      .strictObject({
+        command: z.array(z.string()).openapi({ description: "The command and its arguments; no shell reads them" }),
+      })
       .nullable()
       .optional()
       .openapi({ description: "Healthy if this command exits with 0" }),
     httpGet: z
       .strictObject({
-        path: z.string().nullable().optional(),
-        port: port().nullable().optional(),
-        host: z.string().nullable().optional(),
-        scheme: z.enum(["HTTP", "HTTPS"]).nullable().optional(),
-        httpHeaders: z
-          .array(z.strictObject({ name: z.string(), value: z.string() }))
-          .nullable()
-          .optional(),
+        path: optional(z.string(), "Path of the request"),
+        port: optional(port(), "Port to send it to"),
+        host: optional(z.string(), "Host to send it to; without one, the instance itself"),
+        scheme: optional(z.enum(["HTTP", "HTTPS"]), "How to connect"),
+        httpHeaders: optional(
+          z.array(z.strictObject({ name: z.string(), value: z.string() })),
+          "Headers to send besides",
+        ),
       })
       .nullable()
       .optional()
       .openapi({ description: "Healthy if this request is answered with a status from 200 to 399" }),
     tcpSocket: z
-      .strictObject({ host: z.string().nullable().optional(), port: port() })
+      .strictObject({
+        host: optional(z.string(), "Host to connect to; without one, the instance itself"),
+        port: port().openapi({ description: "Port to connect to" }),
+      })
       .nullable()
       .optional()
       .openapi({ description: "Healthy if a connection to this port opens" }),
@@ -83,8 +90,10 @@ const probe = z
 
 export const processSchema = z
   .strictObject({
-    id: uuid().openapi({ description: "Identifier of the process" }),
-    app_id: uuid().nullable().openapi({ description: "Identifier of the application that the process belongs to" }),
+    id: uuid(EXAMPLE_IDS.web).openapi({ description: "Identifier of the process" }),
+    app_id: uuid(EXAMPLE_IDS.application)
+      .nullable()
+      .openapi({ description: "Identifier of the application that the process belongs to" }),
     key: text(1, 64).openapi({
       description: "Name of the process within its application, from the entry of the Procfile",
       example: "web",
@@ -97,15 +106,18 @@ export const processSchema = z
     display_name: text(1, 255).nullable().openapi({ description: "Name for people", example: "Web Process" }),
     entrypoint: text(0, 1024).openapi({ description: "Command that starts the process", example: "npm start" }),
     port: port().nullable().openapi({ description: "Port that the process listens on", example: 8080 }),
-    is_ingress_enabled: z
-      .boolean()
-      .openapi({ description: "Whether traffic from outside is routed to it; true for web processes only" }),
+    is_ingress_enabled: z.boolean().openapi({
+      description: "Whether traffic from outside is routed to it; true for web processes only",
+      example: true,
+    }),
     ingress_protocol: z
       .enum(["http", "grpc"])
       .nullable()
       .openapi({ description: "Protocol of the traffic from outside; web processes only", example: "http" }),
-    scaling_strategy: orNull(scalingStrategy),
-    resource_type_id: uuid().nullable().openapi({ description: "Identifier of the machine size" }),
+    scaling_strategy: orNull(scalingStrategy).openapi({ description: "How the number of instances is decided" }),
+    resource_type_id: uuid(EXAMPLE_IDS.small)
+      .nullable()
+      .openapi({ description: "Identifier of the machine size; see the list of process resource types" }),
     resource_type_name: z.string().nullable().openapi({ description: "Name of the machine size", example: "s1" }),
     cpu_limit: integer(1).nullable().openapi({ description: "CPU limit in millicores", example: 500 }),
     memory_limit: integer(1).nullable().openapi({ description: "Memory limit in megabytes", example: 512 }),
@@ -133,6 +145,9 @@ export const processSchema = z
     created_at: timestamp().openapi({ description: "When the process was created" }),
     updated_at: timestamp().openapi({ description: "When the process was last changed" }),
   })
-  .openapi("Process");
+  .openapi("Process", {
+    description:
+      "A process. Every field is always there; one that does not apply to its `type`, or is not set, is null.",
+  });
 
 export type Process = z.infer<typeof processSchema>;

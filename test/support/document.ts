@@ -1,0 +1,48 @@
+// The OpenAPI document as tests read it: references followed, schemas compiled.
+import type { ValidateFunction } from "ajv";
+import { compile } from "./contract.ts";
+import { document } from "./operations.ts";
+
+type Json = Record<string, unknown>;
+
+export interface DocumentedResponse {
+  headers: Record<string, { required?: boolean; schema: object }>;
+  /** Of the JSON body; absent if there is none. */
+  body?: { schema: object; examples: Record<string, { value: unknown }> };
+}
+
+/** What a pointer within the document points at. */
+function follow(ref: string): Json {
+  let found: unknown = document;
+  for (const name of ref.slice("#/".length).split("/")) found = (found as Json)[name];
+  return found as Json;
+}
+
+export const resolve = <T extends object>(value: T | { $ref: string }): T =>
+  "$ref" in value ? (follow(value.$ref) as T) : value;
+
+/** The responses of the GET at `path`, by status. */
+export function responsesOf(path: string): Map<number, DocumentedResponse> {
+  const responses = document.paths?.[path]?.get?.responses as Record<string, Json>;
+  return new Map(
+    Object.entries(responses).map(([status, response]) => [Number(status), toResponse(resolve(response))]),
+  );
+}
+
+function toResponse(response: Json): DocumentedResponse {
+  const headers = Object.entries((response.headers ?? {}) as Record<string, Json>).map(([name, header]) => [
+    name.toLowerCase(),
+    resolve(header),
+  ]);
+  const body = (response.content as Record<string, DocumentedResponse["body"]> | undefined)?.["application/json"];
+  return { headers: Object.fromEntries(headers), ...(body && { body }) };
+}
+
+const validators = new WeakMap<object, ValidateFunction>();
+
+/** The validator of a schema of the document, wherever in it that stands. */
+export function validatorOf(schema: object): ValidateFunction {
+  const validator = validators.get(schema) ?? compile({ ...schema, components: document.components });
+  validators.set(schema, validator);
+  return validator;
+}
