@@ -29,14 +29,17 @@ const openapi = (...args: string[]): Promise<Outcome> =>
 
 type Document = {
   info: { description: string };
-  paths: Record<string, { get: { operationId: string; parameters: object[]; responses: Record<string, unknown> } }>;
+  paths: Record<
+    string,
+    { get: { operationId: string; parameters: { schema: object }[]; responses: Record<string, unknown> } }
+  >;
   components: { schemas: { Process: { properties: Record<string, object>; required: string[] } } };
 };
 
 let files = 0;
 
 /** The document as it was before the code was changed. */
-async function before(change: (document: Document) => void): Promise<string> {
+async function earlier(change: (document: Document) => void): Promise<string> {
   const document = JSON.parse(committed) as Document;
   change(document);
   const file = join(directory, `${files++}.json`);
@@ -84,15 +87,15 @@ describe("npm run openapi -- --check", () => {
       /`operationId` .* changed from 'me' to 'getOwnApiKeyV3'/,
     ],
     [
-      "a parameter that must be given now",
+      "a bound that is narrower",
       ({ paths }) => {
-        const parameters = paths["/applications/{id}/processes"]?.get.parameters ?? [];
-        Object.assign(parameters[0] ?? {}, { in: "query", name: "page" });
+        const [, limit] = paths["/applications/{id}/processes"]?.get.parameters ?? [];
+        Object.assign(limit?.schema ?? {}, { maximum: 1_000 });
       },
-      /Required `id` path parameter was added/,
+      /Upper bound changed from '<= 1000' to '<= 100'/,
     ],
   ])("says of %s that it breaks clients, and how", async ([_, change, words]) => {
-    const file = await before(change);
+    const file = await earlier(change);
     const { exitCode, stdout, stderr } = await openapi("--check", file);
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/✖ major/);
@@ -109,7 +112,7 @@ describe("npm run openapi -- --check", () => {
       },
     ],
   ])("says of %s that it breaks nobody, and fails all the same", async ([_, change]) => {
-    const { exitCode, stdout } = await openapi("--check", await before(change));
+    const { exitCode, stdout } = await openapi("--check", await earlier(change));
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^0 major, (1 minor, 0|0 minor, 1) patch/m);
   });
@@ -122,7 +125,7 @@ describe("npm run openapi -- --check", () => {
 });
 
 test("npm run openapi says what changed, and writes what the code generates", async () => {
-  const file = await before(({ info }) => {
+  const file = await earlier(({ info }) => {
     info.description = "As it was.";
   });
   const { exitCode, stdout } = await openapi(file);
