@@ -8,6 +8,7 @@ import type { Route } from "../http/route.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { isNotModified } from "./conditional.ts";
 import { ALLOWED_METHODS, CORS_HEADERS, optionsResponse } from "./cors.ts";
+import { ASSET_PATHS, redirectToDocs, serveAsset } from "./docs.ts";
 import { ADDRESS_LIMIT, addressBudget, KEY_LIMIT, limitHeaders, PURGE_LIMIT, spend } from "./limits.ts";
 import { purgeChanged } from "./purge.ts";
 
@@ -31,9 +32,9 @@ const SECURITY_HEADERS: Record<string, string> = {
   "strict-transport-security": "max-age=31536000; includeSubDomains",
   "x-content-type-options": "nosniff",
   "cross-origin-resource-policy": "cross-origin",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
 };
+const CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /** The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back. */
 export function createGateway(routes: readonly Route[]): Hono<GatewayEnv> {
@@ -44,6 +45,8 @@ export function createGateway(routes: readonly Route[]): Hono<GatewayEnv> {
     app.options(path, optionsResponse);
     app.all(path, () => fail({ reason: "method_not_allowed", allowed: ALLOWED_METHODS }));
   };
+  endpoint("/", redirectToDocs);
+  for (const path of ASSET_PATHS) endpoint(path, (c) => serveAsset(c.env.ASSETS, c.req.raw));
   endpoint("/health", (c) => c.json({ status: "ok" }, 200, UNCACHEABLE));
   app.post(PURGE_PATH, purge);
   app.all(PURGE_PATH, () => fail({ reason: "method_not_allowed", allowed: ["POST"] }));
@@ -66,6 +69,8 @@ const finish: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   headers.set(REQUEST_ID_HEADER, requestId);
   setAll(headers, SECURITY_HEADERS);
   setAll(headers, CORS_HEADERS);
+  // The page of the documentation brings one of its own (src/docs/_headers).
+  if (!headers.has("content-security-policy")) headers.set("content-security-policy", CONTENT_SECURITY_POLICY);
   if (status < 400) return;
   log(status < 500 ? "info" : "error", "request", {
     requestId,

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
-import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import "./quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
@@ -40,12 +40,14 @@ async function main(): Promise<void> {
 
   const postgresUrl = await startPostgres(values.seed ?? false);
   const databaseUrl = await startEndpoint(postgresUrl);
+  const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
   const worker = await startWorker({
     config: "wrangler.toml",
     entrypoint: "src/local/worker.ts",
     bindings: {
       DATABASE_URL: { type: "secret_text", value: databaseUrl },
       PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
+      ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
     },
     dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
   });
@@ -53,9 +55,9 @@ async function main(): Promise<void> {
   await worker.ready;
 
   const url = `http://${HOST}:${port}`;
-  announce({ url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET });
-  closers.unshift(async () => withdraw());
-  const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
+  const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
+  announce(running);
+  closers.unshift(async () => withdraw(running));
   console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);
 }
 
@@ -121,7 +123,7 @@ function greeting(url: string, postgresUrl: string): string {
     const target = `${url}/v3/applications/${applicationId}/processes/${processId}`;
     return `  # ${kind}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}\n`;
   });
-  return `\n${lines.join("\n")}\n  # the database\n  psql ${postgresUrl}\n\n  Ready. Ctrl-C ends it.\n`;
+  return `\n${lines.join("\n")}\n  # the same in a browser\n  ${url}/docs\n\n  # the database\n  psql ${postgresUrl}\n\n  Ready. Ctrl-C ends it.\n`;
 }
 
 let ending: Promise<void> | undefined;
