@@ -1,0 +1,72 @@
+// A caller's program. Its types are made from the OpenAPI document: npm run generate.
+import createClient, { type Client } from "openapi-fetch";
+import type { components, paths } from "./process-api.d.ts";
+
+export type Process = components["schemas"]["Process"];
+type ApiError = components["schemas"]["Error"];
+
+export function connect(origin: string, apiKey: string): Client<paths> {
+  return createClient<paths>({ baseUrl: `${origin}/v3`, headers: { Authorization: `Bearer ${apiKey}` } });
+}
+
+/** What the API refused, in its own words. */
+export class RefusedError extends Error {
+  readonly status: number;
+  readonly requestId: string | undefined;
+
+  constructor({ message, status, data }: ApiError) {
+    super(data === undefined ? message : `${message} ${data.message}`);
+    this.status = status;
+    this.requestId = data?.code;
+  }
+}
+
+/** @throws RefusedError */
+export async function getProcess(api: Client<paths>, applicationId: string, processId: string): Promise<Process> {
+  const { data, error } = await api.GET("/applications/{id}/processes/{process_id}", {
+    params: { path: { id: applicationId, process_id: processId } },
+  });
+  if (error !== undefined) throw new RefusedError(error);
+  return data;
+}
+
+/** All of an application's processes, however many pages they take. */
+export async function listProcesses(api: Client<paths>, applicationId: string, limit = 100): Promise<Process[]> {
+  const all: Process[] = [];
+  for (;;) {
+    const { data, error } = await api.GET("/applications/{id}/processes", {
+      params: { path: { id: applicationId }, query: { limit, offset: all.length } },
+    });
+    if (error !== undefined) throw new RefusedError(error);
+    all.push(...data.data);
+    if (data.data.length === 0 || all.length >= data.total) return all;
+  }
+}
+
+/** How many instances a process has at most; null if nothing is said. */
+export function maxInstances({ scaling_strategy: strategy }: Process): number | null {
+  if (strategy === null) return null;
+  switch (strategy.type) {
+    case "manual":
+      return strategy.config.instanceCount;
+    case "horizontal":
+      return strategy.config.maxInstanceCount;
+  }
+}
+
+/** A copy that is asked for again only if it has changed. */
+export function remember(api: Client<paths>, applicationId: string, processId: string): () => Promise<Process> {
+  let copy: { process: Process; etag: string } | undefined;
+  return async () => {
+    const { data, error, response } = await api.GET("/applications/{id}/processes/{process_id}", {
+      params: {
+        path: { id: applicationId, process_id: processId },
+        ...(copy && { header: { "If-None-Match": copy.etag } }),
+      },
+    });
+    if (copy !== undefined && response.status === 304) return copy.process;
+    if (error !== undefined) throw new RefusedError(error);
+    copy = { process: data, etag: String(response.headers.get("etag")) };
+    return data;
+  };
+}

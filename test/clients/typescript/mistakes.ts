@@ -1,0 +1,31 @@
+// What the types must refuse: each line that is expected to be wrong is an error if it is right.
+import type { Client } from "openapi-fetch";
+import type { Process } from "./client.ts";
+import type { paths } from "./process-api.d.ts";
+
+export function readCarelessly({ scaling_strategy: strategy, type, port }: Process): unknown[] {
+  return [
+    // @ts-expect-error it may be null
+    strategy.type,
+    // @ts-expect-error its type must be known first
+    strategy?.config.instanceCount,
+    // @ts-expect-error of the other type
+    strategy?.type === "horizontal" && strategy.config.instanceCount,
+    // @ts-expect-error there is no such type
+    type === "service",
+    // @ts-expect-error it may be null
+    port.toFixed(),
+  ];
+}
+
+export async function askCarelessly(api: Client<paths>): Promise<void> {
+  // @ts-expect-error there is no such path
+  await api.GET("/applications");
+  // @ts-expect-error nothing is written
+  await api.POST("/api-keys/me");
+  // @ts-expect-error which process?
+  await api.GET("/applications/{id}/processes/{process_id}", { params: { path: { id: "x" } } });
+  const { data } = await api.GET("/api-keys/me");
+  // @ts-expect-error it may have been refused
+  data.name;
+}
