@@ -1,34 +1,50 @@
+// How Postgres reads its tables when they are large: through an index, whatever is asked.
 import { randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/neon-http";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { getProcessForKey } from "../../src/api/process/query.ts";
+import { getOwnApiKey } from "../../src/api/api-key/query.ts";
+import { getProcessForKey, listProcessesForKey } from "../../src/api/process/query.ts";
+import type { Database } from "../../src/db/client.ts";
 import { openRecords, type Records, sha256 } from "../support/records.ts";
 
+const APPLICATIONS = 1_000;
+const PROCESSES_EACH = 100;
+
 let records: Records;
+let companyId: string;
 let applicationId: string;
 let processId: string;
-let token: string;
+let keyHash: string;
 beforeAll(async () => {
   records = await openRecords(inject("connectionString"));
-  const companyId = await records.company();
-  applicationId = (await records.application(companyId)).id;
+  companyId = await records.company();
   const key = await records.key(companyId);
-  token = key.token;
-  processId = (await records.process(applicationId)).id;
-  // Tables that no planner would rather read whole, then thrown away with the transaction's end by deletion below.
+  keyHash = sha256(key.token);
   await records.pool.query(
-    `insert into processes (application_id, key, entrypoint) select $1, 'bulk-' || n, '' from generate_series(1, 20000) n`,
-    [applicationId],
+    `insert into applications (company_id, name, display_name)
+     select $1, 'bulk-' || n, 'Bulk' from generate_series(1, ${APPLICATIONS}) n`,
+    [companyId],
+  );
+  await records.pool.query(
+    `insert into processes (application_id, key, entrypoint)
+     select id, 'bulk-' || n, '' from applications, generate_series(1, ${PROCESSES_EACH}) n where company_id = $1`,
+    [companyId],
   );
   await records.pool.query(
     `insert into api_key_tokens (hash, api_key_id, masked)
-     select sha256(('bulk-' || n || $2::text)::bytea), $1, 'svl_0000…0000' from generate_series(1, 20000) n`,
+     select sha256(('bulk-' || n || $2::text)::bytea), $1, 'svl_0000…0000'
+     from generate_series(1, 20000) n`,
     [key.id, randomUUID()],
   );
-  await records.pool.query("analyze");
+  const { rows } = await records.pool.query(
+    "select p.id, application_id from processes p join applications a on a.id = application_id where company_id = $1 limit 1",
+    [companyId],
+  );
+  ({ id: processId, application_id: applicationId } = rows[0]);
+  await records.pool.query("vacuum analyze");
 });
 afterAll(async () => {
-  await records.pool.query("delete from processes where application_id = $1", [applicationId]);
+  await records.pool.query("delete from applications where company_id = $1", [companyId]);
   await records.close();
 });
 
@@ -40,22 +56,37 @@ interface Plan {
 
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-test("the one query reads processes and tokens through their indexes", async () => {
+/** What a function sends, without sending it. */
+async function statementOf(ask: (db: Database) => Promise<unknown>): Promise<{ text: string; params: unknown[] }> {
   const statements: { text: string; params: unknown[] }[] = [];
-  const spy = drizzle({
-    client: {
-      query: async (text: string, params: unknown[]) => {
-        statements.push({ text, params });
-        return { rows: [] };
-      },
-    } as never,
-  });
-  await getProcessForKey(spy, { keyHash: sha256(token), applicationId, processId });
-  const [statement] = statements;
-  const { rows } = await records.pool.query(`explain (format json) ${statement?.text}`, statement?.params);
-  const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan);
-  const scans = new Map(nodes.map((node) => [node["Relation Name"], node["Node Type"]]));
-  for (const table of ["processes", "api_key_tokens"])
-    expect([table, scans.get(table)]).toStrictEqual([table, "Index Scan"]);
-  expect(nodes.filter((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "processes")).toEqual([]);
+  const client = {
+    query: async (text: string, params: unknown[]) => {
+      statements.push({ text, params });
+      return { rows: [] };
+    },
+  };
+  await ask(drizzle({ client: client as never })).catch(() => {});
+  const [statement, ...others] = statements;
+  expect(others).toStrictEqual([]);
+  if (statement === undefined) throw new Error("Nothing was asked.");
+  return statement;
+}
+
+test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
+  ["a process", (db) => getProcessForKey(db, { keyHash, applicationId, processId }), ["processes", "applications"]],
+  [
+    "a page of processes",
+    (db) => listProcessesForKey(db, { keyHash, applicationId, limit: 25, offset: 50 }),
+    ["processes", "applications"],
+  ],
+  ["the key", (db) => getOwnApiKey(db, { keyHash }), []],
+])("%s is read through indexes", async ([_, ask, tables]) => {
+  const { text, params } = await statementOf(ask);
+  const { rows } = await records.pool.query(`explain (format json) ${text}`, params);
+  const scans = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] !== undefined);
+  for (const table of [...tables, "api_key_tokens"]) {
+    const kinds = scans.filter((node) => node["Relation Name"] === table).map((node) => node["Node Type"]);
+    expect(kinds.length).toBeGreaterThan(0);
+    expect(kinds.filter((kind) => !/Index (Only )?Scan|Bitmap Heap Scan/.test(kind)), table).toStrictEqual([]);
+  }
 });
