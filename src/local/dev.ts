@@ -37,6 +37,8 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const port = readPort(process.env.PORT ?? DEFAULT_PORT);
   await assertFree(port);
+  // Of the Worker; `logLevel` below does not reach all of Miniflare.
+  process.env.WRANGLER_LOG = "warn";
 
   const postgresUrl = await startPostgres(values.seed ?? false);
   const databaseUrl = await startEndpoint(postgresUrl);

@@ -6,5 +6,4 @@ Object.assign(process.env, {
   WRANGLER_SEND_ERROR_REPORTS: "false",
   WRANGLER_WRITE_LOGS: "false",
   WRANGLER_HIDE_BANNER: "true",
-  WRANGLER_LOG: "warn",
 });

@@ -1,7 +1,6 @@
 // `npm run dev` as a newcomer runs it, and ends it.
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -10,73 +9,17 @@ import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { isProcess } from "../support/contract.ts";
-
-interface Dev {
-  child: ChildProcess;
-  port: number;
-  /** All that it has printed so far. */
-  output(): string;
-  ready: Promise<void>;
-  exited: Promise<number | null>;
-}
+import { type Dev, sessionOf, startDev } from "../support/dev.ts";
 
 let running: Dev | undefined;
 afterEach(async () => {
-  if (running?.child.exitCode === null && running.child.signalCode === null) {
-    process.kill(-Number(running.child.pid), "SIGINT");
-    await running.exited;
-  }
+  await running?.interrupt();
   running = undefined;
 });
 
-/** In a session of its own, as a terminal gives it one: its pid names the session and the foreground group. */
-async function dev(env: Record<string, string> = {}, args: string[] = []): Promise<Dev> {
-  const port = await freePort();
-  const child = spawn("npm", ["run", "dev", "--", ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
-  });
-  let output = "";
-  const exited = once(child, "exit").then(([code]) => code as number | null);
-  const ready = new Promise<void>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (chunk) => {
-        output += chunk;
-        if (/Ready\.|\/health\n/.test(output)) resolve();
-      });
-    }
-    exited.then(() => reject(new Error(output)));
-  });
-  ready.catch(() => {});
-  running = { child, port, ready, exited, output: () => output };
+async function dev(...args: Parameters<typeof startDev>): Promise<Dev> {
+  running = await startDev(...args);
   return running;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "localhost");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No port.");
-  return address.port;
-}
-
-/** The commands of all processes in the session that `pid` leads, zombies apart (proc(5)). */
-function sessionOf({ pid }: ChildProcess): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-        const [state, , , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        return Number(session) === pid && state !== "Z" ? [readFileSync(`/proc/${name}/cmdline`, "utf8")] : [];
-      } catch {
-        // It has ended meanwhile.
-        return [];
-      }
-    });
 }
 
 /** What stands on the screen beside npm's own lines. */
@@ -181,8 +124,7 @@ test("with DATABASE_URL it serves that database, and writes to it only when aske
   await empty.ready;
   expect(empty.output()).not.toContain("curl");
   expect(await countCompanies()).toBe(0);
-  process.kill(-Number(empty.child.pid), "SIGINT");
-  await empty.exited;
+  await empty.interrupt();
 
   const seeded = await dev({ DATABASE_URL }, ["--seed"]);
   await seeded.ready;

@@ -212,9 +212,14 @@ export function mutated<T>(valid: fc.Arbitrary<T>): fc.Arbitrary<Json> {
       "",
     ),
   });
-  return fc
-    .tuple(valid, fc.array(mutation, { minLength: 1, maxLength: 2 }))
-    .map(([value, mutations]) => mutations.reduce<Json>(mutate, structuredClone(value)));
+  return (
+    fc
+      .tuple(valid, fc.array(mutation, { minLength: 1, maxLength: 2 }))
+      // Copies: the same junk, put into itself, would have no end.
+      .map(([value, mutations]) =>
+        mutations.reduce<Json>((root, one) => mutate(root, structuredClone(one)), structuredClone(value)),
+      )
+  );
 }
 
 function mutate(root: Json, { at, kind, value, name }: { at: number; kind: string; value: Json; name: string }): Json {
