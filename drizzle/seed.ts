@@ -15,7 +15,8 @@ import {
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
 const token = (n: number) => `svl_${String(n).padStart(64, "0")}`;
 
-const COMPANY = uuid(1);
+/** Who has most of it. Found only where the seed was written. */
+export const SEED_COMPANY: string = uuid(1);
 const OTHER_COMPANY = uuid(2);
 const APPLICATION = uuid(11);
 const BARE_APPLICATION = uuid(12);
@@ -78,7 +79,7 @@ async function insertAll(db: Pick<NodePgDatabase, "insert">): Promise<void> {
   await db
     .insert(companies)
     .values([
-      { id: COMPANY, name: "Example Company", ...written },
+      { id: SEED_COMPANY, name: "Example Company", ...written },
       { id: OTHER_COMPANY, name: "Other Company", ...written },
     ])
     .onConflictDoNothing();
@@ -87,13 +88,13 @@ async function insertAll(db: Pick<NodePgDatabase, "insert">): Promise<void> {
     .values([
       {
         id: APPLICATION,
-        companyId: COMPANY,
+        companyId: SEED_COMPANY,
         name: "my-app",
         displayName: "My App",
         namespace: "my-app-abc123",
         ...written,
       },
-      { id: BARE_APPLICATION, companyId: COMPANY, name: "bare-app", displayName: "Bare App", ...written },
+      { id: BARE_APPLICATION, companyId: SEED_COMPANY, name: "bare-app", displayName: "Bare App", ...written },
       {
         id: OTHER_APPLICATION,
         companyId: OTHER_COMPANY,
@@ -199,7 +200,7 @@ async function insertProcesses(db: Pick<NodePgDatabase, "insert">): Promise<void
 }
 
 async function insertKeys(db: Pick<NodePgDatabase, "insert">): Promise<void> {
-  const key = (n: number, name: string) => ({ id: uuid(n), companyId: COMPANY, name, ...written });
+  const key = (n: number, name: string) => ({ id: uuid(n), companyId: SEED_COMPANY, name, ...written });
   await db
     .insert(apiKeys)
     .values([
@@ -232,7 +233,7 @@ async function insertKeys(db: Pick<NodePgDatabase, "insert">): Promise<void> {
       tokenOf(207, SEED_TOKENS.otherCompany),
     ])
     .onConflictDoNothing();
-  const mayRead = (n: number, resourceId: string | null = null, companyId = COMPANY) => ({
+  const mayRead = (n: number, resourceId: string | null = null, companyId = SEED_COMPANY) => ({
     id: uuid(n + 100),
     apiKeyId: uuid(n),
     companyId,
