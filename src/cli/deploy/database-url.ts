@@ -1,0 +1,36 @@
+import { usageError } from "../support/errors.ts";
+
+/**
+ * Whether it leads to Neon's pooler, where a session, and so a lock of one, ends with each transaction.
+ *
+ * @see https://neon.com/docs/connect/connection-pooling
+ */
+export const isPooled = (connectionString: string): boolean =>
+  /-pooler$/.test(new URL(connectionString).hostname.split(".", 1)[0] ?? "");
+
+/** @throws CommandError if it is pooled */
+export function assertDirect(connectionString: string, name: string): void {
+  if (!isPooled(connectionString)) return;
+  throw usageError(`${name} is a pooled URL, and migrations need a direct one: take -pooler out of its host.`);
+}
+
+/**
+ * A Postgres URL from the environment.
+ *
+ * @throws CommandError that names the variable and not its value
+ */
+export function readDatabaseUrl(name: string): string {
+  const value = process.env[name] ?? "";
+  if (value === "") throw usageError(`${name} is not set.`);
+  if (!URL.canParse(value) || !/^postgres(ql)?:/.test(value)) throw usageError(`${name} is not a Postgres URL.`);
+  return value;
+}
+
+/** Whether two URLs lead to one database, through the pooler or not, as whichever role. */
+export function isSameDatabase(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => {
+    const { hostname, pathname } = new URL(text);
+    return hostname.replace(/^([^.]*)-pooler\./, "$1.") + pathname;
+  });
+  return a === b;
+}

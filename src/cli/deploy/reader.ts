@@ -1,0 +1,24 @@
+import { usageError } from "../support/errors.ts";
+import { isUuid } from "../support/parse.ts";
+import type { SmokeTarget } from "./smoke.ts";
+
+/**
+ * The key and the process to try a deployment with: what was given, else the environment's.
+ *
+ * @returns undefined if there is neither
+ * @throws CommandError if there is only a part of it
+ */
+export function readReader(given: {
+  token?: string | undefined;
+  application?: string | undefined;
+  process?: string | undefined;
+}): SmokeTarget["reader"] {
+  const token = given.token || process.env.SMOKE_TOKEN || "";
+  const applicationId = given.application || process.env.SMOKE_APPLICATION || "";
+  const processId = given.process || process.env.SMOKE_PROCESS || "";
+  if (token + applicationId + processId === "") return undefined;
+  if (!/^[\x21-\x7e]+$/.test(token)) throw usageError("SMOKE_TOKEN (or --token) is no API key.");
+  if (!isUuid(applicationId)) throw usageError("SMOKE_APPLICATION (or --application) is not an id, a UUID.");
+  if (!isUuid(processId)) throw usageError("SMOKE_PROCESS (or --process) is not an id, a UUID.");
+  return { token, applicationId, processId };
+}

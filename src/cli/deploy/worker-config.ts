@@ -1,0 +1,23 @@
+import "../../local/quiet.ts";
+import { unstable_readConfig as readConfig } from "wrangler";
+
+/** What wrangler.toml says that a deployment must know. */
+export interface WorkerConfig {
+  name: string;
+  requiredSecrets: readonly string[];
+  /** Whether Workers Caching stands in front of the Api. */
+  isCached: boolean;
+}
+
+const CONFIG_FILE = new URL("../../../wrangler.toml", import.meta.url).pathname;
+
+export function readWorkerConfig(): WorkerConfig {
+  const { name, secrets, cache, exports } = readConfig({ config: CONFIG_FILE });
+  if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
+  const api = exports.Api as { cache?: { enabled: boolean } } | undefined;
+  return {
+    name,
+    requiredSecrets: secrets?.required ?? [],
+    isCached: api?.cache?.enabled ?? cache?.enabled ?? false,
+  };
+}

@@ -1,0 +1,30 @@
+// `npm run db:migrate`: brings a database to the newest schema.
+import { assertDirect } from "./deploy/database-url.ts";
+import { runMigrations } from "./deploy/migrations.ts";
+import { findDatabase } from "./support/database.ts";
+import { print } from "./support/output.ts";
+import { createProgram, run } from "./support/program.ts";
+
+const NOTES = `
+The database is that of DATABASE_URL, or of a running \`npm run dev\`. With Neon it
+must be the direct URL, without -pooler in its host.
+
+All that is pending is applied in one transaction, or nothing is. Runs at the same
+time wait for each other. Prints the migrations that it applied, a line each.
+
+Exit codes: 0 the schema is the newest; 1 it is not, and why; 2 the command or the
+environment is wrong.`;
+
+async function migrateDatabase(): Promise<void> {
+  const { connectionString } = findDatabase();
+  assertDirect(connectionString, "DATABASE_URL");
+  for (const name of await runMigrations(connectionString)) await print(name);
+}
+
+const program = createProgram("migrate")
+  .usage("     (npm run db:migrate)")
+  .description("Applies the migrations of drizzle/ that a database does not have yet.")
+  .addHelpText("after", NOTES)
+  .action(migrateDatabase);
+
+await run(program);

@@ -1,0 +1,148 @@
+// `npm run preview`: a branch's own deployment, with a database of its own.
+import { randomBytes } from "node:crypto";
+import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { commitArgs, currentBranch } from "./deploy/commit.ts";
+import { runMigrations } from "./deploy/migrations.ts";
+import * as neon from "./deploy/neon.ts";
+import { contentsOf } from "./deploy/preview-data.ts";
+import { mask, readSecrets } from "./deploy/secrets.ts";
+import { smoke } from "./deploy/smoke.ts";
+import { readWorkerConfig } from "./deploy/worker-config.ts";
+import { entryOf, WranglerError, wrangler } from "./deploy/wrangler.ts";
+import { CommandError, usageError } from "./support/errors.ts";
+import { note, printJson } from "./support/output.ts";
+import { parseWholeNumber } from "./support/parse.ts";
+import { createProgram, run } from "./support/program.ts";
+
+interface PreviewOptions {
+  name?: string;
+  delete?: boolean;
+  fresh?: boolean;
+  wait: number;
+}
+
+const NOTES = `
+The database is a branch of the Neon project NEON_PROJECT_ID, reached with the key
+NEON_API_KEY; give previews a project of their own, since a branch is a copy of its
+parent with all data. NEON_DATABASE and NEON_ROLE, if they are not Neon's own names.
+It expires two weeks after the last time that this command ran for it.
+
+The Worker is deployed with CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, or as
+whoever is logged in (npx wrangler login). Its secrets are the preview's own.
+
+Prints an object:
+  name            of the preview and of the Neon branch
+  preview_url     always the latest deployment
+  deployment_url  this deployment, for good
+  expires_at      of the database
+  is_new          whether the database was made just now
+
+Exit codes: 0 it runs and passed the smoke test; 1 it does not; 2 the command or the
+environment is wrong.`;
+
+/** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
+const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
+const NOT_FOUND = [10_007, 10_025];
+
+async function previewBranch(options: PreviewOptions): Promise<void> {
+  const name = readName(options.name);
+  const project = neon.readNeonProject();
+  if (options.delete) await deletePreview(project, name);
+  else await deployPreview(project, name, options);
+}
+
+async function deployPreview(project: neon.NeonProject, name: string, { fresh, wait }: PreviewOptions): Promise<void> {
+  const { requiredSecrets } = readWorkerConfig();
+  if (fresh) await deleteDatabase(project, name);
+  const found = await neon.findBranch(project, name);
+  const branch = found ? await neon.extendBranch(project, found) : await neon.createBranch(project, name);
+  const uris = await neon.connectionUris(project, branch);
+  const secrets = readSecrets(requiredSecrets, {
+    DATABASE_URL: uris.pooled,
+    // Nobody needs to know it: who purges a preview sets one that he knows.
+    PURGE_SECRET: randomBytes(32).toString("hex"),
+  });
+  mask([...Object.values(secrets), uris.direct, new URL(uris.direct).password]);
+
+  await prepareDatabase(uris.direct);
+  // Without --ignore-base-config, what is left out here would be taken from the dashboard, or from production.
+  const args = ["preview", "--name", name, "--ignore-base-config", ...commitArgs()];
+  const { preview_urls, deployment_urls } = entryOf(await wrangler(args, { secrets }), "preview");
+  const origin = firstOf(preview_urls);
+  if (origin === undefined)
+    throw new CommandError("The preview has no URL: wrangler.toml must say preview_urls = true.");
+  await printJson({
+    name,
+    preview_url: origin,
+    deployment_url: firstOf(deployment_urls) ?? null,
+    expires_at: branch.expires_at ?? null,
+    is_new: found === undefined,
+  });
+  await smoke({ origin, reader: SEED_PROCESSES[0], isCached: false, waitSeconds: wait });
+}
+
+async function prepareDatabase(connectionString: string): Promise<void> {
+  for (const migration of await runMigrations(connectionString)) note(`migrated ${migration}`);
+  const contents = await contentsOf(connectionString);
+  if (contents === "other") {
+    throw new CommandError(
+      "The Neon branch holds data that is not the seed's. A preview answers whoever knows the seed's public keys: give previews a Neon project of their own.",
+    );
+  }
+  if (contents === "seed") return;
+  await seed(connectionString, { force: true });
+  note("seeded");
+}
+
+/** What is gone already does not count as a failure; what fails does not keep the rest from being deleted. */
+async function deletePreview(project: neon.NeonProject, name: string): Promise<void> {
+  const outcomes = await Promise.allSettled([deleteWorker(name), deleteDatabase(project, name)]);
+  const failed = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);
+  if (failed.length > 1) throw new CommandError(failed.map(({ message }) => message).join(" "));
+  if (failed.length > 0) throw failed[0];
+}
+
+async function deleteWorker(name: string): Promise<void> {
+  try {
+    await wrangler(["preview", "delete", "--name", name, "--skip-confirmation"], { expects: NOT_FOUND });
+  } catch (error) {
+    if (!(error instanceof WranglerError) || !NOT_FOUND.includes(error.code ?? 0)) throw error;
+    note(`There is no preview ${name}.`);
+  }
+}
+
+async function deleteDatabase(project: neon.NeonProject, name: string): Promise<void> {
+  const branch = await neon.findBranch(project, name);
+  if (branch === undefined) return note(`There is no Neon branch ${name}.`);
+  await neon.deleteBranch(project, branch);
+  note(`Deleted the Neon branch ${name}.`);
+}
+
+function readName(given: string | undefined): string {
+  const name =
+    given ??
+    currentBranch()
+      ?.toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-");
+  if (name === undefined) throw usageError("No branch is checked out: give the preview a --name.");
+  if (NAME_PATTERN.test(name)) return name;
+  throw usageError(
+    `${JSON.stringify(name)} is no name for a preview: give it a --name of a-z, 0-9 and hyphens, 51 at most.`,
+  );
+}
+
+function firstOf(urls: unknown): string | undefined {
+  return Array.isArray(urls) && typeof urls[0] === "string" ? urls[0] : undefined;
+}
+
+const program = createProgram("preview")
+  .usage("[options]     (npm run preview -- …)")
+  .description("Deploys this checkout as a preview: its own URL, its own database, its own cache.")
+  .option("--name <name>", "of the preview (default: the current branch's)")
+  .option("--delete", "delete the preview and its database")
+  .option("--fresh", "with a new database, whatever the old one holds")
+  .option("--wait <seconds>", "how long to wait for the URL to answer", parseWholeNumber, 60)
+  .addHelpText("after", NOTES)
+  .action(previewBranch);
+
+await run(program);

@@ -1,0 +1,65 @@
+// `npm run smoke`: tries a deployment over HTTP(S).
+import { SEED_PROCESSES } from "../../drizzle/seed.ts";
+import { findRunning } from "../local/running.ts";
+import { readReader } from "./deploy/reader.ts";
+import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
+import { usageError } from "./support/errors.ts";
+import { print } from "./support/output.ts";
+import { parseId, parseWholeNumber } from "./support/parse.ts";
+import { createProgram, run } from "./support/program.ts";
+
+interface SmokeOptions {
+  url?: string;
+  token?: string;
+  application?: string;
+  process?: string;
+  expectCache?: boolean;
+  wait: number;
+}
+
+const NOTES = `
+Without --url it tries a running \`npm run dev\`, with a key of the seed.
+
+What needs a key is tried with that of --token and the process of --application and
+--process, or with SMOKE_TOKEN, SMOKE_APPLICATION and SMOKE_PROCESS, which no other
+user of the machine can read.
+
+Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
+wrong.`;
+
+const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+
+function targetOf(options: SmokeOptions): SmokeTarget {
+  const { token, application, process: processId, wait: waitSeconds } = options;
+  const given = readReader({ token, application, process: processId });
+  const running = findRunning();
+  const [seeded] = SEED_PROCESSES;
+  if (options.url === undefined) {
+    if (running === undefined) throw usageError("Nothing to try: give --url, or start `npm run dev`.");
+    return { origin: running.url, reader: given ?? seeded, isCached: true, waitSeconds };
+  }
+  return { origin: readOrigin(options.url), reader: given, isCached: options.expectCache ?? false, waitSeconds };
+}
+
+function readOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url?.protocol === "http:" && LOCAL_HOSTS.includes(url.hostname);
+  if (url === undefined || (url.protocol !== "https:" && !isLocal)) {
+    throw usageError("--url is not the URL of a deployment, such as https://api.example.com.");
+  }
+  return url.origin;
+}
+
+const program = createProgram("smoke")
+  .usage("--url <url> [options]     (npm run smoke -- …)")
+  .description("Tries a deployment: the contract, its errors, what it says to caches, and a 304.")
+  .option("--url <url>", "of the deployment (default: a running `npm run dev`)")
+  .option("--token <key>", "an API key")
+  .option("--application <id>", "an application that the key may read", parseId)
+  .option("--process <id>", "a process of it", parseId)
+  .option("--expect-cache", "the second answer must come from the cache")
+  .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
+  .addHelpText("after", NOTES)
+  .action((options: SmokeOptions) => smoke(targetOf(options), print));
+
+await run(program);
