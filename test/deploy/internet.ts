@@ -1,0 +1,24 @@
+// `node --import` it into a command: names of the internet then lead to the stand-ins of its environment.
+import dns from "node:dns";
+import { HOST_HEADER } from "./host-header.ts";
+
+const { TEST_EDGE_URL } = process.env;
+if (TEST_EDGE_URL === undefined) throw new Error("TEST_EDGE_URL is not set");
+
+const realFetch = globalThis.fetch;
+/** workers.dev is the edge, and the hostname goes along as a header. TLS is the one thing that is lost. */
+globalThis.fetch = (input, init) => {
+  const url = new URL(input instanceof Request ? input.url : input);
+  if (!url.hostname.endsWith(".workers.dev")) return realFetch(input, init);
+  const headers = new Headers(init?.headers);
+  headers.set(HOST_HEADER, url.hostname);
+  return realFetch(TEST_EDGE_URL + url.pathname + url.search, { ...init, headers });
+};
+
+/** Neon's direct hosts are this machine; the port of the URL tells which. */
+const realLookup = dns.lookup;
+dns.lookup = ((hostname: string, ...rest: unknown[]) =>
+  Reflect.apply(realLookup, dns, [
+    hostname.endsWith(".neon.tech") ? "127.0.0.1" : hostname,
+    ...rest,
+  ])) as typeof dns.lookup;
