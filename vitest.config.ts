@@ -1,6 +1,19 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const BROWSER = "test/browser/**/*.test.ts";
+const README = "test/readme/**/*.test.ts";
+/** What brings its own database or has none: once is enough. */
+const WITHOUT_SHARED_DATABASE = [
+  "test/bench.test.ts",
+  "test/cli/deploy/**",
+  "test/cli/openapi.test.ts",
+  "test/clients/**",
+  "test/docs/**",
+  "test/local/cache/**",
+  "test/local/dev.test.ts",
+  "test/wrangler.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -9,13 +22,26 @@ export default defineConfig({
     // workerd, Postgres and a Neon endpoint start before a file's first test.
     hookTimeout: 60_000,
     testTimeout: 30_000,
+    // Most of a test is waiting for another process.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         extends: true,
-        test: { name: "suite", include: ["test/**/*.test.ts"], exclude: [BROWSER, "**/node_modules/**"] },
+        test: {
+          name: "suite",
+          include: ["test/**/*.test.ts"],
+          exclude: [
+            BROWSER,
+            README,
+            "**/node_modules/**",
+            ...(process.env.TEST_DATABASE === undefined ? [] : WITHOUT_SHARED_DATABASE),
+          ],
+        },
       },
       // Needs Chromium, which npm does not bring.
       { extends: true, test: { name: "browser", include: [BROWSER] } },
+      // Needs the npm registry.
+      { extends: true, test: { name: "readme", include: [README] } },
     ],
   },
 });

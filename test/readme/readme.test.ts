@@ -1,0 +1,160 @@
+// Every command of README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs accounts.
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { NEON_PASSWORD } from "../deploy/neon.ts";
+import { startWorld, type World } from "../deploy/world.ts";
+import { type Dev, startDev } from "../support/dev.ts";
+import { commandsOf, readBlocks } from "./readme.ts";
+
+/** npm installs a client; wrangler deploys. */
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+const README_URL = "http://localhost:8787";
+const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+const blocks = readBlocks();
+const [web] = SEED_PROCESSES;
+const under = (heading: string, language: string) =>
+  blocks.filter((block) => block.headings.at(-1) === heading && block.language === language);
+
+let dev: Dev;
+let directory: string;
+beforeAll(async () => {
+  dev = await startDev();
+  directory = mkdtempSync(join(tmpdir(), "process-api-readme-"));
+  await dev.ready;
+});
+afterAll(async () => {
+  await dev.interrupt();
+  rmSync(directory, { recursive: true });
+});
+
+/** Runs a script in bash to its first failure. */
+async function bash(script: string, cwd: string = process.cwd()): Promise<string> {
+  const here = script.replaceAll(README_URL, `http://localhost:${dev.port}`);
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd });
+  return stdout;
+}
+
+test("there is no command that is not run here", () => {
+  const headings = blocks.filter(({ language }) => language === "sh").map(({ headings }) => headings.at(-1));
+  expect([...new Set(headings)]).toStrictEqual(["Process API", "Call it", "Keys", "Staleness and purges", "Deploy it"]);
+});
+
+describe("Process API", () => {
+  const [start, curl, tests] = under("Process API", "sh").map(commandsOf);
+
+  test("the two commands are those that CI and this suite run", () => {
+    expect([start, tests]).toStrictEqual([["npm ci && npm run dev"], ["npm ci && npm test"]]);
+    expect(readFileSync(".ci/run", "utf8")).toMatch(/^npm ci .*\n(.*\n)*tests test$/m);
+  });
+
+  test("the answer is the one that stands there", async () => {
+    const [head = "", body = ""] = (await bash(String(curl))).split("\r\n\r\n");
+    const [json] = under("Process API", "json");
+    expect(JSON.parse(body)).toStrictEqual(JSON.parse(String(json?.text)));
+    const [http] = under("Process API", "http");
+    const lines = String(http?.text).trim().split("\n");
+    expect(lines.length).toBeGreaterThan(5);
+    for (const line of lines) expect(head.split("\r\n")).toContain(line);
+    expect(await bash(String(curl))).toMatch(/^cache-status: process-api; hit/im);
+  });
+});
+
+describe("Call it", () => {
+  const [calls, install] = under("Call it", "sh");
+
+  test("the calls are answered", async () => {
+    const output = await bash(String(calls?.text));
+    const [list = "", answer = ""] = output.split(/(?=HTTP\/1\.1)/);
+    expect(JSON.parse(list)).toMatchObject({ total: 4, limit: 2, data: [{ key: "web" }, { key: "worker" }] });
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("from nothing to a typed call", async () => {
+    const [code] = under("Call it", "ts");
+    const source = String(code?.text).replaceAll(README_URL, `http://localhost:${dev.port}`);
+    writeFileSync(join(directory, "package.json"), JSON.stringify({ type: "module" }));
+    await bash(String(install?.text), directory);
+    writeFileSync(join(directory, "call.ts"), source);
+    const strict = "npx tsc --noEmit --strict --skipLibCheck --module nodenext --target es2022 --lib es2022,dom";
+    writeFileSync(
+      join(directory, "node.d.ts"),
+      "declare const process: { env: Record<string, string | undefined> };\n",
+    );
+    await bash(`${strict} call.ts node.d.ts`, directory);
+    const exports = commandsOf(calls ?? { headings: [], language: "sh", text: "" }).filter((line) =>
+      /^export /.test(line),
+    );
+    expect(await bash([...exports, `'${process.execPath}' call.ts`].join("\n"), directory)).toBe("10\n");
+  });
+});
+
+test("the commands for keys do what they say, one after another", async () => {
+  const [block] = under("Keys", "sh");
+  const output = await bash(String(block?.text));
+  expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(3);
+  const [key] = JSON.parse(await bash("npm run -s keys -- list --json | cat")).filter(
+    ({ id }: { id: string }) => id === "00000000-0000-4000-8000-000000000201",
+  );
+  expect(key.state).toBe("revoked");
+});
+
+test("the two ways to purge tell what was purged", async () => {
+  const [block] = under("Staleness and purges", "sh");
+  const output = await bash(String(block?.text));
+  expect(output.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
+});
+
+describe("Deploy it", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  test("each command is done, against the stand-ins", async () => {
+    const [main] = world.neon.branches;
+    if (main === undefined) throw new Error("The project has no branch");
+    const production = main.postgres.connectionString;
+    const to = (host: string) => `postgresql://neondb_owner:${NEON_PASSWORD}@${host}.us-east-2.aws.neon.tech`;
+    const direct = `${to(main.endpointId)}:${new URL(production).port}/postgres`;
+    const environments: Record<string, Record<string, string>> = {
+      deploy: {
+        MIGRATION_DATABASE_URL: direct,
+        DATABASE_URL: `${to(`${main.endpointId}-pooler`)}/postgres`,
+        PURGE_SECRET: "the-purge-secret-of-production-and-no-other",
+      },
+      "db:migrate": { DATABASE_URL: direct },
+      smoke: { SMOKE_TOKEN: web.token, SMOKE_APPLICATION: web.applicationId, SMOKE_PROCESS: web.processId },
+    };
+    const commands = under("Deploy it", "sh").flatMap(commandsOf);
+    expect(commands.length).toBeGreaterThan(4);
+    for (const command of commands) {
+      const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
+      const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
+      if (script === undefined) throw new Error(`${command} is no command of src/cli`);
+      // What the smoke test reads: operators have data.
+      if (name === "smoke") await seed(production);
+      const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
+      expect(exitCode, `${command}\n${stderr}`).toBe(0);
+    }
+  });
+});
+
+test("every script that it names exists, and CI runs each that tests", () => {
+  const text = readFileSync("README.md", "utf8").replaceAll(/^```json$.*?^```$/gms, "");
+  const named = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)].map((found) =>
+    String(found[1] ?? found[2]),
+  );
+  expect(named.filter((name) => scripts[name] === undefined)).toStrictEqual([]);
+  const ci = readFileSync(".ci/run", "utf8");
+  for (const name of ["check", "test", "test:postgres", "test:browser", "test:readme", "openapi:lint"]) {
+    expect(named).toContain(name);
+    expect(ci).toMatch(new RegExp(`^(step npm run -s|tests) ${name}$`, "m"));
+  }
+});
