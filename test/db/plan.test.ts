@@ -87,6 +87,9 @@ test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
   for (const table of [...tables, "api_key_tokens"]) {
     const kinds = scans.filter((node) => node["Relation Name"] === table).map((node) => node["Node Type"]);
     expect(kinds.length).toBeGreaterThan(0);
-    expect(kinds.filter((kind) => !/Index (Only )?Scan|Bitmap Heap Scan/.test(kind)), table).toStrictEqual([]);
+    expect(
+      kinds.filter((kind) => !/Index (Only )?Scan|Bitmap Heap Scan/.test(kind)),
+      table,
+    ).toStrictEqual([]);
   }
 });

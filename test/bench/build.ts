@@ -1,0 +1,61 @@
+// What is measured is what would be deployed: bundled and minified by wrangler.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Children, run } from "./children.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const WRANGLER = join(ROOT, "node_modules/.bin/wrangler");
+const OWN_CONFIG = join(ROOT, "wrangler.toml");
+const CONTENDERS_CONFIG = join(import.meta.dirname, "workers/wrangler.toml");
+
+const ENTRIES = {
+  /** What is deployed. Measured by its size alone: without Cloudflare it has no cache. */
+  deployed: { config: OWN_CONFIG, entry: "src/index.ts" },
+  /** The same behind the stand-in for Workers Caching. */
+  ours: { config: OWN_CONFIG, entry: "src/local/worker.ts" },
+  bare: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/bare.ts" },
+  empty: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/empty.ts" },
+  "gateway-floor": { config: CONTENDERS_CONFIG, entry: "test/bench/workers/gateway-floor.ts" },
+  "query-floor": { config: CONTENDERS_CONFIG, entry: "test/bench/workers/query-floor.ts" },
+  usual: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/usual.ts" },
+};
+
+export type BundleName = keyof typeof ENTRIES;
+
+export interface Bundle {
+  /** Of the one module. */
+  path: string;
+  rawBytes: number;
+  gzipBytes: number;
+}
+
+/** Builds all Workers below a directory, two at a time. */
+export async function buildAll(children: Children, directory: string): Promise<Record<BundleName, Bundle>> {
+  const bundles: Partial<Record<BundleName, Bundle>> = {};
+  const waiting = Object.keys(ENTRIES) as BundleName[];
+  async function buildNext(): Promise<void> {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      bundles[name] = await build(children, ENTRIES[name], join(directory, name));
+    }
+  }
+  // Not more: the custom build of wrangler.toml runs for each of ours, and writes the same files.
+  await Promise.all([buildNext(), buildNext()]);
+  return bundles as Record<BundleName, Bundle>;
+}
+
+async function build(
+  children: Children,
+  { config, entry }: (typeof ENTRIES)[BundleName],
+  outdir: string,
+): Promise<Bundle> {
+  await run(
+    children,
+    WRANGLER,
+    ["deploy", join(ROOT, entry), "--config", config, "--dry-run", "--minify", "--outdir", outdir],
+    { cwd: ROOT, env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" } },
+  );
+  const path = join(outdir, entry.replace(/^.*\//, "").replace(/ts$/, "js"));
+  const text = readFileSync(path);
+  return { path, rawBytes: text.byteLength, gzipBytes: gzipSync(text).byteLength };
+}

@@ -1,0 +1,64 @@
+// The database's side, in a process of its own: for each distance a Neon endpoint and a TCP proxy, both in front of the
+// Postgres of DATABASE_URL. Told the distances by DELAYS_MS; says where they are, and on demand how much was asked.
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
+import type { Distance } from "./database.ts";
+
+/** For one endpoint: two of them, and the usual servers, share the hundred connections of a Postgres. */
+const MAX_CONNECTIONS = 10;
+
+const postgresUrl = process.env.DATABASE_URL as string;
+const delaysMs: number[] = JSON.parse(process.env.DELAYS_MS as string);
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** One round trip of HTTP each, on connections that are kept. */
+async function startEndpoint(delayMs: number) {
+  return startNeonEndpoint({
+    connectionString: postgresUrl,
+    maxConnections: MAX_CONNECTIONS,
+    ...(delayMs > 0 && { intercept: () => sleep(delayMs).then(() => false) }),
+  });
+}
+
+/** For what speaks Postgres's own protocol: everything arrives half a round trip later, in both directions. */
+async function startProxy(delayMs: number): Promise<string> {
+  const upstream = new URL(postgresUrl);
+  const server = createServer((client) => {
+    const database = connect(Number(upstream.port), upstream.hostname);
+    forward(client, database, delayMs / 2);
+    forward(database, client, delayMs / 2);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The proxy has no TCP address");
+  const proxied = new URL(upstream);
+  proxied.port = String(address.port);
+  return proxied.href;
+}
+
+function forward(from: Socket, to: Socket, delayMs: number): void {
+  from.setNoDelay(true);
+  // Timers of the same length fire in the order in which they were set.
+  from.on("data", (chunk) => setTimeout(() => to.write(chunk), delayMs));
+  from.on("close", () => setTimeout(() => to.destroy(), delayMs));
+  from.on("error", () => to.destroy());
+}
+
+const endpoints = await Promise.all(delaysMs.map(startEndpoint));
+const distances: Distance[] = await Promise.all(
+  endpoints.map(async ({ connectionString, url }, i) => {
+    const delayMs = delaysMs[i] ?? 0;
+    return {
+      delayMs,
+      neonUrl: url,
+      neonConnectionString: connectionString,
+      postgresUrl: delayMs === 0 ? postgresUrl : await startProxy(delayMs),
+    };
+  }),
+);
+process.on("message", () => process.send?.(endpoints.map(({ requests }) => requests)));
+process.on("disconnect", () => process.exit());
+process.send?.(distances);

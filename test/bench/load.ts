@@ -1,0 +1,111 @@
+// Two ways to ask: as fast as answers come, and at a steady rate.
+import { Agent, get } from "node:http";
+import autocannon from "autocannon";
+
+/** One request, by GET. */
+export interface Ask {
+  path: string;
+  headers: Record<string, string>;
+}
+
+/** What to ask: a few requests over and over, or each time the next one. */
+export type Asks = readonly Ask[] | (() => Ask);
+
+interface Saturation {
+  port: number;
+  asks: Asks;
+  /** The status of every answer that is no failure. */
+  status: number;
+  connections: number;
+  /** How long, or how many. */
+  until: { seconds: number } | { requests: number };
+}
+
+export interface Throughput {
+  requests: number;
+  seconds: number;
+}
+
+/**
+ * Asks as fast as answers come, one request at a time on each connection.
+ *
+ * @throws Error if an answer is not what it should be
+ */
+export async function saturate({ port, asks, status, connections, until }: Saturation): Promise<Throughput> {
+  const startedAt = performance.now();
+  const { statusCodeStats = {}, errors } = await autocannon({
+    url: `http://127.0.0.1:${port}`,
+    connections,
+    ...("seconds" in until ? { duration: until.seconds } : { amount: until.requests }),
+    // A sample ends a run: the default of a second would round its length up.
+    sampleInt: 50,
+    requests:
+      typeof asks === "function"
+        ? [{ setupRequest: (request) => ({ ...request, ...asks() }) }]
+        : asks.map((ask) => ({ ...ask })),
+  });
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const requests = statusCodeStats[`${status}`]?.count ?? 0;
+  const all = Object.values(statusCodeStats).reduce((sum, one) => sum + (one.count ?? 0), 0);
+  if (errors > 0 || all > requests || requests === 0) {
+    throw new Error(`${errors} errors, and instead of ${status}: ${JSON.stringify(statusCodeStats)}`);
+  }
+  return { requests, seconds };
+}
+
+/** An answer to a request of {@link pace}. */
+export interface Answer {
+  ask: Ask;
+  status: number | undefined;
+  headers: NodeJS.Dict<string | string[]>;
+  body: string;
+  /** As of `performance.now()`. */
+  sentAt: number;
+  /** From the request until the last byte of the answer. */
+  ms: number;
+}
+
+/**
+ * Asks at a steady rate, whether answers come or not. Our own, because autocannon sends the requests of every second at
+ * its beginning and each only after the answer to the last, which measures a queue.
+ *
+ * @throws Error if there is no answer
+ */
+export async function pace(
+  port: number,
+  asks: Asks,
+  { perSecond, seconds }: { perSecond: number; seconds: number },
+  onAnswer: (answer: Answer) => void,
+): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  const startedAt = performance.now();
+  const answers: Promise<void>[] = [];
+  try {
+    for (let n = 0; n < perSecond * seconds; n++) {
+      const dueMs = (n * 1_000) / perSecond - (performance.now() - startedAt);
+      if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
+      const ask = typeof asks === "function" ? asks() : asks[n % asks.length];
+      if (ask !== undefined) answers.push(send(agent, port, ask).then(onAnswer));
+    }
+    await Promise.all(answers);
+  } finally {
+    agent.destroy();
+  }
+}
+
+function send(agent: Agent, port: number, ask: Ask): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sentAt = performance.now();
+    const request = get({ agent, port, host: "127.0.0.1", path: ask.path, headers: ask.headers }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        body += chunk;
+      });
+      response.on("error", reject).on("end", () => {
+        const { statusCode: status, headers } = response;
+        resolve({ ask, status, headers, body, sentAt, ms: performance.now() - sentAt });
+      });
+    });
+    request.on("error", reject);
+  });
+}

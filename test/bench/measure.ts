@@ -1,0 +1,108 @@
+import type { Contender, ContenderName } from "./contenders.ts";
+import { pace, saturate } from "./load.ts";
+import type { Plan } from "./plan.ts";
+import { median, quantile, spread } from "./statistics.ts";
+import { cpuMs, memoryBytes } from "./usage.ts";
+
+/** One contender in one round. */
+interface Sample {
+  requestsPerSecond: number;
+  /** Of the server's process, in microseconds. */
+  cpuPerRequest: number;
+  /** Of Postgres, likewise. */
+  postgresCpuPerRequest: number;
+  queriesPerThousand: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+export type Measured = keyof Sample;
+
+/** A contender at one distance over all rounds. */
+export interface Row {
+  name: ContenderName;
+  delayMs: number;
+  medians: Sample;
+  /** From the least to the most, as parts of the medians. */
+  spreads: Sample;
+  /** In all that it has done. */
+  peakMemoryBytes: number;
+}
+
+/** Measures everybody once in each round, each time beginning with the next. */
+export async function measureAll(
+  contenders: readonly Contender[],
+  plan: Plan,
+  say: (line: string) => void,
+): Promise<Row[]> {
+  for (const contender of contenders) await warmUp(contender, plan);
+  const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
+  for (let round = 0; round < plan.rounds; round++) {
+    say(`round ${round + 1} of ${plan.rounds}`);
+    const start = (round * STEP) % contenders.length;
+    for (const contender of [...contenders.slice(start), ...contenders.slice(0, start)]) {
+      samples.get(contender)?.push(await measure(contender, plan));
+    }
+  }
+  return contenders.map((contender) => summarize(contender, samples.get(contender) ?? []));
+}
+
+/** No divisor of the number of contenders: each gets another neighbour to begin with. */
+const STEP = 5;
+
+async function warmUp({ server, asks, status }: Contender, { connections, warmUpSeconds }: Plan): Promise<void> {
+  await saturate({ port: server.port, asks, status, connections, until: { seconds: warmUpSeconds } });
+}
+
+async function measure(contender: Contender, plan: Plan): Promise<Sample> {
+  const { server, asks, status } = contender;
+  const queriesBefore = await contender.queries();
+  const postgresBefore = contender.postgresCpuMs();
+  const cpuBefore = cpuMs(server.pid);
+  const { requests, seconds } = await saturate({
+    port: server.port,
+    asks,
+    status,
+    connections: plan.connections,
+    until: { seconds: plan.throughputSeconds },
+  });
+  const cpu = cpuMs(server.pid) - cpuBefore;
+  const postgresCpu = contender.postgresCpuMs() - postgresBefore;
+  const queries = (await contender.queries()) - queriesBefore;
+
+  const times: number[] = [];
+  const rhythm = { perSecond: plan.latencyRate, seconds: plan.latencySeconds };
+  await pace(server.port, asks, rhythm, (answer) => {
+    if (answer.status !== status) throw new Error(`${contender.name}: ${answer.status} ${answer.body}`);
+    times.push(answer.ms);
+  });
+  return {
+    requestsPerSecond: requests / seconds,
+    cpuPerRequest: (1_000 * cpu) / requests,
+    postgresCpuPerRequest: (1_000 * postgresCpu) / requests,
+    queriesPerThousand: (1_000 * queries) / requests,
+    p50Ms: median(times),
+    p99Ms: quantile(times, 0.99),
+  };
+}
+
+function summarize({ name, delayMs, server }: Contender, samples: readonly Sample[]): Row {
+  const over = (calculate: (values: readonly number[]) => number): Sample => {
+    const of = (what: Measured) => calculate(samples.map((sample) => sample[what]));
+    return {
+      requestsPerSecond: of("requestsPerSecond"),
+      cpuPerRequest: of("cpuPerRequest"),
+      postgresCpuPerRequest: of("postgresCpuPerRequest"),
+      queriesPerThousand: of("queriesPerThousand"),
+      p50Ms: of("p50Ms"),
+      p99Ms: of("p99Ms"),
+    };
+  };
+  return {
+    name,
+    delayMs,
+    medians: over(median),
+    spreads: over(spread),
+    peakMemoryBytes: memoryBytes(server.pid, "VmHWM"),
+  };
+}

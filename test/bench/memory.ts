@@ -1,0 +1,46 @@
+import { type Ask, saturate } from "./load.ts";
+import type { Server } from "./server.ts";
+import { mean } from "./statistics.ts";
+import { memoryBytes } from "./usage.ts";
+
+const TENTHS = 10;
+const SAMPLE_MS = 50;
+
+export interface Memory {
+  /** Answered in all. */
+  requests: number;
+  /** The mean of each tenth of the requests, in bytes. */
+  tenths: number[];
+}
+
+interface MemoryOptions {
+  requests: number;
+  connections: number;
+  /** As of `performance.now()`. A machine too slow to be done by then leaves out the last tenths. */
+  deadline: number;
+}
+
+/** The memory of a server while it answers many requests. */
+export async function measureMemory(
+  { pid, port }: Server,
+  asks: readonly Ask[],
+  { requests, connections, deadline }: MemoryOptions,
+): Promise<Memory> {
+  const tenths: number[] = [];
+  const startedAt = performance.now();
+  const isTimeFor = (tenth: number) => {
+    const now = performance.now();
+    return tenth < 2 || now + (now - startedAt) / tenth <= deadline;
+  };
+  for (let tenth = 0; tenth < TENTHS && isTimeFor(tenth); tenth++) {
+    const samples = [memoryBytes(pid, "VmRSS")];
+    const sampling = setInterval(() => samples.push(memoryBytes(pid, "VmRSS")), SAMPLE_MS);
+    try {
+      await saturate({ port, asks, status: 200, connections, until: { requests: requests / TENTHS } });
+    } finally {
+      clearInterval(sampling);
+    }
+    tenths.push(mean(samples));
+  }
+  return { requests: (requests / TENTHS) * tenths.length, tenths };
+}

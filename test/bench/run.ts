@@ -1,0 +1,61 @@
+// `npm run bench`: builds, starts everything on loopback, measures, prints, and ends what it has started.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import "../../src/local/quiet.ts";
+import { startRealPostgres } from "../support/postgres.ts";
+import { bench } from "./bench.ts";
+import { Children } from "./children.ts";
+import { FULL, SMOKE } from "./plan.ts";
+import { toMarkdown } from "./table.ts";
+
+const HELP = `Usage: npm run bench [-- --json FILE] [--smoke]
+
+Measures the Worker side by side with what people would use instead, on workerd itself and a real PostgreSQL
+(apt-get install postgresql). Takes nearly ten minutes; needs a machine with nothing else to do.
+
+  --json FILE   write all of it there
+  --smoke       everything once and briefly, to see whether it works; the numbers mean nothing`;
+
+const LIMIT_MS = 10 * 60_000;
+
+const { values } = parseArgs({
+  options: { json: { type: "string" }, smoke: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+
+const children = new Children();
+const postgres = await startRealPostgres();
+const directory = await mkdtemp(join(tmpdir(), "process-api-bench-"));
+
+let ending: Promise<void> | undefined;
+/** Leaves nothing behind. Whatever asks first says how it ended: what is stopped thereby fails too. */
+async function end(exitCode: number, reason?: unknown): Promise<void> {
+  if (reason !== undefined && ending === undefined) console.error(reason);
+  ending ??= clearAway().then(() => process.exit(exitCode));
+  await ending;
+}
+async function clearAway(): Promise<void> {
+  await children.stopAll();
+  await postgres.close();
+  await rm(directory, { recursive: true, force: true });
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void end(1, signal));
+setTimeout(() => void end(1, "Not done within ten minutes."), LIMIT_MS).unref();
+
+const startedAt = performance.now();
+const say = (line: string) =>
+  console.error(`${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s  ${line}`);
+try {
+  const { connectionString } = postgres;
+  const report = await bench(values.smoke ? SMOKE : FULL, { connectionString, children, directory, say });
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(toMarkdown(report));
+  await end(0);
+} catch (error) {
+  await end(1, error);
+}

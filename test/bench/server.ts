@@ -1,0 +1,9 @@
+import type { ChildProcess } from "node:child_process";
+
+/** A server that is measured, in a process of its own. */
+export interface Server {
+  process: ChildProcess;
+  pid: number;
+  /** Of 127.0.0.1. */
+  port: number;
+}

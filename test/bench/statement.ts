@@ -1,0 +1,44 @@
+// Our one statement, outside the Worker.
+import { drizzle } from "drizzle-orm/neon-http";
+import pg from "pg";
+import { getProcessForKey } from "../../src/api/process/query.ts";
+import { hashOf, type Target } from "./population.ts";
+import { median } from "./statistics.ts";
+
+interface Statement {
+  text: string;
+  params: unknown[];
+}
+
+/** The text of the statement that reads a process, and its parameters. */
+export async function statementOf(target: Target): Promise<Statement> {
+  let statement: Statement = { text: "", params: [] };
+  const client = {
+    query: async (text: string, params: unknown[]) => {
+      statement = { text, params };
+      return { rows: [] };
+    },
+  };
+  const [, , , applicationId = ""] = target.path.split("/");
+  const params = { keyHash: hashOf(target), applicationId, processId: target.processId };
+  await getProcessForKey(drizzle({ client: client as never }), params);
+  return statement;
+}
+
+/** How long Postgres plans and runs the statement, by its own account, in milliseconds: the median. */
+export async function measureStatement(connectionString: string, targets: readonly Target[]): Promise<number> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    const times: number[] = [];
+    for (const target of targets) {
+      const { text, params } = await statementOf(target);
+      const { rows } = await client.query(`explain (analyze, timing off, summary, format json) ${text}`, params);
+      const [plan] = rows[0]["QUERY PLAN"];
+      times.push(plan["Planning Time"] + plan["Execution Time"]);
+    }
+    return median(times);
+  } finally {
+    await client.end();
+  }
+}

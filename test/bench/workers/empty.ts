@@ -1,0 +1,4 @@
+// What workerd itself needs to start.
+export default {
+  fetch: () => new Response(),
+} satisfies ExportedHandler;
