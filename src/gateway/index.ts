@@ -26,7 +26,11 @@ const PURGE_PATH = "/ops/purge";
 /** RFC 9110, section 4.1, asks for 8,000 at least. */
 const MAX_URL_BYTES = 8_000;
 /** Of the headers that are read; the others cost nothing. The runtime bounds their sum. */
-const MAX_HEADER_BYTES = { authorization: 1_024, "if-none-match": 8_192, "if-modified-since": 128 };
+const MAX_HEADER_BYTES = [
+  ["authorization", 1_024],
+  ["if-none-match", 8_192],
+  ["if-modified-since", 128],
+] as const;
 
 const SECURITY_HEADERS: Record<string, string> = {
   "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -91,7 +95,7 @@ const refuseAbsurd: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   if (url.length - url.indexOf("/", "https://".length) > MAX_URL_BYTES) {
     fail({ reason: "uri_too_long", maxBytes: MAX_URL_BYTES });
   }
-  for (const [header, maxBytes] of Object.entries(MAX_HEADER_BYTES)) {
+  for (const [header, maxBytes] of MAX_HEADER_BYTES) {
     if ((headers.get(header)?.length ?? 0) > maxBytes) fail({ reason: "header_too_large", header, maxBytes });
   }
   await next();
@@ -119,11 +123,11 @@ async function forward(c: GatewayContext, route: Route): Promise<Response> {
   const isPublic = PUBLIC_TEMPLATES.has(route.template);
   const props = isPublic ? {} : { keyHash: await readKeyHash(c) };
   if (props.keyHash !== undefined) await spend(KEY_LIMIT, c.env, props.keyHash);
-  const target = route.canonicalize(c.req.param(), new URL(c.req.url).searchParams);
+  const target = route.canonicalize(c.req.param(), c.req.url);
   const { exports } = c.executionCtx as ExecutionContext;
   const response = await exports.Api({ props }).fetch(`https://api${target}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
-    headers: { [REQUEST_ID_HEADER]: c.var.requestId },
+    headers: { [REQUEST_ID_HEADER]: c.get("requestId") },
   });
   const keyId = response.headers.get(KEY_ID_HEADER);
   if (keyId !== null) c.set("keyId", keyId);

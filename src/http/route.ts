@@ -5,7 +5,9 @@ export interface Route {
   /**
    * The one URL, path and query, of what was asked for, so that spellings of it share one entry of the cache.
    *
+   * @param params of the path, decoded
+   * @param url as it was asked for
    * @throws HttpError `invalid_parameter`
    */
-  canonicalize(params: Record<string, string>, query: URLSearchParams): string;
+  canonicalize(params: Record<string, string>, url: string): string;
 }

@@ -266,7 +266,13 @@ async function collect(stream: ReadableStream<Uint8Array>, maxBytes: number): Pr
     if (bytes > maxBytes) return undefined;
     chunks.push(chunk);
   }
-  return new Blob(chunks).arrayBuffer();
+  const whole = new Uint8Array(bytes);
+  let end = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, end);
+    end += chunk.byteLength;
+  }
+  return whole.buffer;
 }
 
 function discardBody({ body }: Response): void {
