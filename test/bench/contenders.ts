@@ -107,7 +107,7 @@ export async function startContenders(
     });
     add("usual Worker", usual, walk(population));
 
-    const { server, queries } = await startUsualServer(children, distance);
+    const { server, queries } = await startUsualServer(children, distance, database.isEmbedded);
     add("usual server", server, walk(population), { queries });
     for (const one of [misses, constant.bare, constant.floor, usual, server]) await expectSame(one, first, answers[0]);
   }
@@ -132,9 +132,14 @@ async function startConstants(children: Children, bundles: Record<BundleName, Bu
   };
 }
 
-async function startUsualServer(children: Children, { postgresUrl }: Distance) {
+async function startUsualServer(children: Children, { postgresUrl }: Distance, isEmbedded: boolean) {
   const child = children.start(process.execPath, [new URL("usual-server.ts", import.meta.url).pathname], {
-    env: { ...process.env, NODE_ENV: "production", DATABASE_URL: postgresUrl },
+    env: {
+      ...process.env,
+      NODE_ENV: "production",
+      DATABASE_URL: postgresUrl,
+      PREPARED: String(!isEmbedded),
+    },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const port = await message<number>(child);

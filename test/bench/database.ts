@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import pg from "pg";
 import { type Children, message } from "./children.ts";
+import { withClient } from "./client.ts";
 import { childrenCpuMs, parentOf } from "./usage.ts";
 
 /** The database as it looks from some way off. */
@@ -19,6 +19,8 @@ export interface DatabaseSide {
   distances: Distance[];
   /** How many queries have come from Workers so far, a number for each distance. */
   queries(): Promise<number[]>;
+  /** An embedded Postgres has one session for all: what one client prepares, another one's query discards. */
+  isEmbedded: boolean;
   /** CPU time of Postgres so far, in milliseconds; 0 of an embedded one, which has no process of its own. */
   postgresCpuMs(): number;
 }
@@ -33,6 +35,7 @@ export async function startDatabaseSide(
     env: { ...process.env, DATABASE_URL: connectionString, DELAYS_MS: JSON.stringify(delaysMs) },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  const server = await findServer(connectionString);
   const distances = await message<Distance[]>(child);
   return {
     distances,
@@ -40,18 +43,17 @@ export async function startDatabaseSide(
       child.send("queries");
       return message<number[]>(child);
     },
-    postgresCpuMs: await postgresUsage(connectionString),
+    isEmbedded: server === undefined,
+    postgresCpuMs: () => (server === undefined ? 0 : childrenCpuMs(server)),
   };
 }
 
-async function postgresUsage(connectionString: string): Promise<() => number> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  const { rows } = await client.query("select pg_backend_pid() as pid");
-  const [{ pid }] = rows as [{ pid: number }];
-  const server = existsSync(`/proc/${pid}/comm`) && /^postgres/.test(readFileSync(`/proc/${pid}/comm`, "utf8"));
-  // Of the server, which starts a process for every connection.
-  const parent = server ? parentOf(pid) : undefined;
-  await client.end();
-  return () => (parent === undefined ? 0 : childrenCpuMs(parent));
+/** The process that starts one for every connection; undefined of an embedded Postgres. */
+function findServer(connectionString: string): Promise<number | undefined> {
+  return withClient(connectionString, async (client) => {
+    const { rows } = await client.query("select pg_backend_pid() as pid");
+    const [{ pid }] = rows as [{ pid: number }];
+    const name = `/proc/${pid}/comm`;
+    return existsSync(name) && readFileSync(name, "utf8").startsWith("postgres") ? parentOf(pid) : undefined;
+  });
 }

@@ -11,14 +11,16 @@ export interface Ask {
 /** What to ask: a few requests over and over, or each time the next one. */
 export type Asks = readonly Ask[] | (() => Ask);
 
+/** How long, or how many. */
+export type Until = { seconds: number } | { requests: number };
+
 interface Saturation {
   port: number;
   asks: Asks;
   /** The status of every answer that is no failure. */
   status: number;
   connections: number;
-  /** How long, or how many. */
-  until: { seconds: number } | { requests: number };
+  until: Until;
 }
 
 export interface Throughput {

@@ -50,8 +50,8 @@ export async function measureAll(
 /** No divisor of the number of contenders: each gets another neighbour to begin with. */
 const STEP = 5;
 
-async function warmUp({ server, asks, status }: Contender, { connections, warmUpSeconds }: Plan): Promise<void> {
-  await saturate({ port: server.port, asks, status, connections, until: { seconds: warmUpSeconds } });
+async function warmUp({ server, asks, status }: Contender, { connections, warmUp: until }: Plan): Promise<void> {
+  await saturate({ port: server.port, asks, status, connections, until });
 }
 
 async function measure(contender: Contender, plan: Plan): Promise<Sample> {
@@ -64,7 +64,7 @@ async function measure(contender: Contender, plan: Plan): Promise<Sample> {
     asks,
     status,
     connections: plan.connections,
-    until: { seconds: plan.throughputSeconds },
+    until: plan.throughput,
   });
   const cpu = cpuMs(server.pid) - cpuBefore;
   const postgresCpu = contender.postgresCpuMs() - postgresBefore;

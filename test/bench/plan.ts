@@ -1,3 +1,4 @@
+import type { Until } from "./load.ts";
 import type { Population } from "./population.ts";
 
 /** How long and how hard a run measures. */
@@ -9,12 +10,12 @@ export interface Plan {
   rounds: number;
   /** Open connections, one request at a time on each, when asking as fast as answers come. */
   connections: number;
-  throughputSeconds: number;
+  throughput: Until;
   /** Requests a second when measuring how long an answer takes; moderate for the slowest. */
   latencyRate: number;
   latencySeconds: number;
   /** Before the first round: until then V8 has optimised what it will. */
-  warmUpSeconds: number;
+  warmUp: Until;
   /** How often a start is repeated. */
   starts: number;
   /** After which the memory of a Worker must have stopped growing. */
@@ -32,10 +33,10 @@ export const FULL: Plan = {
   delaysMs: [0, 40],
   rounds: 5,
   connections: 32,
-  throughputSeconds: 1.5,
+  throughput: { seconds: 1.5 },
   latencyRate: 150,
   latencySeconds: 1,
-  warmUpSeconds: 1.5,
+  warmUp: { seconds: 1.5 },
   starts: 7,
   memoryRequests: 1_000_000,
   memoryUntilSeconds: 560,
@@ -43,16 +44,16 @@ export const FULL: Plan = {
   modelSeconds: 60,
 };
 
-/** `--smoke`: everything once and briefly. Its numbers mean nothing. */
+/** `--smoke`: everything once and briefly, however busy the machine is. Its numbers mean nothing. */
 export const SMOKE: Plan = {
   population: { keys: 4, processes: 400 },
   delaysMs: [0, 5],
   rounds: 1,
   connections: 4,
-  throughputSeconds: 0.1,
+  throughput: { requests: 40 },
   latencyRate: 50,
   latencySeconds: 0.1,
-  warmUpSeconds: 0.1,
+  warmUp: { requests: 20 },
   starts: 1,
   memoryRequests: 500,
   memoryUntilSeconds: 560,

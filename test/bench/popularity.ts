@@ -1,5 +1,5 @@
 // The Zipf run: some processes are asked for all the time and most hardly ever, and now and then one is changed.
-import pg from "pg";
+import { withClient } from "./client.ts";
 import { askFor, PURGE_SECRET } from "./contenders.ts";
 import { type Answer, pace } from "./load.ts";
 import { type Population, targetOf } from "./population.ts";
@@ -41,30 +41,28 @@ export async function measurePopularity(
   const draw = createZipf(population.processes);
   const changes = new Map<string, Change[]>();
   const answers: Answer[] = [];
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  const stopUpdating = repeat(1_000 / options.updatesPerSecond, async (n) => {
-    const { processId } = targetOf(population, draw());
-    const name = `Name ${n}`;
-    await client.query("update processes set display_name = $1 where id = $2", [name, processId]);
-    const known = changes.get(processId) ?? [];
-    changes.set(processId, [...known, { name, committedAt: performance.now() }]);
-    await purge(server, processId);
-  });
   const before = await queries();
-  let updates = 0;
-  try {
+  const updates = await withClient(connectionString, async (client) => {
+    const stopUpdating = repeat(1_000 / options.updatesPerSecond, async (n) => {
+      const { processId } = targetOf(population, draw());
+      const name = `Name ${n}`;
+      await client.query("update processes set display_name = $1 where id = $2", [name, processId]);
+      const known = changes.get(processId) ?? [];
+      changes.set(processId, [...known, { name, committedAt: performance.now() }]);
+      await purge(server, processId);
+    });
+    const asks = () => askFor(targetOf(population, draw()));
     const rhythm = { perSecond: options.requestsPerSecond, seconds: options.seconds };
-    await pace(
-      server.port,
-      () => askFor(targetOf(population, draw())),
-      rhythm,
-      (answer) => answers.push(answer),
-    );
-  } finally {
-    updates = await stopUpdating();
-    await client.end();
-  }
+    try {
+      await pace(server.port, asks, rhythm, (answer) => {
+        if (answer.status !== 200) throw new Error(`The Zipf run: ${answer.status} ${answer.body}`);
+        answers.push(answer);
+      });
+    } finally {
+      await stopUpdating();
+    }
+    return stopUpdating();
+  });
   const staleness = answers.flatMap((answer) => stalenessOf(answer, changes) ?? []);
   const hits = answers.filter(({ headers }) => String(headers["cache-status"]).includes("; hit"));
   return {

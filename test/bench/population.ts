@@ -1,6 +1,6 @@
 // What there is to read in the benchmarks: customers of one shape, with ids and tokens that follow from their numbers.
 import { createHash } from "node:crypto";
-import pg from "pg";
+import { withClient } from "./client.ts";
 
 export interface Population {
   /** One for each company. */
@@ -48,27 +48,24 @@ export const hashOf = ({ token }: Target): string => createHash("sha256").update
 
 /** Writes a population into a migrated database. */
 export async function populate(connectionString: string, { keys, processes }: Population): Promise<void> {
-  const client = new pg.Client({ connectionString, application_name: "process-api bench" });
-  await client.connect();
-  try {
-    const id = (kind: Kind, n: string) => `('${idPrefix(kind)}' || lpad((${n})::text, 12, '0'))::uuid`;
-    const token = (n: string) => `'svl_' || lpad((${n})::text, 64, '0')`;
-    const statements = [
-      `insert into process_resource_types (id, name, cpu_millicores, memory_megabytes, category)
+  const id = (kind: Kind, n: string) => `('${idPrefix(kind)}' || lpad((${n})::text, 12, '0'))::uuid`;
+  const token = (n: string) => `'svl_' || lpad((${n})::text, 64, '0')`;
+  const statements = [
+    `insert into process_resource_types (id, name, cpu_millicores, memory_megabytes, category)
        values ('${idOf("resource type", 0)}', 'bench-s1', 500, 512, 'standard')`,
-      `insert into companies (id, name)
+    `insert into companies (id, name)
        select ${id("company", "n")}, 'Company ' || n from generate_series(0, ${keys - 1}) n`,
-      `insert into api_keys (id, company_id, name)
+    `insert into api_keys (id, company_id, name)
        select ${id("key", "n")}, ${id("company", "n")}, 'Key ' || n from generate_series(0, ${keys - 1}) n`,
-      `insert into api_key_tokens (hash, api_key_id, masked)
+    `insert into api_key_tokens (hash, api_key_id, masked)
        select sha256((${token("n")})::bytea), ${id("key", "n")}, 'svl_0000…' || lpad((n % 10000)::text, 4, '0')
        from generate_series(0, ${keys - 1}) n`,
-      `insert into api_key_capabilities (api_key_id, company_id, permission)
+    `insert into api_key_capabilities (api_key_id, company_id, permission)
        select ${id("key", "n")}, ${id("company", "n")}, 'APP:READ' from generate_series(0, ${keys - 1}) n`,
-      `insert into applications (id, company_id, name, display_name, namespace)
+    `insert into applications (id, company_id, name, display_name, namespace)
        select ${id("application", "n")}, ${id("company", `n % ${keys}`)}, 'app-' || n, 'Application ' || n, 'app-' || n || '-a1b2c3'
        from generate_series(0, ${processes / PROCESSES_PER_APPLICATION - 1}) n`,
-      `insert into processes (id, application_id, resource_type_id, key, type, display_name, entrypoint, port, is_ingress_enabled,
+    `insert into processes (id, application_id, resource_type_id, key, type, display_name, entrypoint, port, is_ingress_enabled,
          ingress_protocol, scaling_strategy, liveness_probe, readiness_probe, schedule, time_zone, job_start_policy)
        select ${id("process", "n")}, ${id("application", `n / ${PROCESSES_PER_APPLICATION}`)}, '${idOf("resource type", 0)}',
          kind, kind::process_type, 'The ' || kind || ' process', 'node dist/' || kind || '.js',
@@ -79,10 +76,11 @@ export async function populate(connectionString: string, { keys, processes }: Po
          case kind when 'cron' then '0 3 * * *' end, case kind when 'cron' then 'America/New_York' end,
          case kind when 'job' then 'beforeDeployment'::job_start_policy end
        from generate_series(0, ${processes - 1}) n, lateral (select (array['web', 'worker', 'cron', 'job'])[1 + n % 4] as kind) k`,
-      "analyze",
-    ];
+    // Now, or the server would do so while something is measured.
+    "vacuum analyze",
+    "checkpoint",
+  ];
+  await withClient(connectionString, async (client) => {
     for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  });
 }

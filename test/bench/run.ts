@@ -45,6 +45,8 @@ async function clearAway(): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void end(1, signal));
+// A connection that breaks throws there; at the end some do.
+process.on("uncaughtException", (error) => void end(1, error));
 setTimeout(() => void end(1, "Not done within ten minutes."), LIMIT_MS).unref();
 
 const startedAt = performance.now();

@@ -1,7 +1,7 @@
 // Our one statement, outside the Worker.
 import { drizzle } from "drizzle-orm/neon-http";
-import pg from "pg";
 import { getProcessForKey } from "../../src/api/process/query.ts";
+import { withClient } from "./client.ts";
 import { hashOf, type Target } from "./population.ts";
 import { median } from "./statistics.ts";
 
@@ -27,9 +27,7 @@ export async function statementOf(target: Target): Promise<Statement> {
 
 /** How long Postgres plans and runs the statement, by its own account, in milliseconds: the median. */
 export async function measureStatement(connectionString: string, targets: readonly Target[]): Promise<number> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
+  return withClient(connectionString, async (client) => {
     const times: number[] = [];
     for (const target of targets) {
       const { text, params } = await statementOf(target);
@@ -38,7 +36,5 @@ export async function measureStatement(connectionString: string, targets: readon
       times.push(plan["Planning Time"] + plan["Execution Time"]);
     }
     return median(times);
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -10,9 +10,9 @@ export function cpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-/** The same of all that a process has started and that still runs. */
+/** The same of all that a process has started, whether it still runs or not. */
 export function childrenCpuMs(pid: number): number {
-  let sum = 0;
+  let sum = endedChildrenCpuMs(pid);
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
@@ -25,10 +25,20 @@ export function childrenCpuMs(pid: number): number {
 }
 
 /** The process that started this one. */
-export function parentOf(pid: number): number {
+export const parentOf = (pid: number): number => Number(statOf(pid)[1]);
+
+/** A hundredth of a second: `USER_HZ`, on every machine that Node runs on. */
+const TICK_MS = 10;
+
+function endedChildrenCpuMs(pid: number): number {
+  const stat = statOf(pid);
+  return TICK_MS * (Number(stat[13]) + Number(stat[14]));
+}
+
+/** The fields of `stat` from the state on; the name of the command before it, in parentheses, may hold anything. */
+function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The name of the command, in parentheses, may hold anything.
-  return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Memory in RAM now (`VmRSS`) or at its most (`VmHWM`), in bytes. */

@@ -1,6 +1,6 @@
 // What one would otherwise deploy: Fastify and a pool of connections on Node, a query for the key, one for the process,
-// both prepared. A process of its own, told where the database is by DATABASE_URL; says its port, and on demand the
-// number of its queries.
+// both prepared. A process of its own, told by DATABASE_URL where the database is and by PREPARED whether that keeps what
+// is prepared; says its port, and on demand the number of its queries.
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import fastify from "fastify";
@@ -53,12 +53,14 @@ const PROCESS_SCHEMA = {
   },
 };
 
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: MAX_CONNECTIONS });
+// They stay open while others are measured, as they would under steady traffic.
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: MAX_CONNECTIONS, idleTimeoutMillis: 0 });
+const isPrepared = process.env.PREPARED === "true";
 let queries = 0;
 
 async function query(name: string, text: string, values: unknown[]) {
   queries++;
-  const { rows } = await pool.query({ name, text, values });
+  const { rows } = await pool.query({ ...(isPrepared && { name }), text, values });
   return rows[0];
 }
 
