@@ -6,12 +6,13 @@ const MIB = 1024 * 1024;
 export function toMarkdown(report: Report): string {
   const { machine, plan } = report;
   return [
-    `${report.at.slice(0, 10)}, ${machine.cores} × ${machine.cpu}, Node ${machine.node}, load before ${fixed(machine.loadAverageBefore, 1)}.`,
-    `\`npm run bench\`. Medians of ${plan.rounds} rounds; ± is from the least to the most.`,
+    `${report.at.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, \`npm run bench\`. Medians of ${plan.rounds} rounds; ± is from the least to the most.`,
     measurements(report),
     bars(report),
     oneOffs(report),
+    `**Many data centres.** A simulation with lower and upper tiers, 100,000 requests a second and the same Zipf's law everywhere: one key for each process, nothing evicted or changed, copies fresh for 30 seconds and renewed at the first request after.`,
     tiers(report),
+    "**What it costs.** In dollars for a million requests, beyond what Workers Paid includes: $0.30 for a million requests, twice, because with caching on the call from the gateway to the Api is billed too, hit or not; $0.02 for a million ms of CPU, taken as measured above; on Neon $0.106 for an hour of a CU, awake all month, at least a quarter of one and half of it idle. Traffic is even, popularity as above, one key for each process; the usual Worker's two queries count as one of ours. Storage and traffic are left out.",
     costs(report),
   ].join("\n\n");
 }
