@@ -3,11 +3,14 @@ import { defineConfig } from "vitest/config";
 
 const BROWSER = "test/browser/**/*.test.ts";
 const README = "test/readme/**/*.test.ts";
-/** What brings its own database or has none: once is enough. */
+/** What brings its own database, or asks little of it: once is enough. */
 const WITHOUT_SHARED_DATABASE = [
   "test/bench.test.ts",
   "test/cli/deploy/**",
+  "test/cli/keys-output.test.ts",
+  "test/cli/keys-parse.test.ts",
   "test/cli/openapi.test.ts",
+  "test/cli/purge*.test.ts",
   "test/clients/**",
   "test/docs/**",
   "test/local/cache/**",
