@@ -1,10 +1,10 @@
 // `npm run deploy`: the production release, in the one order that can be taken back.
 import { commitArgs } from "./deploy/commit.ts";
 import { assertDirect, isSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
-import { runMigrations } from "./deploy/migrations.ts";
+import { mask } from "./deploy/github.ts";
 import { readReader } from "./deploy/reader.ts";
 import { deployFirst, deployNext, findActiveVersion, type Release } from "./deploy/release.ts";
-import { mask, readSecrets } from "./deploy/secrets.ts";
+import { readSecrets } from "./deploy/secrets.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { usageError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
@@ -32,25 +32,22 @@ has it still or again, as the last line says; 2 the command or the environment i
 wrong.`;
 
 async function deployProduction({ wait: waitSeconds }: { wait: number }): Promise<void> {
-  const { requiredSecrets, isCached } = readWorkerConfig();
   const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   const databaseUrl = readDatabaseUrl("DATABASE_URL");
   assertDirect(migrationUrl, "MIGRATION_DATABASE_URL");
   if (!isSameDatabase(migrationUrl, databaseUrl)) {
     throw usageError("MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.");
   }
-  const release: Release = {
-    secrets: readSecrets(requiredSecrets),
-    commit: commitArgs(),
-    reader: readReader({}),
-    productionUrl: readProductionUrl(),
-    isCached,
-    waitSeconds,
-  };
-  mask([migrationUrl, ...Object.values(release.secrets)]);
+  const reader = readReader({});
+  const productionUrl = readProductionUrl();
+  const { requiredSecrets, isCached } = await readWorkerConfig();
+  const secrets = readSecrets(requiredSecrets);
+  mask([migrationUrl, new URL(migrationUrl).password, ...Object.values(secrets), new URL(databaseUrl).password]);
+  const release: Release = { secrets, commit: commitArgs(), reader, productionUrl, isCached, waitSeconds };
 
   // Before the migration: what stands in the way of the rest must not be found after it.
   const active = await findActiveVersion();
+  const { runMigrations } = await import("./deploy/migrations.ts");
   for (const migration of await runMigrations(migrationUrl)) note(`migrated ${migration}`);
   await (active === undefined ? deployFirst(release) : deployNext(release, active));
 }

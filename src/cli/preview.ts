@@ -1,11 +1,9 @@
 // `npm run preview`: a branch's own deployment, with a database of its own.
 import { randomBytes } from "node:crypto";
-import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
 import { commitArgs, currentBranch } from "./deploy/commit.ts";
-import { runMigrations } from "./deploy/migrations.ts";
+import { mask, setOutput } from "./deploy/github.ts";
 import * as neon from "./deploy/neon.ts";
-import { contentsOf } from "./deploy/preview-data.ts";
-import { mask, readSecrets } from "./deploy/secrets.ts";
+import { readSecrets } from "./deploy/secrets.ts";
 import { smoke } from "./deploy/smoke.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { entryOf, WranglerError, wrangler } from "./deploy/wrangler.ts";
@@ -43,6 +41,8 @@ environment is wrong.`;
 /** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
 const NOT_FOUND = [10_007, 10_025];
+/** What a preview never shares, whatever the environment says. */
+const OWN_SECRETS = ["DATABASE_URL", "PURGE_SECRET"];
 
 async function previewBranch(options: PreviewOptions): Promise<void> {
   const name = readName(options.name);
@@ -52,18 +52,18 @@ async function previewBranch(options: PreviewOptions): Promise<void> {
 }
 
 async function deployPreview(project: neon.NeonProject, name: string, { fresh, wait }: PreviewOptions): Promise<void> {
-  const { requiredSecrets } = readWorkerConfig();
+  const { requiredSecrets } = await readWorkerConfig();
+  const others = readSecrets(requiredSecrets.filter((secret) => !OWN_SECRETS.includes(secret)));
   if (fresh) await deleteDatabase(project, name);
   const found = await neon.findBranch(project, name);
   const branch = found ? await neon.extendBranch(project, found) : await neon.createBranch(project, name);
   const uris = await neon.connectionUris(project, branch);
-  const secrets = readSecrets(requiredSecrets, {
-    DATABASE_URL: uris.pooled,
-    // Nobody needs to know it: who purges a preview sets one that he knows.
-    PURGE_SECRET: randomBytes(32).toString("hex"),
-  });
+  // Nobody needs to know the secret for purges: who purges a preview sets one that he knows.
+  const secrets = { ...others, DATABASE_URL: uris.pooled, PURGE_SECRET: randomBytes(32).toString("hex") };
   mask([...Object.values(secrets), uris.direct, new URL(uris.direct).password]);
 
+  // Drizzle takes a while to load: what is refused or deleted does not wait for it.
+  const { PREVIEW_READER, prepareDatabase } = await import("./deploy/preview-data.ts");
   await prepareDatabase(uris.direct);
   // Without --ignore-base-config, what is left out here would be taken from the dashboard, or from production.
   const args = ["preview", "--name", name, "--ignore-base-config", ...commitArgs()];
@@ -71,27 +71,17 @@ async function deployPreview(project: neon.NeonProject, name: string, { fresh, w
   const origin = firstOf(preview_urls);
   if (origin === undefined)
     throw new CommandError("The preview has no URL: wrangler.toml must say preview_urls = true.");
-  await printJson({
+  const result = {
     name,
     preview_url: origin,
     deployment_url: firstOf(deployment_urls) ?? null,
     expires_at: branch.expires_at ?? null,
     is_new: found === undefined,
-  });
-  await smoke({ origin, reader: SEED_PROCESSES[0], isCached: false, waitSeconds: wait });
-}
-
-async function prepareDatabase(connectionString: string): Promise<void> {
-  for (const migration of await runMigrations(connectionString)) note(`migrated ${migration}`);
-  const contents = await contentsOf(connectionString);
-  if (contents === "other") {
-    throw new CommandError(
-      "The Neon branch holds data that is not the seed's. A preview answers whoever knows the seed's public keys: give previews a Neon project of their own.",
-    );
-  }
-  if (contents === "seed") return;
-  await seed(connectionString, { force: true });
-  note("seeded");
+  };
+  // Before the smoke test: who sees it fail wants to look.
+  await printJson(result);
+  setOutput("result", result);
+  await smoke({ origin, reader: PREVIEW_READER, isCached: false, waitSeconds: wait });
 }
 
 /** What is gone already does not count as a failure; what fails does not keep the rest from being deleted. */

@@ -1,5 +1,4 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
-import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { findRunning } from "../local/running.ts";
 import { readReader } from "./deploy/reader.ts";
 import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
@@ -29,13 +28,14 @@ wrong.`;
 
 const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
-function targetOf(options: SmokeOptions): SmokeTarget {
+async function targetOf(options: SmokeOptions): Promise<SmokeTarget> {
   const { token, application, process: processId, wait: waitSeconds } = options;
   const given = readReader({ token, application, process: processId });
-  const running = findRunning();
-  const [seeded] = SEED_PROCESSES;
   if (options.url === undefined) {
+    const running = findRunning();
     if (running === undefined) throw usageError("Nothing to try: give --url, or start `npm run dev`.");
+    const { SEED_PROCESSES } = await import("../../drizzle/seed.ts");
+    const [seeded] = SEED_PROCESSES;
     return { origin: running.url, reader: given ?? seeded, isCached: true, waitSeconds };
   }
   return { origin: readOrigin(options.url), reader: given, isCached: options.expectCache ?? false, waitSeconds };
@@ -60,6 +60,6 @@ const program = createProgram("smoke")
   .option("--expect-cache", "the second answer must come from the cache")
   .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
   .addHelpText("after", NOTES)
-  .action((options: SmokeOptions) => smoke(targetOf(options), print));
+  .action(async (options: SmokeOptions) => smoke(await targetOf(options), print));
 
 await run(program);

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { json } from "node:stream/consumers";
 import { type NeonEndpoint, startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import type { EmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { preparePostgres } from "./postgres.ts";
 
 export const NEON_API_KEY = "a-neon-key-for-the-stand-in-and-nothing-else";
 export const NEON_PROJECT_ID = "still-lake-12345678";
@@ -65,13 +66,14 @@ class Refusal extends Error {
 export async function startNeon(): Promise<NeonStandIn> {
   const requests: NeonRequest[] = [];
   const branches: Branch[] = [];
+  const servers = await preparePostgres();
   const polls = new Map<string, number>();
   const refusals: { what: RegExp; error: Refusal }[] = [];
   let locked = 0;
   let created = 0;
 
   async function addBranch(name: string, expiresAt: string | undefined): Promise<Branch> {
-    const postgres = await startEmbeddedPostgres();
+    const postgres = await servers.start();
     const number = ++created;
     const branch = {
       id: `br-quiet-hill-${number}`,
@@ -196,6 +198,7 @@ export async function startNeon(): Promise<NeonStandIn> {
       server.close();
       server.closeAllConnections();
       for (const branch of [...branches]) await removeBranch(branch);
+      servers.close();
     },
   };
 }

@@ -12,6 +12,7 @@ export interface Step {
 export interface Job {
   uses?: string;
   if?: string;
+  container?: string;
   permissions?: Record<string, string> | string;
   environment?: unknown;
   env?: object;
@@ -45,6 +46,9 @@ export function auditWorkflow(source: string): string[] {
 
   for (const [name, job] of Object.entries(workflow.jobs)) {
     if (job.permissions === undefined || typeof job.permissions === "string") add("excessive-permissions", name);
+    // Who pushed last need not be who wrote it.
+    if (/\bgithub\.(?:triggering_)?actor\b/.test(job.if ?? "")) add("bot-conditions", name);
+    if (job.container !== undefined && !/:[\w.-]*\d[\w.-]*$/.test(job.container)) add("unpinned-images", name);
     if (job.secrets === "inherit") add("secrets-inherit", name);
     if (job.uses === undefined && job["timeout-minutes"] === undefined) add("no-timeout", name);
     if (holdsSecret(job.env)) add("overprovisioned-secrets", name);

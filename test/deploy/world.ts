@@ -38,6 +38,8 @@ export async function startWorld(): Promise<World> {
     env: {
       HOME: home,
       TMPDIR: temporary,
+      // A test runs dozens of commands, most of whose time goes into loading wrangler.
+      NODE_COMPILE_CACHE: join(home, "compiled"),
       CLOUDFLARE_API_BASE_URL: cloudflare.url,
       CLOUDFLARE_API_TOKEN: API_TOKEN,
       CLOUDFLARE_ACCOUNT_ID: ACCOUNT_ID,

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 
 /** As long as Cloudflare keeps a message. https://developers.cloudflare.com/workers/previews/api/ */
 const MAX_MESSAGE_LENGTH = 100;
+const MESSAGE = "--message=";
 
 /**
  * Options that tell a version by the commit it is of. Without them, wrangler sends the whole message on CI and none
@@ -13,8 +14,12 @@ export function commitArgs(): string[] {
   const sha = git("rev-parse", "--short=10", "HEAD");
   const subject = git("log", "-1", "--format=%s");
   if (sha === undefined || subject === undefined) return [];
-  return ["--tag", sha, "--message", [...subject].slice(0, MAX_MESSAGE_LENGTH).join("")];
+  // As one argument each: a subject may begin with a hyphen.
+  return [`--tag=${sha}`, MESSAGE + [...subject].slice(0, MAX_MESSAGE_LENGTH).join("")];
 }
+
+/** Of {@link commitArgs}, what a deployment has, too, which has no tag. */
+export const messageArgs = (args: readonly string[]): string[] => args.filter((arg) => arg.startsWith(MESSAGE));
 
 /** The branch that is checked out; undefined if none is. */
 export const currentBranch = (): string | undefined => git("symbolic-ref", "--quiet", "--short", "HEAD");

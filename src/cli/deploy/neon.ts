@@ -30,7 +30,7 @@ export interface ConnectionUris {
 
 const API_URL = "https://console.neon.tech/api/v2";
 const TIMEOUT_MS = 30_000;
-const POLL_MS = 500;
+const POLL_MS = 250;
 /** Of operations, and of other people's that are in the way. */
 const PATIENCE_MS = 120_000;
 const LOCKED = 423;

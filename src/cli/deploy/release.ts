@@ -1,6 +1,7 @@
 // From a version that nobody sees to one that has the traffic, and back.
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
+import { messageArgs } from "./commit.ts";
 import { type SmokeTarget, smoke } from "./smoke.ts";
 import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
@@ -82,7 +83,7 @@ export async function deployNext(release: Release, before: string): Promise<void
     throw withNote(error, "It has no traffic: nothing has changed for anyone.");
   }
   try {
-    await wrangler(["versions", "deploy", `${version_id}@100%`, "--yes", ...messageOf(release.commit)]);
+    await wrangler(["versions", "deploy", `${version_id}@100%`, "--yes", ...messageArgs(release.commit)]);
     // Routes, domains and schedules of wrangler.toml, which are not of a version.
     await wrangler(["triggers", "deploy"]);
     await smoke(targetAt(release.productionUrl ?? withoutVersion(preview_url), release));
@@ -111,9 +112,6 @@ const targetAt = (origin: string, { reader, isCached, waitSeconds }: Release): S
 
 /** `https://1a2b3c4d-name.account.workers.dev` without the version. */
 const withoutVersion = (versionUrl: string): string => versionUrl.replace(/^https:\/\/[0-9a-f]{8}-/, "https://");
-
-/** `--message` without `--tag`, which a deployment does not have. */
-const messageOf = (commit: readonly string[]): readonly string[] => commit.slice(commit.indexOf("--message"));
 
 function withNote(error: unknown, words: string): unknown {
   return error instanceof CommandError ? new CommandError(`${error.message} ${words}`) : error;

@@ -1,5 +1,4 @@
 import "../../local/quiet.ts";
-import { unstable_readConfig as readConfig } from "wrangler";
 
 /** What wrangler.toml says that a deployment must know. */
 export interface WorkerConfig {
@@ -11,7 +10,9 @@ export interface WorkerConfig {
 
 const CONFIG_FILE = new URL("../../../wrangler.toml", import.meta.url).pathname;
 
-export function readWorkerConfig(): WorkerConfig {
+export async function readWorkerConfig(): Promise<WorkerConfig> {
+  // It takes a second to load: what is wrong with the environment is told before.
+  const { unstable_readConfig: readConfig } = await import("wrangler");
   const { name, secrets, cache, exports } = readConfig({ config: CONFIG_FILE });
   if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;

@@ -176,6 +176,16 @@ describe("a later release", () => {
     expect(changes()).toStrictEqual([]);
   });
 
+  test("that Cloudflare does not take changes nothing for anyone", async () => {
+    const before = trafficOf();
+    world.cloudflare.refuse(/^POST .*\/versions$/, new ApiError(400, 10_021, "Script startup exceeded CPU time limit"));
+    const { exitCode, stderr } = await deploy();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Script startup exceeded CPU time limit [code: 10021]");
+    expect(changes()).toStrictEqual(["POST /workers/scripts/process-api/versions"]);
+    expect(trafficOf()).toStrictEqual(before);
+  });
+
   test("that fails at its own URL never has traffic", async () => {
     const before = trafficOf();
     // Too short: the Worker answers nothing with it.

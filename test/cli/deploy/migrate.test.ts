@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { MIGRATION_LOCK_ID } from "../../../drizzle/migrate.ts";
+import { MIGRATION_LOCK_ID, migrate as migrateHere } from "../../../drizzle/migrate.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
 import { type Checkout, checkOut } from "../../deploy/checkout.ts";
 import { type Outcome, run } from "../../deploy/command.ts";
@@ -12,20 +12,24 @@ import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts"
 const folder = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
 let checkout: Checkout;
 let postgres: EmbeddedPostgres;
-beforeAll(() => {
+beforeAll(async () => {
   checkout = checkOut(folder);
-});
-beforeEach(async () => {
   postgres = await startEmbeddedPostgres();
 });
-afterEach(async () => {
-  checkout.restore();
-  await postgres.close();
+beforeEach(async () => {
+  await query("drop schema if exists public, drizzle cascade; create schema public");
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => checkout.restore());
+afterAll(async () => {
+  await postgres.close();
+  rmSync(folder, { recursive: true });
+});
 
 const migrate = (connectionString: string | undefined = postgres.connectionString): Promise<Outcome> =>
-  run("migrate", [], { cwd: checkout.root, env: { DATABASE_URL: connectionString } });
+  run("migrate", [], {
+    cwd: checkout.root,
+    env: { DATABASE_URL: connectionString, NODE_COMPILE_CACHE: join(folder, "compiled") },
+  });
 
 async function query(text: string, connectionString = postgres.connectionString): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString });
@@ -66,7 +70,7 @@ describe("db:migrate", () => {
   });
 
   test("applies nothing when one is older than what is applied, which Drizzle would pass over in silence", async () => {
-    await migrate();
+    await migrateHere(postgres.connectionString);
     await query("delete from drizzle.__drizzle_migrations where id = 1");
     const { exitCode, stderr } = await migrate();
     expect(exitCode).toBe(1);
@@ -74,7 +78,7 @@ describe("db:migrate", () => {
   });
 
   test("applies nothing when one has changed since it was applied", async () => {
-    await migrate();
+    await migrateHere(postgres.connectionString);
     checkout.edit("drizzle/0001_updated_at.sql", "CREATE", "--\nCREATE");
     checkout.addMigration("0002_next", "create table next_table ()");
     const { exitCode, stderr } = await migrate();

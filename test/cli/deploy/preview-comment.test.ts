@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { run } from "../../deploy/command.ts";
@@ -15,6 +18,9 @@ let comments: Comment[];
 let asked: string[];
 let server: Server;
 let env: Record<string, string>;
+/** As in the workflow, nothing is installed. */
+const folder = mkdtempSync(join(tmpdir(), "process-api-comment-"));
+for (const path of ["package.json", "src/cli"]) cpSync(path, join(folder, path), { recursive: true });
 
 beforeAll(async () => {
   server = createServer(async (request, response) => {
@@ -53,14 +59,17 @@ beforeAll(async () => {
     }),
   };
 });
-afterAll(() => server.close());
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
 beforeEach(() => {
   comments = [];
   asked = [];
 });
 
 const comment = (change: Record<string, string> = {}) =>
-  run("preview-comment", [], { cwd: process.cwd(), env: { ...env, ...change } });
+  run("preview-comment", [], { cwd: folder, env: { ...env, ...change } });
 
 const WRITTEN = `<!-- preview -->
 Preview of 0123456789abcdef

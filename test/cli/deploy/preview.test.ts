@@ -1,7 +1,8 @@
 // Previews from the first to the last, with the real wrangler and the real scripts against stand-ins on this machine.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES } from "../../../drizzle/seed.ts";
@@ -45,6 +46,8 @@ function uploadedTo(name: string) {
 const bindingsOf = (name: string) =>
   Object.fromEntries(uploadedTo(name).bindings.map(({ name: binding, ...value }) => [binding, value]));
 
+/** What the first preview said to GitHub. */
+let firstLog: string;
 /** Secrets of this world. */
 const SECRETS = new RegExp([NEON_PASSWORD, NEON_API_KEY, API_TOKEN].join("|"));
 
@@ -60,7 +63,8 @@ async function inDatabase(name: string, statement: string) {
 
 describe("the first preview of a branch", () => {
   test("has a database and a URL of its own, and passes the smoke test", async () => {
-    const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"]);
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"], { GITHUB_ACTIONS: "true" });
+    firstLog = stdout + stderr;
     expect(stderr).toContain("migrated 0000_tables\nmigrated 0001_updated_at\nseeded\n");
     expect(stderr).not.toContain("FAILED");
     expect(exitCode).toBe(0);
@@ -81,6 +85,16 @@ describe("the first preview of a branch", () => {
       "GET /connection_uri",
       "GET /connection_uri",
     ]);
+  });
+
+  test("keeps secrets out of the log of a GitHub workflow", () => {
+    const lines = firstLog.split("\n").filter((line) => line.includes(NEON_PASSWORD));
+    expect(lines.map((line) => line.split(NEON_PASSWORD)[0])).toStrictEqual([
+      "::add-mask::postgresql://neondb_owner:",
+      "::add-mask::postgresql://neondb_owner:",
+      "::add-mask::",
+    ]);
+    expect(firstLog).toContain(`::add-mask::${bindingsOf("pr-1").PURGE_SECRET?.text}\n`);
   });
 
   test("was asked of Cloudflare as documented, without the base configuration", () => {
@@ -116,12 +130,13 @@ describe("the first preview of a branch", () => {
 });
 
 describe("a later preview of a branch", () => {
-  test("keeps its database, which lives longer then, and its URL", async () => {
+  test("keeps its URL and its database, which lives longer then and gets the migrations that are new", async () => {
     await inDatabase("pr-1", "update processes set display_name = 'Mine'");
+    world.checkout.addMigration("0002_next", "create table next_table ()");
     const known = branch("pr-1");
     Object.assign(known ?? {}, { expiresAt: "2027-01-01T00:00:00Z" });
     const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"]);
-    expect([exitCode, stderr.match(/migrated|seeded|FAILED/g)]).toStrictEqual([0, null]);
+    expect([exitCode, stderr.match(/migrated .*|seeded|FAILED/g)]).toStrictEqual([0, ["migrated 0002_next"]]);
     expect(JSON.parse(stdout)).toMatchObject({
       preview_url: "https://pr-1-process-api.example.workers.dev",
       is_new: false,
@@ -139,13 +154,6 @@ describe("a later preview of a branch", () => {
     ]);
     expect(asked()).toContain("PATCH /workers/workers/process-api/previews/pr-1");
     expect(asked()).not.toContain("POST /workers/workers/process-api/previews");
-  });
-
-  test("applies migrations that the branch has got meanwhile", async () => {
-    world.checkout.addMigration("0002_next", "create table next_table ()");
-    const { exitCode, stderr } = await preview(["--name", "pr-1"]);
-    expect(exitCode).toBe(0);
-    expect(stderr).toMatch(/^migrated 0002_next\n/);
   });
 
   test("is told that a migration has changed, and takes a new database when it is asked to", async () => {
@@ -170,24 +178,26 @@ describe("a later preview of a branch", () => {
         encoding: "utf8",
       });
     git("init", "--quiet", "--initial-branch=feature/Login");
-    git("commit", "--quiet", "--allow-empty", "--message", `${"é".repeat(120)}\n\nAnd why.`);
+    git("commit", "--quiet", "--allow-empty", "--message", `--${"é".repeat(120)}\n\nAnd why.`);
     // Also the name of the preview, if it is given none.
     const { exitCode, stdout } = await preview([], { CI: "true" });
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout).name).toBe("feature-login");
     expect(uploadedTo("feature-login").metadata.annotations).toMatchObject({
-      "workers/message": "é".repeat(100),
+      "workers/message": `--${"é".repeat(98)}`,
       "workers/tag": git("rev-parse", "--short=10", "HEAD").trim(),
     });
   });
 });
 
 describe("a preview that goes wrong", () => {
-  test("fails when the smoke test does, and says what did not hold", async () => {
+  test("fails when the smoke test does, and says what did not hold and where to look at it", async () => {
+    const output = join(world.checkout.root, "output");
     world.checkout.edit("src/http/errors.ts", "status: 401", "status: 403");
-    const { exitCode, stderr } = await preview(["--name", "pr-1"]);
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"], { GITHUB_OUTPUT: output });
     world.checkout.restore();
     expect(exitCode).toBe(1);
+    expect(readFileSync(output, "utf8")).toBe(`result=${JSON.stringify(JSON.parse(stdout))}\n`);
     expect(stderr).toContain("FAILED   refuses who has no key: the status is 403, not 401");
     expect(stderr).toMatch(/error: https:\/\/pr-1-process-api\.example\.workers\.dev failed 2 of 11 checks\.\n$/);
   });
@@ -214,14 +224,6 @@ describe("a preview that goes wrong", () => {
     expect(asked()).toStrictEqual([]);
   });
 
-  test("waits while Neon is busy with something else in the project", async () => {
-    world.neon.lockFor(2);
-    const { exitCode } = await preview(["--name", "pr-1", "--delete"]);
-    expect(exitCode).toBe(0);
-    expect(askedOfNeon().filter((what) => what === "DELETE /branches/<id>")).toHaveLength(3);
-    expect(branch("pr-1")).toBeUndefined();
-  });
-
   test("leaves branches alone that never expire, such as the project's own", async () => {
     for (const args of [[], ["--delete"], ["--fresh"]]) {
       const { exitCode, stderr } = await preview(["--name", "main", ...args]);
@@ -244,31 +246,35 @@ describe("a preview that goes wrong", () => {
     expect([asked(), askedOfNeon()]).toStrictEqual([[], []]);
   });
 
-  test("needs a value for every secret that the Worker requires", async () => {
+  test("needs a value for every secret that the Worker requires, but takes none that must be its own", async () => {
     world.checkout.edit("wrangler.toml", 'required = ["DATABASE_URL"', 'required = ["ANOTHER_SECRET", "DATABASE_URL"');
-    const missing = await preview(["--name", "pr-5"]);
+    const missing = await preview(["--name", "pr-2"]);
     expect(missing).toMatchObject({ exitCode: 2, stdout: "" });
     expect(missing.stderr).toContain("error: The environment lacks ANOTHER_SECRET, which the Worker needs.");
-    expect(asked()).toStrictEqual([]);
-    const { exitCode } = await preview(["--name", "pr-5"], { ANOTHER_SECRET: "another" });
+    expect([asked(), askedOfNeon()]).toStrictEqual([[], []]);
+    const others = { ANOTHER_SECRET: "another", DATABASE_URL: "of production", PURGE_SECRET: "of production" };
+    const { exitCode } = await preview(["--name", "pr-2"], others);
     world.checkout.restore();
     expect(exitCode).toBe(0);
-    expect(bindingsOf("pr-5").ANOTHER_SECRET).toStrictEqual({ type: "secret_text", text: "another" });
+    expect(bindingsOf("pr-2").ANOTHER_SECRET).toStrictEqual({ type: "secret_text", text: "another" });
+    expect(JSON.stringify(bindingsOf("pr-2"))).not.toContain("of production");
   });
 });
 
 describe("the end of a preview", () => {
-  test("deletes the deployment and the database, and finds nothing the second time", async () => {
-    const first = await preview(["--name", "pr-5", "--delete"]);
+  test("deletes the deployment and the database, after what Neon is busy with, and finds nothing the second time", async () => {
+    world.neon.lockFor(2);
+    const first = await preview(["--name", "pr-1", "--delete"]);
     expect(first).toMatchObject({ exitCode: 0, stdout: "" });
-    expect(asked()).toStrictEqual(["DELETE /workers/workers/process-api/previews/pr-5"]);
-    expect(world.cloudflare.workers.get("process-api")?.previews.has("pr-5")).toBe(false);
-    expect(branch("pr-5")).toBeUndefined();
-    const second = await preview(["--name", "pr-5", "--delete"]);
+    expect(asked()).toStrictEqual(["DELETE /workers/workers/process-api/previews/pr-1"]);
+    expect(world.cloudflare.workers.get("process-api")?.previews.has("pr-1")).toBe(false);
+    expect(branch("pr-1")).toBeUndefined();
+    expect(askedOfNeon().filter((what) => what === "DELETE /branches/<id>")).toHaveLength(3);
+    const second = await preview(["--name", "pr-1", "--delete"]);
     expect(second.exitCode).toBe(0);
     expect(second.stderr.split("\n").sort().slice(1)).toStrictEqual([
-      "There is no Neon branch pr-5.",
-      "There is no preview pr-5.",
+      "There is no Neon branch pr-1.",
+      "There is no preview pr-1.",
     ]);
   });
 
@@ -283,22 +289,9 @@ describe("the end of a preview", () => {
 });
 
 describe("secrets", () => {
-  test("are masked in the log of a GitHub workflow", async () => {
-    const { exitCode, stdout, stderr } = await preview(["--name", "pr-7"], { GITHUB_ACTIONS: "true" });
-    expect(exitCode).toBe(0);
-    const lines = (stdout + stderr).split("\n").filter((line) => line.includes(NEON_PASSWORD));
-    expect(lines.map((line) => line.split(NEON_PASSWORD)[0])).toStrictEqual([
-      "::add-mask::postgresql://neondb_owner:",
-      "::add-mask::postgresql://neondb_owner:",
-      "::add-mask::",
-    ]);
-    const { PURGE_SECRET } = bindingsOf("pr-7");
-    expect(stderr).toContain(`::add-mask::${PURGE_SECRET?.text}\n`);
-  });
-
   test("do not stay when a signal ends the command, and neither does wrangler", async () => {
-    const held = world.cloudflare.hold(/^GET .*\/previews\/pr-8$/);
-    const child = world.start("preview", ["--name", "pr-8", "--wait", "0"]);
+    const held = world.cloudflare.hold(/^GET .*\/previews\/pr-2$/);
+    const child = world.start("preview", ["--name", "pr-2", "--wait", "0"]);
     const { gone } = await held;
     const [folder = ""] = world.leftovers();
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -313,12 +306,12 @@ describe("secrets", () => {
 describe("a Neon project that is not for previews alone", () => {
   test("is refused, before anything is seeded or deployed over a copy of its data", async () => {
     const company = "insert into companies (id, name) values (gen_random_uuid(), 'A customer')";
-    await inDatabase("pr-7", "truncate companies cascade");
-    await inDatabase("pr-7", company);
-    const { exitCode, stdout, stderr } = await preview(["--name", "pr-7"]);
+    await inDatabase("pr-2", "truncate companies cascade");
+    await inDatabase("pr-2", company);
+    const { exitCode, stdout, stderr } = await preview(["--name", "pr-2"]);
     expect({ exitCode, stdout }).toStrictEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toMatch(/^error: The Neon branch holds data that is not the seed's\..*\n$/);
-    expect(await inDatabase("pr-7", "select name from companies")).toStrictEqual([{ name: "A customer" }]);
+    expect(await inDatabase("pr-2", "select name from companies")).toStrictEqual([{ name: "A customer" }]);
     expect(asked()).toStrictEqual([]);
   });
 });

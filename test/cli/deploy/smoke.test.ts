@@ -1,11 +1,16 @@
 // What the smoke test passes, and what each of its checks is there to find.
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { type SmokeTarget, smoke } from "../../../src/cli/deploy/smoke.ts";
+import { checkOut } from "../../deploy/checkout.ts";
 import { run } from "../../deploy/command.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
+import { startDev } from "../../support/dev.ts";
 
 interface Answer {
   status: number;
@@ -219,6 +224,29 @@ describe("npm run smoke", () => {
       expect(stdout.match(/passed/g)).toHaveLength(11);
       expect(stdout).not.toContain(token);
     }
+  });
+
+  test("passes what `npm run dev` serves", async () => {
+    const dev = await startDev();
+    onTestFinished(dev.interrupt);
+    await dev.ready;
+    const url = `http://localhost:${dev.port}`;
+    const { exitCode, stdout, stderr } = await smokeCommand(["--url", url, "--expect-cache"], asEnvironment);
+    expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: "" });
+    expect(stdout.match(/passed/g)).toHaveLength(11);
+  });
+
+  test("tries a running `npm run dev`, with a key of the seed, when it is told of nothing else", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "process-api-smoke-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { root: cwd } = checkOut(join(folder, "checkout"));
+    const nothing = await run("smoke", [], { cwd, env: {} });
+    expect(nothing).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(nothing.stderr).toBe("error: Nothing to try: give --url, or start `npm run dev`.\n");
+    mkdirSync(join(cwd, ".dev"));
+    writeFileSync(join(cwd, ".dev/running.json"), JSON.stringify({ url: origin }));
+    const { exitCode, stdout } = await run("smoke", [], { cwd, env: {} });
+    expect([exitCode, stdout.match(/passed/g)?.length]).toStrictEqual([0, 11]);
   });
 
   test("exits 1 with one line about what failed", async () => {

@@ -1,7 +1,9 @@
 // The workflows: well-formed, safe, and holding nothing that a laptop could not do.
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
+import { evaluate } from "../../deploy/workflow-expression.ts";
 import { auditWorkflow, parseWorkflow, type Step } from "../../deploy/workflow-lint.ts";
 
 // Its ES module is none.
@@ -43,7 +45,9 @@ describe("the audits find", () => {
     ["artipacked: preview, step 1", "persist-credentials: false", "persist-credentials: true"],
     ["cache-poisoning: preview, step 2", "package-manager-cache: false", "cache: npm"],
     ["template-injection: preview, step 4", '--name "$NAME"', `--name ${expression("github.head_ref")}`],
-    ["github-env: preview, step 4", '"$GITHUB_OUTPUT"', '"$GITHUB_ENV"'],
+    ["github-env: preview, step 4", "$OPTION\n", '$OPTION > "$GITHUB_ENV"\n'],
+    ["bot-conditions: preview", "github.event.pull_request.user.login", "github.actor"],
+    ["unpinned-images: preview", "    environment: preview\n", "    environment: preview\n    container: node\n"],
     ["dangerous-triggers: pull_request_target", "\non:\n  pull_request:", "\non:\n  pull_request_target:"],
     ["excessive-permissions: the workflow", "permissions: {}", "permissions: write-all"],
     ["excessive-permissions: preview", "    permissions:\n      contents: read\n    environment", "    environment"],
@@ -72,14 +76,82 @@ test("they hold no logic: each step is a command of the project", () => {
     /^bash \.ci\/run$/,
     /^npm run -s (?:preview|deploy)\b/,
     /^node src\/cli\/preview-comment\.ts$/,
-    // Hands on what the command printed.
-    /^echo "result=\$\(tr -d '\\n' < preview\.json\)" >> "\$GITHUB_OUTPUT"$/,
   ];
   expect(commands.filter((command) => !known.some((pattern) => pattern.test(command)))).toStrictEqual([]);
   for (const command of commands) {
     const script = /^npm run -s (\w+)/.exec(command)?.[1];
     if (script !== undefined) expect([script, existsSync(`src/cli/${script}.ts`)]).toStrictEqual([script, true]);
   }
+});
+
+describe("a preview", () => {
+  const { preview, comment } = parseWorkflow(read("preview")).jobs;
+  const OWN = "owner/process-api";
+  const pullRequest = (action: string, repo = OWN, login = "someone") => ({
+    repository: OWN,
+    event_name: "pull_request",
+    event: {
+      action,
+      repository: { default_branch: "main" },
+      pull_request: { number: 7, head: { sha: "0123456", repo: { full_name: repo } }, user: { login } },
+    },
+    head_ref: "feature",
+    ref_name: "7/merge",
+  });
+  const byHand = {
+    repository: OWN,
+    event_name: "workflow_dispatch",
+    event: { repository: { default_branch: "main" } },
+    head_ref: "",
+    ref_name: "feature",
+  };
+
+  test.for([
+    ["a pull request of this repository", true, pullRequest("opened")],
+    ["a branch, by hand", true, byHand],
+    ["a fork", false, pullRequest("opened", "fork/process-api")],
+    ["a fork that is gone", false, pullRequest("closed", null as unknown as string)],
+    ["Dependabot", false, pullRequest("opened", OWN, "dependabot[bot]")],
+  ] as const)("of %s: is there one, with secrets? %s", ([_, isThere, github]) => {
+    expect(evaluate(String(preview?.if), { github })).toBe(isThere);
+  });
+
+  test.for([
+    ["a pull request", pullRequest("synchronize"), {}, "feature", "--name pr-7"],
+    ["a pull request that is closed", pullRequest("closed"), {}, "main", "--name pr-7 --delete"],
+    ["a branch", byHand, { delete: false, fresh: false }, "feature", ""],
+    ["a branch that is done with", byHand, { delete: true, fresh: false }, "feature", "--delete"],
+    ["a branch that wants a new database", byHand, { delete: false, fresh: true }, "feature", "--fresh"],
+  ] as const)("of %s is of its branch's code, and its own", ([_, github, inputs, ref, args]) => {
+    const [checkout] = preview?.steps ?? [];
+    expect(evaluate(String(checkout?.with?.ref), { github, inputs })).toBe(ref);
+    const { run = "", env = {} } = preview?.steps?.at(-1) ?? {};
+    const [NAME, OPTION] = [env.NAME, env.OPTION].map((text) => String(evaluate(String(text), { github, inputs })));
+    const asked = execFileSync("bash", ["--norc", "-euc", `npm() { printf '%s\\n' "$@"; }; ${run}`], {
+      env: { NAME, OPTION },
+    });
+    expect(asked.toString().trim().split("\n").join(" ")).toBe(`run -s preview -- ${args}`.trim());
+  });
+
+  test("begins when a pull request does and ends with it", () => {
+    expect(parseWorkflow(read("preview")).on.pull_request).toStrictEqual({
+      types: ["opened", "reopened", "synchronize", "closed"],
+    });
+  });
+
+  test.for([
+    ["that runs", true, "success", pullRequest("opened"), "deploy"],
+    ["that failed", true, "failure", pullRequest("synchronize"), "deploy"],
+    ["that is deleted", true, "success", pullRequest("closed"), "delete"],
+    ["of a fork, which has none", false, "skipped", pullRequest("opened", "fork/process-api"), "deploy"],
+    ["of a branch, which has nowhere", false, "success", byHand, "deploy"],
+  ] as const)("%s: is it commented? %s", ([_, isCommented, result, github, action]) => {
+    const contexts = { github, needs: { preview: { result, outputs: { result: "{}" } } } };
+    expect(evaluate(String(comment?.if), contexts)).toBe(isCommented);
+    const { env = {} } = comment?.steps?.at(-1) ?? {};
+    const told = Object.fromEntries(Object.entries(env).map(([name, text]) => [name, evaluate(text, contexts)]));
+    expect(told).toMatchObject({ ACTION: action, OUTCOME: result, RESULT: "{}" });
+  });
 });
 
 test("a release is made only of main, after its checks, and never two at a time", () => {
@@ -100,6 +172,14 @@ test("only what comments may write, and it runs none of the pull request's code"
   const [checkout] = writers[0]?.[1].steps ?? [];
   expect(checkout?.with?.ref).toBe(expression("github.event.repository.default_branch"));
   expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm/);
+});
+
+test("the preview is given what the command's help names, and nothing else", () => {
+  const help = readFileSync("src/cli/preview.ts", "utf8");
+  const named = [...new Set(help.match(/\b(?:NEON|CLOUDFLARE)_[A-Z_]+/g))].sort();
+  expect(named.length).toBeGreaterThan(4);
+  const { env = {} } = stepsOf("preview").find(({ run }) => run?.includes("preview")) ?? {};
+  expect(Object.keys(env).sort()).toStrictEqual([...named, "NAME", "OPTION"].sort());
 });
 
 test("the release is given what the command reads from the environment, and nothing else", () => {
