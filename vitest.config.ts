@@ -25,6 +25,7 @@ export default defineConfig({
     // workerd, Postgres and a Neon endpoint start before a file's first test.
     hookTimeout: 60_000,
     testTimeout: 30_000,
+    execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
     // Most of a test is waiting for another process.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [

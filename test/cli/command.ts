@@ -25,12 +25,14 @@ export interface CommandOptions {
   closeStdout?: boolean;
 }
 
+const NODE = [process.execPath, "--import", import.meta.resolve("../support/quick-imports.ts")];
+
 export const keys = (args: string[], options?: CommandOptions): Promise<Outcome> => run("keys.ts", args, options);
 export const purge = (args: string[], options?: CommandOptions): Promise<Outcome> => run("purge.ts", args, options);
 
 function run(script: string, args: string[], options: CommandOptions = {}): Promise<Outcome> {
   const root = options.root ?? process.cwd();
-  return collect([process.execPath, join(root, "src/cli", script), ...args], options);
+  return collect([...NODE, join(root, "src/cli", script), ...args], options);
 }
 
 /**
@@ -39,7 +41,7 @@ function run(script: string, args: string[], options: CommandOptions = {}): Prom
  * @param answer typed when the question is there
  */
 export function keysOnTerminal(args: string[], answer: string): Promise<Outcome> {
-  const command = [process.execPath, join(process.cwd(), "src/cli/keys.ts"), ...args];
+  const command = [...NODE, join(process.cwd(), "src/cli/keys.ts"), ...args];
   const child = start(["script", "-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"]);
   let seen = "";
   child.stdout.on("data", (chunk) => {

@@ -22,9 +22,13 @@ interface Outcome {
 
 const openapi = (...args: string[]): Promise<Outcome> =>
   new Promise((resolve) => {
-    execFile(process.execPath, ["src/cli/openapi.ts", ...args], (error, stdout, stderr) => {
-      resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      ["--import", "./test/support/quick-imports.ts", "src/cli/openapi.ts", ...args],
+      (error, stdout, stderr) => {
+        resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
   });
 
 type Document = {

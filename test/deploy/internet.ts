@@ -1,5 +1,6 @@
 // `node --import` it into a command: names of the internet then lead to the stand-ins of its environment.
 import dns from "node:dns";
+import "../support/quick-imports.ts";
 import { HOST_HEADER } from "./host-header.ts";
 
 const { TEST_EDGE_URL } = process.env;
