@@ -40,12 +40,12 @@ beforeEach(() => {
   world.cloudflare.requests.length = 0;
 });
 
-/** All that the commands have said. */
+/** All that the commands have said, but for what GitHub's log is told to hide. */
 const said: string[] = [];
 
 async function deploy(env: Record<string, string | undefined> = {}) {
   const outcome = await world.run("deploy", ["--wait", "0"], { ...environment, ...env });
-  said.push(...`${outcome.stdout}${outcome.stderr}`.split("\n"));
+  said.push(...`${outcome.stdout}${outcome.stderr}`.split("\n").filter((line) => !line.startsWith("::add-mask::")));
   return outcome;
 }
 
@@ -103,10 +103,13 @@ describe("before anything is changed", () => {
 describe("the first release", () => {
   test("migrates, deploys and passes the smoke test", async () => {
     // There is nothing to read yet.
-    const { exitCode, stdout, stderr } = await deploy(NO_READER);
+    const { exitCode, stdout, stderr } = await deploy({ ...NO_READER, GITHUB_ACTIONS: "true" });
     await seed(databaseUrl());
     expect({ exitCode, stdout }).toStrictEqual({ exitCode: 0, stdout: "" });
     expect(stderr).toContain("migrated 0000_tables\nmigrated 0001_updated_at\n");
+    const { MIGRATION_DATABASE_URL, DATABASE_URL } = environment;
+    const masked = [...stderr.matchAll(/^::add-mask::(.*)$/gm)].map(([_, value]) => value);
+    expect([...new Set(masked)]).toStrictEqual([MIGRATION_DATABASE_URL, NEON_PASSWORD, DATABASE_URL, PURGE_SECRET]);
     expect([stderr.match(/passed/g)?.length, stderr.match(/skipped/g)?.length]).toStrictEqual([6, 5]);
     expect(stderr).toContain(`\n${URL_OF_PRODUCTION}\n`);
     expect(changes()).toStrictEqual([
