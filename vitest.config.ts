@@ -13,6 +13,7 @@ const WITHOUT_SHARED_DATABASE = [
   "test/cli/purge*.test.ts",
   "test/clients/**",
   "test/docs/**",
+  "test/faults.test.ts",
   "test/local/cache/**",
   "test/local/dev.test.ts",
   "test/wrangler.test.ts",
