@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { freePort } from "./free-port.ts";
 
 export interface Dev {
   child: ChildProcess;
@@ -18,7 +18,7 @@ export interface Dev {
 
 /** Its pid names the session and the foreground group. */
 export async function startDev(env: Record<string, string> = {}, args: string[] = []): Promise<Dev> {
-  const port = await freePort();
+  const port = await freePort("localhost");
   const child = spawn("npm", ["run", "dev", "--", ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -41,16 +41,6 @@ export async function startDev(env: Record<string, string> = {}, args: string[] 
     await exited;
   };
   return { child, port, ready, exited, interrupt, output: () => output };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "localhost");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No port.");
-  return address.port;
 }
 
 /** The commands of all processes in the session that `pid` leads, zombies apart (proc(5)). */

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { getuid } from "node:process";
+import { freePort } from "./free-port.ts";
 
 const INSTALLED = "/usr/lib/postgresql";
 
@@ -40,7 +40,7 @@ export interface RealPostgres {
  */
 export async function startRealPostgres(): Promise<RealPostgres> {
   const bin = newestBinaries();
-  const port = await freePort();
+  const port = await freePort("127.0.0.1");
   const password = randomBytes(16).toString("hex");
 
   // initdb and postgres refuse to run as root; Debian's package brings the user `postgres`.
@@ -72,16 +72,6 @@ function newestBinaries(): string {
     .sort((a, b) => Number(b) - Number(a))[0];
   if (newest === undefined) throw new Error(`No PostgreSQL server under ${INSTALLED}: apt-get install postgresql`);
   return `${INSTALLED}/${newest}/bin`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No free TCP port");
-  return address.port;
 }
 
 function serverIsReady(guard: ReturnType<typeof spawn>): Promise<void> {
