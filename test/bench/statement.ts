@@ -1,28 +1,15 @@
 // Our one statement, outside the Worker.
-import { drizzle } from "drizzle-orm/neon-http";
 import { getProcessForKey } from "../../src/api/process/query.ts";
+import { captureStatement, type Statement } from "../support/statement.ts";
 import { withClient } from "./client.ts";
 import { hashOf, type Target } from "./population.ts";
 import { median } from "./statistics.ts";
 
-interface Statement {
-  text: string;
-  params: unknown[];
-}
-
 /** The text of the statement that reads a process, and its parameters. */
 export async function statementOf(target: Target): Promise<Statement> {
-  let statement: Statement = { text: "", params: [] };
-  const client = {
-    query: async (text: string, params: unknown[]) => {
-      statement = { text, params };
-      return { rows: [] };
-    },
-  };
   const [, , , applicationId = ""] = target.path.split("/");
   const params = { keyHash: hashOf(target), applicationId, processId: target.processId };
-  await getProcessForKey(drizzle({ client: client as never }), params);
-  return statement;
+  return captureStatement((db) => getProcessForKey(db, params));
 }
 
 /** How long Postgres plans and runs the statement, by its own account, in milliseconds: the median. */

@@ -1,11 +1,11 @@
 // How Postgres reads its tables when they are large: through an index, whatever is asked.
 import { randomUUID } from "node:crypto";
-import { drizzle } from "drizzle-orm/neon-http";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { getOwnApiKey } from "../../src/api/api-key/query.ts";
 import { getProcessForKey, listProcessesForKey } from "../../src/api/process/query.ts";
 import type { Database } from "../../src/db/client.ts";
 import { openRecords, type Records, sha256 } from "../support/records.ts";
+import { captureStatement } from "../support/statement.ts";
 
 const APPLICATIONS = 1_000;
 const PROCESSES_EACH = 100;
@@ -56,22 +56,6 @@ interface Plan {
 
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-/** What a function sends, without sending it. */
-async function statementOf(ask: (db: Database) => Promise<unknown>): Promise<{ text: string; params: unknown[] }> {
-  const statements: { text: string; params: unknown[] }[] = [];
-  const client = {
-    query: async (text: string, params: unknown[]) => {
-      statements.push({ text, params });
-      return { rows: [] };
-    },
-  };
-  await ask(drizzle({ client: client as never })).catch(() => {});
-  const [statement, ...others] = statements;
-  expect(others).toStrictEqual([]);
-  if (statement === undefined) throw new Error("Nothing was asked.");
-  return statement;
-}
-
 test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
   ["a process", (db) => getProcessForKey(db, { keyHash, applicationId, processId }), ["processes", "applications"]],
   [
@@ -81,7 +65,7 @@ test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
   ],
   ["the key", (db) => getOwnApiKey(db, { keyHash }), []],
 ])("%s is read through indexes", async ([_, ask, tables]) => {
-  const { text, params } = await statementOf(ask);
+  const { text, params } = await captureStatement(ask);
   const { rows } = await records.pool.query(`explain (format json) ${text}`, params);
   const scans = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] !== undefined);
   for (const table of [...tables, "api_key_tokens"]) {
