@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import "../../local/quiet.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 
@@ -64,7 +65,7 @@ export async function wrangler(args: readonly string[], options: WranglerOptions
   const outputFile = join(folder.path, "output.ndjson");
   child = spawn(process.execPath, [BIN, ...args, ...secretsArgs(folder.path, options.secrets)], {
     cwd: ROOT,
-    env: { ...process.env, ...QUIET, WRANGLER_OUTPUT_FILE_PATH: outputFile },
+    env: { ...process.env, WRANGLER_OUTPUT_FILE_PATH: outputFile },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [[exitCode], stdout, stderr] = await Promise.all([
@@ -108,9 +109,6 @@ function endedBySignals(tidyUp: () => void): Disposable {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** No banner, no metrics, and no log file, which outlives the run. */
-const QUIET = { WRANGLER_HIDE_BANNER: "true", WRANGLER_SEND_METRICS: "false", WRANGLER_WRITE_LOGS: "false" };
 
 /** JSON, because wrangler would expand `$` in the other format. */
 function secretsArgs(folder: string, secrets: Record<string, string> | undefined): string[] {
