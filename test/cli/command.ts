@@ -5,15 +5,9 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { inject } from "vitest";
 import type { Running } from "../../src/local/running.ts";
-
-export interface Outcome {
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-}
+import { type Outcome, outcomeOf } from "../support/outcome.ts";
 
 export interface CommandOptions {
   /** Beside PATH, and instead of the run's database; undefined unsets. */
@@ -68,15 +62,6 @@ function start([file = "", ...args]: string[], env: CommandOptions["env"] = {}):
   // A command that ends without reading it closes the pipe.
   child.stdin.on("error", () => {});
   return child;
-}
-
-async function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
-  const [[exitCode], stdout, stderr] = await Promise.all([
-    once(child, "close") as Promise<[number | null]>,
-    child.stdout.destroyed ? "" : text(child.stdout),
-    text(child.stderr),
-  ]);
-  return { exitCode, stdout, stderr };
 }
 
 /** Text without its last line break. */

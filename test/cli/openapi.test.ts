@@ -1,8 +1,9 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Outcome, outcomeOf } from "../support/outcome.ts";
 
 const COMMITTED = "src/api/openapi.json";
 
@@ -14,22 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-interface Outcome {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-}
-
 const openapi = (...args: string[]): Promise<Outcome> =>
-  new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ["--import", "./test/support/quick-imports.ts", "src/cli/openapi.ts", ...args],
-      (error, stdout, stderr) => {
-        resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr });
-      },
-    );
-  });
+  outcomeOf(spawn(process.execPath, ["--import", "./test/support/quick-imports.ts", "src/cli/openapi.ts", ...args]));
 
 type Document = {
   info: { description: string };

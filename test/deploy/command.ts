@@ -1,13 +1,6 @@
 // Commands in processes of their own, to their end.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
-
-export interface Outcome {
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-}
+import { type Outcome, outcomeOf } from "../support/outcome.ts";
 
 export interface CommandOptions {
   cwd: string;
@@ -26,12 +19,4 @@ export const start = (script: string, args: readonly string[], { cwd, env, nodeA
   });
 
 /** Runs a script of src/cli/. */
-export async function run(script: string, args: readonly string[], options: CommandOptions): Promise<Outcome> {
-  const child = start(script, args, options);
-  const [[exitCode], stdout, stderr] = await Promise.all([
-    once(child, "close") as Promise<[number | null]>,
-    text(child.stdout),
-    text(child.stderr),
-  ]);
-  return { exitCode, stdout, stderr };
-}
+export const run = (...args: Parameters<typeof start>): Promise<Outcome> => outcomeOf(start(...args));

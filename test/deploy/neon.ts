@@ -221,11 +221,18 @@ function assertExpiry(text: string | undefined): void {
   if (!isWellFormed || inMs <= 0 || inMs > 30 * 86_400_000) throw new Refusal(400, "invalid expires_at");
 }
 
+/** As Neon writes them. */
+export function connectionUris({ endpointId, postgres }: Branch): { direct: string; pooled: string } {
+  const { port } = new URL(postgres.connectionString);
+  const login = `postgresql://${ROLE}:${NEON_PASSWORD}@${endpointId}`;
+  return {
+    // For `pg`, to which the port tells the branches of this machine apart.
+    direct: `${login}.${REGION}:${port}/${DATABASE}`,
+    pooled: `${login}-pooler.${REGION}/${DATABASE}`,
+  };
+}
+
 function uriOf(branch: Branch, query: URLSearchParams): string {
-  const { port } = new URL(branch.postgres.connectionString);
   if (query.get("database_name") !== DATABASE || query.get("role_name") !== ROLE) throw new Refusal(404, "not found");
-  const isPooled = query.get("pooled") === "true";
-  const host = `${branch.endpointId}${isPooled ? "-pooler" : ""}.${REGION}`;
-  // The direct one is for `pg`, to which the port tells the branches of this machine apart.
-  return `postgresql://${ROLE}:${NEON_PASSWORD}@${host}${isPooled ? "" : `:${port}`}/${DATABASE}`;
+  return connectionUris(branch)[query.get("pooled") === "true" ? "pooled" : "direct"];
 }

@@ -2,9 +2,10 @@
 import { globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Outcome } from "../support/outcome.ts";
 import { type Checkout, checkOut } from "./checkout.ts";
 import { ACCOUNT_ID, API_TOKEN, type CloudflareStandIn, startCloudflare } from "./cloudflare/api.ts";
-import { type CommandOptions, type Outcome, run, start } from "./command.ts";
+import { type CommandOptions, run, start } from "./command.ts";
 import { type Edge, startEdge } from "./edge.ts";
 import { NEON_API_KEY, NEON_PROJECT_ID, type NeonStandIn, startNeon } from "./neon.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
-import { NEON_PASSWORD } from "../deploy/neon.ts";
+import { connectionUris } from "../deploy/neon.ts";
 import { startWorld, type World } from "../deploy/world.ts";
 import { type Dev, startDev } from "../support/dev.ts";
 import { commandsOf, readBlocks } from "./readme.ts";
@@ -120,13 +120,11 @@ describe("Deploy it", () => {
   test("each command is done, against the stand-ins", async () => {
     const [main] = world.neon.branches;
     if (main === undefined) throw new Error("The project has no branch");
-    const production = main.postgres.connectionString;
-    const to = (host: string) => `postgresql://neondb_owner:${NEON_PASSWORD}@${host}.us-east-2.aws.neon.tech`;
-    const direct = `${to(main.endpointId)}:${new URL(production).port}/postgres`;
+    const { direct, pooled } = connectionUris(main);
     const environments: Record<string, Record<string, string>> = {
       deploy: {
         MIGRATION_DATABASE_URL: direct,
-        DATABASE_URL: `${to(`${main.endpointId}-pooler`)}/postgres`,
+        DATABASE_URL: pooled,
         PURGE_SECRET: "the-purge-secret-of-production-and-no-other",
       },
       "db:migrate": { DATABASE_URL: direct },
@@ -139,7 +137,7 @@ describe("Deploy it", () => {
       const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
       if (script === undefined) throw new Error(`${command} is no command of src/cli`);
       // What the smoke test reads: operators have data.
-      if (name === "smoke") await seed(production);
+      if (name === "smoke") await seed(main.postgres.connectionString);
       const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
       expect(exitCode, `${command}\n${stderr}`).toBe(0);
     }

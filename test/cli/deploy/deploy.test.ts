@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { SEED_PROCESSES, seed } from "../../../drizzle/seed.ts";
 import { API_TOKEN } from "../../deploy/cloudflare/api.ts";
 import { ApiError, secretsOf, type Upload } from "../../deploy/cloudflare/upload.ts";
-import { NEON_PASSWORD } from "../../deploy/neon.ts";
+import { connectionUris, NEON_PASSWORD } from "../../deploy/neon.ts";
 import { startWorld, type World } from "../../deploy/world.ts";
 
 /** A release runs wrangler five times, which takes seconds each time. */
@@ -22,11 +22,10 @@ beforeAll(async () => {
   world = await startWorld();
   const [main] = world.neon.branches;
   if (main === undefined) throw new Error("The project has no branch");
-  const { port } = new URL(main.postgres.connectionString);
-  const to = (host: string) => `postgresql://neondb_owner:${NEON_PASSWORD}@${host}.us-east-2.aws.neon.tech`;
+  const { direct, pooled } = connectionUris(main);
   environment = {
-    MIGRATION_DATABASE_URL: `${to(main.endpointId)}:${port}/postgres`,
-    DATABASE_URL: `${to(`${main.endpointId}-pooler`)}/postgres`,
+    MIGRATION_DATABASE_URL: direct,
+    DATABASE_URL: pooled,
     PURGE_SECRET,
     SMOKE_TOKEN: READER.token,
     SMOKE_APPLICATION: READER.applicationId,

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { MIGRATION_LOCK_ID, migrate as migrateHere } from "../../../drizzle/migrate.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
 import { type Checkout, checkOut } from "../../deploy/checkout.ts";
-import { type Outcome, run } from "../../deploy/command.ts";
+import { run } from "../../deploy/command.ts";
+import type { Outcome } from "../../support/outcome.ts";
 import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
