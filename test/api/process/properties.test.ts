@@ -22,7 +22,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Takes its rows back: the same ones are written again while a counterexample is made smaller. */
+/** Takes its rows back, also from the cache: the same ones are written again while a counterexample is made smaller. */
 async function readAfterWrite(
   process: Value<typeof arbitrary.process>,
   application: Value<typeof arbitrary.application>,
@@ -36,6 +36,7 @@ async function readAfterWrite(
   } finally {
     await records.pool.query("delete from applications where id = $1", [application.id]);
     await records.pool.query("delete from process_resource_types where id = $1", [size?.id]);
+    await api.purge({ processes: [process.id] });
   }
 }
 
