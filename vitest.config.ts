@@ -5,7 +5,7 @@ const BROWSER = "test/browser/**/*.test.ts";
 const README = "test/readme/**/*.test.ts";
 /** What brings its own database, or asks little of it: once is enough. */
 const WITHOUT_SHARED_DATABASE = [
-  "test/bench.test.ts",
+  "test/bench/bench.test.ts",
   "test/cli/deploy/**",
   "test/cli/keys-output.test.ts",
   "test/cli/keys-parse.test.ts",
@@ -13,10 +13,10 @@ const WITHOUT_SHARED_DATABASE = [
   "test/cli/purge*.test.ts",
   "test/clients/**",
   "test/docs/**",
-  "test/faults.test.ts",
+  "test/worker/faults.test.ts",
   "test/local/cache/**",
   "test/local/dev.test.ts",
-  "test/wrangler.test.ts",
+  "test/worker/wrangler.test.ts",
 ];
 
 export default defineConfig({

@@ -10,7 +10,7 @@ import {
   companies,
   processes,
   processResourceTypes,
-} from "../src/db/schema.ts";
+} from "../src/worker/db/schema.ts";
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
 const token = (n: number) => `svl_${String(n).padStart(64, "0")}`;

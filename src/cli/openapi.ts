@@ -4,13 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { v3 } from "../api/app.ts";
-import { documentOf } from "../api/openapi.ts";
+import { v3 } from "../worker/api/app.ts";
+import { documentOf } from "../worker/api/document/index.ts";
 import { CommandError } from "./support/errors.ts";
 import { print } from "./support/output.ts";
 import { createProgram, run } from "./support/program.ts";
 
-const COMMITTED = "src/api/openapi.json";
+const COMMITTED = "src/docs/openapi.json";
 const REDOCLY = new URL("../../node_modules/.bin/redocly", import.meta.url).pathname;
 
 const program = createProgram("openapi")

@@ -1,7 +1,7 @@
 // `npm run purge`: ends the reuse of what the edge holds, for operators.
 import { text } from "node:stream/consumers";
-import { PURGE_LIMIT } from "../gateway/limits.ts";
-import { MAX_TAGS } from "../gateway/purge.ts";
+import { PURGE_LIMIT } from "../worker/gateway/limits.ts";
+import { MAX_TAGS } from "../worker/gateway/purge.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { isUuid, parseId, parseWholeNumber } from "./support/parse.ts";

@@ -1,11 +1,12 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
-import { findRunning } from "../local/running.ts";
+
 import { readReader } from "./deploy/reader.ts";
 import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
 import { usageError } from "./support/errors.ts";
 import { print } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { createProgram, run } from "./support/program.ts";
+import { findRunning } from "./support/running.ts";
 
 interface SmokeOptions {
   url?: string;

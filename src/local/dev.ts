@@ -5,11 +5,11 @@ import { parseArgs } from "node:util";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
-import "./quiet.ts";
+import "../cli/support/quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
+import { announce, withdraw } from "../cli/support/running.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
-import { announce, withdraw } from "./running.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";

@@ -39,7 +39,7 @@ export interface Report {
 /** https://developers.cloudflare.com/workers/cache/#tiered-cache says nothing of numbers; Cloudflare has some 330. */
 const DATA_CENTRES = [1, 10, 100, 300];
 const MODEL_REQUESTS_PER_SECOND = 100_000;
-/** The defaults of src/http/config.ts. */
+/** The defaults of src/worker/shared/config.ts. */
 const POLICY = { freshSeconds: 30, staleWhileRevalidateSeconds: 30 };
 /** How many times Postgres is asked how long it takes. */
 const STATEMENTS = 200;

@@ -11,7 +11,7 @@ const CONTENDERS_CONFIG = join(import.meta.dirname, "workers/wrangler.toml");
 
 const ENTRIES = {
   /** What is deployed. Measured by its size alone: without Cloudflare it has no cache. */
-  deployed: { config: OWN_CONFIG, entry: "src/index.ts" },
+  deployed: { config: OWN_CONFIG, entry: "src/worker/index.ts" },
   /** The same behind the stand-in for Workers Caching. */
   ours: { config: OWN_CONFIG, entry: "src/local/worker.ts" },
   bare: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/bare.ts" },

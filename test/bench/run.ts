@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import "../../src/local/quiet.ts";
+import "../../src/cli/support/quiet.ts";
 import { startRealPostgres } from "../support/postgres.ts";
 import { bench } from "./bench.ts";
 import { Children } from "./children.ts";

@@ -1,5 +1,5 @@
 // Our one statement, outside the Worker.
-import { getProcessForKey } from "../../src/api/process/query.ts";
+import { getProcessForKey } from "../../src/worker/api/process/query.ts";
 import { captureStatement, type Statement } from "../support/statement.ts";
 import { withClient } from "./client.ts";
 import { hashOf, type Target } from "./population.ts";

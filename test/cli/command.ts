@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import type { Running } from "../../src/local/running.ts";
+import type { Running } from "../../src/cli/support/running.ts";
 import { type Outcome, outcomeOf } from "../support/outcome.ts";
 
 export interface CommandOptions {

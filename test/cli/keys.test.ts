@@ -1,7 +1,7 @@
 // A key's life, as operators lead it and as the Worker sees it.
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { BOUNDS, EDGE_BOUNDS } from "../../src/cli/keys/edge.ts";
-import { readConfig } from "../../src/http/config.ts";
+import { readConfig } from "../../src/worker/shared/config.ts";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
 import { operations } from "../support/operations.ts";
 import { bearer, openRecords, type Records } from "../support/records.ts";

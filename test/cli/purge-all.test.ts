@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { batchesOf } from "../../src/cli/support/batches.ts";
 import { purgeAll } from "../../src/cli/support/purge-all.ts";
 import type { Changed } from "../../src/cli/support/worker.ts";
-import { MAX_TAGS } from "../../src/gateway/purge.ts";
+import { MAX_TAGS } from "../../src/worker/gateway/purge.ts";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
 
 const ids = (count: number) => Array.from({ length: count }, () => randomUUID());

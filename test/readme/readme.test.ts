@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
-import { connectionUris } from "../deploy/neon.ts";
-import { startWorld, type World } from "../deploy/world.ts";
+import { connectionUris } from "../stand-ins/neon.ts";
+import { startWorld, type World } from "../stand-ins/world.ts";
 import { type Dev, startDev } from "../support/dev.ts";
 import { commandsOf, readBlocks } from "./readme.ts";
 

@@ -1,5 +1,5 @@
 // The Worker in workerd, on a Neon endpoint of its own over the run's Postgres.
-import "../../src/local/quiet.ts";
+import "../../src/cli/support/quiet.ts";
 import { expect } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
@@ -58,7 +58,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
       {
         config: {
           name: config.name,
-          main: options.main ?? "test/workers/api.ts",
+          main: options.main ?? "test/support/workers/api.ts",
           compatibility_date: config.compatibility_date,
           compatibility_flags: config.compatibility_flags,
           alias: config.alias,

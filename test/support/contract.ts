@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
-const read = (name: string) => JSON.parse(readFileSync(new URL(`../contract/${name}`, import.meta.url), "utf8"));
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../src/contract/${name}`, import.meta.url), "utf8"));
 
 export const processJsonSchema = read("process.schema.json");
 export const errorJsonSchema = read("error.schema.json");

@@ -1,5 +1,5 @@
-import { v3 } from "../../src/api/app.ts";
-import { documentOf } from "../../src/api/openapi.ts";
+import { v3 } from "../../src/worker/api/app.ts";
+import { documentOf } from "../../src/worker/api/document/index.ts";
 
 export const document = documentOf(v3);
 

@@ -2,8 +2,8 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import type { Permission } from "../../src/db/access.ts";
-import * as tables from "../../src/db/schema.ts";
+import type { Permission } from "../../src/worker/db/access.ts";
+import * as tables from "../../src/worker/db/schema.ts";
 
 type Tables = typeof tables;
 type Insert<Name extends "applications" | "processes" | "processResourceTypes" | "apiKeys"> = Partial<

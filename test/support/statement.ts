@@ -1,5 +1,5 @@
 import { drizzle } from "drizzle-orm/neon-http";
-import type { Database } from "../../src/db/client.ts";
+import type { Database } from "../../src/worker/db/client.ts";
 
 export interface Statement {
   text: string;

@@ -216,7 +216,7 @@ async function readProcess({ get, reader }: Subject, headers = {}, status = 200)
 const ajv = new Ajv2020({ allErrors: true, strict: false });
 addFormats.default(ajv);
 const compile = (name: string) =>
-  ajv.compile(JSON.parse(readFileSync(new URL(`../../../test/contract/${name}.schema.json`, import.meta.url), "utf8")));
+  ajv.compile(JSON.parse(readFileSync(new URL(`../../contract/${name}.schema.json`, import.meta.url), "utf8")));
 const isProcess = compile("process");
 const isError = compile("error");
 

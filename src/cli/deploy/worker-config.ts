@@ -1,4 +1,4 @@
-import "../../local/quiet.ts";
+import "../support/quiet.ts";
 
 /** What wrangler.toml says that a deployment must know. */
 export interface WorkerConfig {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import "../../local/quiet.ts";
+import "../support/quiet.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 

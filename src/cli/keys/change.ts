@@ -1,7 +1,7 @@
 // What operators change. Each change is one transaction, and holds the lock of the key's row while it decides.
 import { and, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
-import { isoTimestamp } from "../../db/expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications } from "../../db/schema.ts";
+import { isoTimestamp } from "../../worker/db/expressions.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications } from "../../worker/db/schema.ts";
 import { type Database, type Transaction, transact } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
 import type { Ending } from "../support/parse.ts";

@@ -4,7 +4,7 @@ import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
 
-/** How long the edge goes on by default (src/http/config.ts; a test compares the two). */
+/** How long the edge goes on by default (src/worker/shared/config.ts; a test compares the two). */
 export const EDGE_BOUNDS = {
   reuseSeconds: 60,
   resourceTypesReuseSeconds: 330,

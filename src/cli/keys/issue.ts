@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { apiKeyPermission } from "../../db/schema.ts";
+import { apiKeyPermission } from "../../worker/db/schema.ts";
 import { findDatabase, withDatabase } from "../support/database.ts";
 import { note } from "../support/output.ts";
 import { type Ending, parseEnding, parseIds } from "../support/parse.ts";

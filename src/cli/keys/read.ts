@@ -1,6 +1,6 @@
 import { asc, eq, type SQL, sql } from "drizzle-orm";
-import { isoTimestamp } from "../../db/expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies } from "../../db/schema.ts";
+import { isoTimestamp } from "../../worker/db/expressions.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies } from "../../worker/db/schema.ts";
 import type { Database } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
 import { isUuid } from "../support/parse.ts";

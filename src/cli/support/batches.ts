@@ -1,4 +1,4 @@
-import { MAX_TAGS } from "../../gateway/purge.ts";
+import { MAX_TAGS } from "../../worker/gateway/purge.ts";
 import type { Changed } from "./worker.ts";
 
 type Kind = keyof Changed;

@@ -1,8 +1,8 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { findRunning } from "../../local/running.ts";
 import { CommandError, usageError } from "./errors.ts";
+import { findRunning } from "./running.ts";
 
 export type Database = NodePgDatabase;
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];

@@ -1,8 +1,8 @@
-// `POST /ops/purge` of the Worker, as src/gateway/purge.ts answers it.
+// `POST /ops/purge` of the Worker, as src/worker/gateway/purge.ts answers it.
 import { z } from "zod";
-import { findRunning } from "../../local/running.ts";
 import { usageError } from "./errors.ts";
 import { printable } from "./output.ts";
+import { findRunning } from "./running.ts";
 
 /** A Worker whose cache one may purge. */
 export interface Worker {

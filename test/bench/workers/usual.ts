@@ -11,7 +11,7 @@ import {
   applications,
   processes,
   processResourceTypes,
-} from "../../../src/db/schema.ts";
+} from "../../../src/worker/db/schema.ts";
 
 interface Env {
   Bindings: { DATABASE_URL: string };

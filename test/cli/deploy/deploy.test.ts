@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES, seed } from "../../../drizzle/seed.ts";
-import { API_TOKEN } from "../../deploy/cloudflare/api.ts";
-import { ApiError, secretsOf, type Upload } from "../../deploy/cloudflare/upload.ts";
-import { connectionUris, NEON_PASSWORD } from "../../deploy/neon.ts";
-import { startWorld, type World } from "../../deploy/world.ts";
+import { API_TOKEN } from "../../stand-ins/cloudflare/api.ts";
+import { ApiError, secretsOf, type Upload } from "../../stand-ins/cloudflare/upload.ts";
+import { connectionUris, NEON_PASSWORD } from "../../stand-ins/neon.ts";
+import { startWorld, type World } from "../../stand-ins/world.ts";
 
 /** A release runs wrangler five times, which takes seconds each time. */
 vi.setConfig({ testTimeout: 120_000 });
@@ -202,7 +202,7 @@ describe("a later release", () => {
   test("that fails with traffic is taken back, also past a change of secrets", async () => {
     const before = trafficOf();
     // Seen only where there is a cache, which the version's own URL is not tried for.
-    world.checkout.edit("src/http/cache.ts", '"cache-control": `public, ', '"cache-control": `private, ');
+    world.checkout.edit("src/worker/shared/cache.ts", '"cache-control": `public, ', '"cache-control": `private, ');
     const { exitCode, stderr } = await deploy({ PURGE_SECRET: `${PURGE_SECRET}-2` });
     world.checkout.restore();
     expect(exitCode).toBe(1);

@@ -41,7 +41,7 @@ test("the schema has nothing that no migration makes", async () => {
   const before = sqlFiles(folder);
   // It takes an absolute path for a relative one.
   const out = relative(process.cwd(), folder);
-  const said = await drizzleKit("generate", "--dialect=postgresql", "--schema=src/db/schema.ts", `--out=${out}`);
+  const said = await drizzleKit("generate", "--dialect=postgresql", "--schema=src/worker/db/schema.ts", `--out=${out}`);
   expect(said).toContain("No schema changes, nothing to migrate");
   expect(sqlFiles(folder)).toStrictEqual(before);
 });

@@ -5,8 +5,8 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { MIGRATION_LOCK_ID, migrate as migrateHere } from "../../../drizzle/migrate.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
-import { type Checkout, checkOut } from "../../deploy/checkout.ts";
-import { run } from "../../deploy/command.ts";
+import { type Checkout, checkOut } from "../../stand-ins/checkout.ts";
+import { run } from "../../stand-ins/command.ts";
 import type { Outcome } from "../../support/outcome.ts";
 import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
 

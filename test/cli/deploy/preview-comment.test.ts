@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { run } from "../../deploy/command.ts";
+import { run } from "../../stand-ins/command.ts";
 
 interface Comment {
   id: number;

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES } from "../../../drizzle/seed.ts";
-import { API_TOKEN } from "../../deploy/cloudflare/api.ts";
-import { ApiError } from "../../deploy/cloudflare/upload.ts";
-import { NEON_API_KEY, NEON_PASSWORD } from "../../deploy/neon.ts";
-import { startWorld, type World } from "../../deploy/world.ts";
+import { API_TOKEN } from "../../stand-ins/cloudflare/api.ts";
+import { ApiError } from "../../stand-ins/cloudflare/upload.ts";
+import { NEON_API_KEY, NEON_PASSWORD } from "../../stand-ins/neon.ts";
+import { startWorld, type World } from "../../stand-ins/world.ts";
 
 /** A command that runs wrangler, which takes seconds, a few times. */
 vi.setConfig({ testTimeout: 120_000 });
@@ -193,7 +193,7 @@ describe("a later preview of a branch", () => {
 describe("a preview that goes wrong", () => {
   test("fails when the smoke test does, and says what did not hold and where to look at it", async () => {
     const output = join(world.checkout.root, "output");
-    world.checkout.edit("src/http/errors.ts", "status: 401", "status: 403");
+    world.checkout.edit("src/worker/shared/errors.ts", "status: 401", "status: 403");
     const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"], { GITHUB_OUTPUT: output });
     world.checkout.restore();
     expect(exitCode).toBe(1);

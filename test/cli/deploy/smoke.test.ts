@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { type SmokeTarget, smoke } from "../../../src/cli/deploy/smoke.ts";
-import { checkOut } from "../../deploy/checkout.ts";
-import { run } from "../../deploy/command.ts";
+import { checkOut } from "../../stand-ins/checkout.ts";
+import { run } from "../../stand-ins/command.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { startDev } from "../../support/dev.ts";
 

@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
-import { evaluate } from "../../deploy/workflow-expression.ts";
-import { auditWorkflow, parseWorkflow, type Step } from "../../deploy/workflow-lint.ts";
+import { evaluate } from "../../stand-ins/workflow-expression.ts";
+import { auditWorkflow, parseWorkflow, type Step } from "../../stand-ins/workflow-lint.ts";
 
 // Its ES module is none.
 const require = createRequire(import.meta.url);

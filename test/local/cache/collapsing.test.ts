@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import type { Reply } from "../../workers/cache-protocol.ts";
+import type { Reply } from "../../support/workers/cache-protocol.ts";
 import { type Answer, type CacheFixture, startCacheFixture } from "./fixture.ts";
 
 const cache: CacheFixture = await startCacheFixture();

@@ -9,7 +9,7 @@ import type {
   Reply,
   RequestSpec,
   Seen,
-} from "../../workers/cache-protocol.ts";
+} from "../../support/workers/cache-protocol.ts";
 
 /** A response, with what the cache says of it at hand. */
 export interface Answer extends Seen {
@@ -44,7 +44,7 @@ export async function startCacheFixture(): Promise<CacheFixture> {
   // Not asked of the internet: where this machine is (Request.cf).
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
   const harness = createTestHarness({
-    workers: [{ configPath: new URL("../../workers/cache.toml", import.meta.url) }],
+    workers: [{ configPath: new URL("../../support/workers/cache.toml", import.meta.url) }],
   });
   await harness.listen();
 

@@ -2,7 +2,7 @@
 // cache: its headers are values from the start, and never text that somebody has to parse.
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import type { Command, Reply } from "../../workers/cache-protocol.ts";
+import type { Command, Reply } from "../../support/workers/cache-protocol.ts";
 import { type CacheFixture, startCacheFixture, toAnswer } from "./fixture.ts";
 
 const cache: CacheFixture = await startCacheFixture();

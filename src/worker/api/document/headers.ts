@@ -1,0 +1,115 @@
+// Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/cors.ts, src/worker/gateway/index.ts).
+
+interface Header {
+  description: string;
+  /** Whether every answer that may have it does. */
+  required?: true;
+  schema: { type: "string" | "integer"; enum?: string[]; minimum?: number; example?: string | number };
+}
+
+const text = (example: string): Header["schema"] => ({ type: "string", example });
+const count = (example: number): Header["schema"] => ({ type: "integer", minimum: 0, example });
+
+/** Below `components.headers`. */
+export const HEADERS = {
+  ETag: {
+    description: "Strong validator of the body. Send it back in `If-None-Match`.",
+    required: true,
+    schema: text('"9c56cc51b374c3ba189210d5b6d4bf57"'),
+  },
+  "Last-Modified": {
+    description: "When the process, its application or its machine size last changed.",
+    required: true,
+    schema: text("Thu, 30 Jan 2025 00:00:00 GMT"),
+  },
+  "Cache-Control": {
+    description:
+      "`private, no-cache`: a client may keep the body, and asks with its `ETag` before each use. `no-store`, on every error: keep nothing.",
+    required: true,
+    schema: { type: "string", enum: ["private, no-cache", "no-store"] },
+  },
+  Vary: {
+    description: "The body is for the API key that asked, and for no other.",
+    required: true,
+    schema: { type: "string", enum: ["Authorization"] },
+  },
+  "Cache-Status": {
+    description:
+      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh, or why the request went on, `fwd`. Absent where no cache was asked.",
+    schema: text("process-api; hit; ttl=20"),
+  },
+  Age: {
+    description: "For how many seconds the edge has had this copy. Absent where it is new.",
+    schema: count(10),
+  },
+  "x-request-id": {
+    description: "Names this request, for support. In an error it is also `data.code`.",
+    required: true,
+    schema: text("8f14e45f-ceea-467f-9f6b-2d8a1c0e5b3a"),
+  },
+  "WWW-Authenticate": {
+    description:
+      "What is wrong with the key (RFC 6750): no `error` where none was sent, `invalid_token` where it is not good, `insufficient_scope` where it lacks the permission in `scope`.",
+    required: true,
+    schema: text('Bearer realm="process-api", error="invalid_token"'),
+  },
+  Allow: {
+    description: "The methods that this path takes.",
+    required: true,
+    schema: text("GET, HEAD, OPTIONS"),
+  },
+  "Retry-After": {
+    description: "Try again after so many seconds.",
+    required: true,
+    schema: count(5),
+  },
+  "x-ratelimit-limit": {
+    description: "How many requests the budget has.",
+    required: true,
+    schema: count(400),
+  },
+  "x-ratelimit-reset": {
+    description: "The budget is whole again in so many seconds, or sooner.",
+    required: true,
+    schema: count(60),
+  },
+  "RateLimit-Policy": {
+    description:
+      "The budget: `q` requests in `w` seconds, counted in each data centre by itself, for the API key or for the address that asks.",
+    required: true,
+    schema: text('"key";q=400;w=60'),
+  },
+  RateLimit: {
+    description: "What is left of the budget, `r`, and after how many seconds it is whole again at the latest, `t`.",
+    required: true,
+    schema: text('"key";r=0;t=60'),
+  },
+} satisfies Record<string, Header>;
+
+type HeaderName = keyof typeof HEADERS;
+
+/** The headers of a response, by name. */
+export const headersOf = (...names: HeaderName[]): Record<string, { $ref: string }> =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+/** Below `components.parameters`. Documented, but not validated: what a conditional header fails to say is ignored. */
+export const CONDITIONAL_PARAMETERS = {
+  "If-None-Match": {
+    name: "If-None-Match",
+    in: "header" as const,
+    description:
+      "The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body.",
+    schema: { type: "string" as const },
+  },
+  "If-Modified-Since": {
+    name: "If-Modified-Since",
+    in: "header" as const,
+    description:
+      "The `Last-Modified` of the copy that you have. Looked at only without `If-None-Match`, which is the sharper of the two.",
+    schema: { type: "string" as const },
+  },
+};
+
+/** For the `parameters` of an operation: how to ask for a body only if it is new. */
+export const conditional = (...names: (keyof typeof CONDITIONAL_PARAMETERS)[]): { $ref: string }[] =>
+  names.map((name) => ({ $ref: `#/components/parameters/${name}` }));

@@ -1,0 +1,179 @@
+// The one place where a failure becomes an answer: a precise reason inside, a plain and vague sentence on the wire.
+
+import { UNCACHEABLE } from "./cache.ts";
+
+/** Why a request failed. Plain data: it crosses from the Api entrypoint to the gateway, and the edge may store it. */
+export type Failure =
+  | { reason: "invalid_parameter"; place: "path" | "query"; parameter: string; expected: string }
+  | { reason: "missing_key" }
+  | { reason: "invalid_key" }
+  | { reason: "missing_permission"; permission: string }
+  | { reason: "no_such_endpoint" }
+  | { reason: "no_such_resource"; resource: string }
+  | { reason: "method_not_allowed"; allowed: readonly string[] }
+  | { reason: "uri_too_long"; maxBytes: number }
+  | { reason: "header_too_large"; header: string; maxBytes: number }
+  | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number }
+  | { reason: "invalid_body"; expected: string }
+  | { reason: "body_too_large"; maxBytes: number }
+  | { reason: "purge_limited"; retryAfterSeconds: number }
+  | { reason: "purge_failed" }
+  | { reason: "invalid_row" }
+  | { reason: "misconfigured" }
+  | { reason: "unexpected" }
+  | { reason: "database_failed" }
+  | { reason: "database_unavailable"; retryAfterSeconds: number };
+
+/** The contract's error body (src/contract/error.schema.json). */
+export interface ErrorBody {
+  message: string;
+  status: number;
+  /** `code` is the request id; `message` says what to do. */
+  data: { code: string; message: string };
+}
+
+/** Thrown anywhere below `onError` to end a request with that failure. Its message is the reason, and nothing more. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly failure: Failure;
+  /** What the edge may do with the answer. */
+  readonly cacheHeaders: Record<string, string>;
+
+  constructor(failure: Failure, cacheHeaders: Record<string, string> = UNCACHEABLE) {
+    super(failure.reason);
+    this.failure = failure;
+    this.cacheHeaders = cacheHeaders;
+  }
+}
+
+interface Wording {
+  status: number;
+  message: string;
+  advice: string;
+  headers?: Record<string, string>;
+}
+
+const REALM = 'Bearer realm="process-api"';
+const NO_VALID_KEY: Wording = {
+  status: 401,
+  message: "A valid API key is required.",
+  advice: "Send a key that is enabled and not expired in the header `Authorization: Bearer svl_…`.",
+};
+const OUR_FAULT: Wording = {
+  status: 500,
+  message: "Something went wrong on our side.",
+  advice: "Try again; if it happens again, tell support the code of this error.",
+};
+
+function wordingOf(failure: Failure): Wording {
+  switch (failure.reason) {
+    case "invalid_parameter":
+      return {
+        status: 400,
+        message: `The ${failure.place} parameter "${failure.parameter}" is invalid.`,
+        advice: `Expected ${failure.expected}.`,
+      };
+    case "missing_key":
+      // RFC 6750, section 3.1: no error code for a request that carries no authentication information.
+      return { ...NO_VALID_KEY, headers: { "www-authenticate": REALM } };
+    case "invalid_key":
+      return { ...NO_VALID_KEY, headers: { "www-authenticate": `${REALM}, error="invalid_token"` } };
+    case "missing_permission":
+      return {
+        status: 403,
+        message: "This API key does not permit this request.",
+        advice: `It needs the permission ${failure.permission} for this resource.`,
+        headers: { "www-authenticate": `${REALM}, error="insufficient_scope", scope="${failure.permission}"` },
+      };
+    case "no_such_endpoint":
+      return {
+        status: 404,
+        message: "There is no such endpoint.",
+        advice: "See /v3/openapi.json for those that exist; paths have neither empty segments nor a slash at the end.",
+      };
+    case "no_such_resource":
+      return {
+        status: 404,
+        message: `${failure.resource} not found.`,
+        advice: "Check the identifiers, and that they belong to the company of this API key.",
+      };
+    case "method_not_allowed":
+      return {
+        status: 405,
+        message: "This method is not allowed here.",
+        advice: `Use ${failure.allowed.join(", ")}.`,
+        headers: { allow: failure.allowed.join(", ") },
+      };
+    case "uri_too_long":
+      return {
+        status: 414,
+        message: "The URL is too long.",
+        advice: `Send at most ${failure.maxBytes} bytes of path and query.`,
+      };
+    case "header_too_large":
+      return {
+        status: 431,
+        message: `The header "${failure.header}" is too large.`,
+        advice: `Send at most ${failure.maxBytes} bytes in it.`,
+      };
+    case "rate_limited":
+      return {
+        status: 429,
+        message: "Too many requests.",
+        advice: `At most ${failure.requests} are allowed in ${failure.periodSeconds} seconds.`,
+        headers: {
+          // The window is fixed and its end unknown: no later than this.
+          "retry-after": String(failure.periodSeconds),
+          "x-ratelimit-reset": String(failure.periodSeconds),
+          "x-ratelimit-limit": String(failure.requests),
+          "ratelimit-policy": `"${failure.name}";q=${failure.requests};w=${failure.periodSeconds}`,
+          ratelimit: `"${failure.name}";r=0;t=${failure.periodSeconds}`,
+        },
+      };
+    case "invalid_body":
+      return { status: 400, message: "The body is invalid.", advice: `Expected ${failure.expected}.` };
+    case "body_too_large":
+      return { status: 413, message: "The body is too large.", advice: `Send at most ${failure.maxBytes} bytes.` };
+    case "purge_limited":
+      return {
+        status: 429,
+        message: "The platform takes no more purges for a while. Nothing was purged.",
+        advice: `Collect what has changed and purge it in one call, in ${failure.retryAfterSeconds} seconds.`,
+        headers: { "retry-after": String(failure.retryAfterSeconds) },
+      };
+    case "purge_failed":
+      return {
+        status: 503,
+        message: "The platform refused the purge. Nothing was purged.",
+        advice: "Try again; what is cached ends by itself within the documented time.",
+        headers: { "retry-after": "5" },
+      };
+    case "invalid_row":
+    case "misconfigured":
+    case "unexpected":
+    case "database_failed":
+      return OUR_FAULT;
+    case "database_unavailable":
+      return {
+        status: 503,
+        message: "The service is unavailable for a moment.",
+        advice: `Try again in ${failure.retryAfterSeconds} seconds.`,
+        headers: { "retry-after": String(failure.retryAfterSeconds) },
+      };
+  }
+}
+
+/** The HTTP status that `failure` is answered with. */
+export const statusOf = (failure: Failure): number => wordingOf(failure).status;
+
+/** What a client is told of a failure. */
+export function errorBody(failure: Failure, requestId: string): ErrorBody {
+  const { status, message, advice } = wordingOf(failure);
+  return { message, status, data: { code: requestId, message: advice } };
+}
+
+/** Answers with the contract's error body. No cache may keep it: `data.code` is of this request alone. */
+export function errorResponse(failure: Failure, requestId: string): Response {
+  const { status, headers } = wordingOf(failure);
+  return Response.json(errorBody(failure, requestId), { status, headers: { ...headers, ...UNCACHEABLE } });
+}

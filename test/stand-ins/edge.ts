@@ -1,0 +1,201 @@
+// What runs uploads: workerd, with the bindings and behind the cache that the upload asks for, and a network in which
+// Neon's host is a local Neon endpoint.
+import "../../src/cli/support/quiet.ts";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Upload } from "./cloudflare/upload.ts";
+import { HOST_HEADER } from "./host-header.ts";
+
+export interface EdgeOptions {
+  /** What serves a hostname; undefined: nobody does. */
+  serving(hostname: string): Upload | undefined;
+  /** The URL of the Neon endpoint for a connection string; undefined: there is no such host. */
+  neonEndpoint(connectionString: string): string | undefined;
+}
+
+export interface Edge {
+  /** Where {@link ./internet.ts} leads requests for workers.dev. */
+  url: string;
+  /** Hosts that Workers have asked for, other than Neon's. */
+  strayHosts: string[];
+  /** What Workers have logged, a line each. */
+  logs: string[];
+  close(): Promise<void>;
+}
+
+/** Of Miniflare, what is used here: it comes with wrangler and is no dependency of this project. */
+interface Miniflare {
+  dispatchFetch(url: string, init: RequestInit): Promise<Response>;
+  dispose(): Promise<void>;
+}
+
+interface Esbuild {
+  build(options: object): Promise<{ outputFiles: { text: string }[] }>;
+}
+
+const fromWrangler = createRequire(createRequire(import.meta.url).resolve("wrangler"));
+const { Miniflare } = fromWrangler("miniflare") as { Miniflare: new (options: object) => Miniflare };
+const esbuild = fromWrangler("esbuild") as Esbuild;
+
+/** Starts it on 127.0.0.1. A Worker starts with its first request. */
+export async function startEdge({ serving, neonEndpoint }: EdgeOptions): Promise<Edge> {
+  const running = new Map<Upload, Miniflare>();
+  const strayHosts: string[] = [];
+  const logs: string[] = [];
+  const folder = mkdtempSync(join(tmpdir(), "process-api-edge-"));
+  let cacheModule: Promise<string> | undefined;
+
+  /** Stands between a Worker and the internet. */
+  async function network(request: Request): Promise<Response> {
+    const endpoint = neonEndpoint(request.headers.get("neon-connection-string") ?? "");
+    if (endpoint === undefined) {
+      strayHosts.push(new URL(request.url).host);
+      return new Response("no such host", { status: 530 });
+    }
+    const { method, headers } = request;
+    return fetch(endpoint, { method, headers: new Headers([...headers]), body: await request.arrayBuffer() });
+  }
+
+  async function start(upload: Upload): Promise<Miniflare> {
+    cacheModule ??= bundleCache();
+    const config = configFor(upload, await cacheModule, layOutAssets(upload, join(folder, String(running.size))));
+    const miniflare = new Miniflare({
+      workers: [{ config, dev: { outboundService: { type: "fetcher", handler: network } } }],
+      handleStructuredLogs: ({ message }: { message: string }) => logs.push(message),
+    });
+    running.set(upload, miniflare);
+    return miniflare;
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const hostname = String(request.headers[HOST_HEADER]);
+    const upload = serving(hostname);
+    if (upload === undefined) {
+      response.writeHead(404).end("There is nothing here yet");
+      return;
+    }
+    const headers = new Headers(Object.entries(request.headersDistinct).flatMap(pairsOf));
+    for (const name of ["host", "connection", HOST_HEADER]) headers.delete(name);
+    headers.set("cf-connecting-ip", "192.0.2.1");
+    const worker = running.get(upload) ?? (await start(upload));
+    const { method = "GET", url } = request;
+    const answered = await worker.dispatchFetch(`https://${hostname}${url}`, { method, headers, redirect: "manual" });
+    response.writeHead(answered.status, Object.fromEntries(answered.headers));
+    response.end(Buffer.from(await answered.arrayBuffer()));
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => response.writeHead(500).end(String(error)));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The edge has no TCP address");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    strayHosts,
+    logs,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      for (const miniflare of running.values()) await miniflare.dispose();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const pairsOf = ([name, values]: [string, string[] | undefined]): [string, string][] =>
+  (values ?? []).map((value) => [name, value]);
+
+function configFor(upload: Upload, cacheModule: string, assets: object | undefined): object {
+  const { metadata, modules, bindings } = upload;
+  const uploaded = modules
+    .filter(({ contentType }) => contentType === "application/javascript+module")
+    .map(({ name, content }): [string, object] => [name, { type: "esm", contents: content.toString() }]);
+  return {
+    name: "uploaded",
+    compatibilityDate: metadata.compatibility_date,
+    compatibilityFlags: metadata.compatibility_flags ?? [],
+    manifest: {
+      mainModule: "front.js",
+      modules: {
+        "front.js": { type: "esm", contents: frontOf(upload) },
+        "cache.js": { type: "esm", contents: cacheModule },
+        ...Object.fromEntries(uploaded),
+      },
+    },
+    env: Object.fromEntries(bindings.map(localBinding)),
+    ...(assets && { assets }),
+  };
+}
+
+/** Writes the static files of an upload where Miniflare serves them from. */
+function layOutAssets({ assets, metadata, modules }: Upload, directory: string): object | undefined {
+  if (metadata.assets === undefined) return undefined;
+  const { html_handling, not_found_handling, run_worker_first, ...special } = metadata.assets.config;
+  const files = new Map<string, string | Buffer>(assets);
+  for (const name of ["_headers", "_redirects"] as const) {
+    const content = special[name] ?? modules.find((module) => module.name === name)?.content;
+    if (content !== undefined) files.set(name, content);
+  }
+  for (const [path, content] of files) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), content);
+  }
+  return {
+    directory,
+    hasUserWorker: true,
+    htmlHandling: html_handling,
+    notFoundHandling: not_found_handling,
+    runWorkerFirst: run_worker_first,
+  };
+}
+
+/** A binding as Miniflare calls it. */
+function localBinding(binding: Upload["bindings"][number]): [string, object] {
+  const { name, type, text, namespace_id: namespace, simple } = binding;
+  switch (type) {
+    case "plain_text":
+    case "secret_text":
+      return [name, { type: "text", value: text }];
+    case "ratelimit":
+      return [name, { type: "rate-limit", namespace, simple }];
+    case "version_metadata":
+      return [name, { type: "version-metadata" }];
+    case "assets":
+      return [name, { type: "assets" }];
+    default:
+      throw new Error(`The stand-in for the edge has no binding of type ${type}`);
+  }
+}
+
+/** The main module: the uploaded one, its exports behind a cache where the upload says so. */
+function frontOf({ metadata }: Upload): string {
+  const { main_module, exports = {} } = metadata;
+  const isCachedByDefault = (metadata.cache_options ?? metadata.cache)?.enabled ?? false;
+  const isCached = (name: string) => exports[name]?.cache?.enabled ?? isCachedByDefault;
+  if (isCached("default")) throw new Error("The stand-in for the edge has no cache in front of the default export");
+  const cached = Object.keys(exports).filter((name) => name !== "default" && isCached(name));
+  return [
+    `import * as uploaded from "./${main_module}";`,
+    'import { cached } from "./cache.js";',
+    `export * from "./${main_module}";`,
+    "export default uploaded.default;",
+    ...cached.map((name) => `export const ${name} = cached(uploaded.${name});`),
+  ].join("\n");
+}
+
+async function bundleCache(): Promise<string> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [new URL("../../src/local/cache/index.ts", import.meta.url).pathname],
+    bundle: true,
+    format: "esm",
+    external: ["cloudflare:*"],
+    write: false,
+  });
+  return outputFiles.map(({ text }) => text).join("");
+}

@@ -1,0 +1,24 @@
+// The Worker as tests run it: as `npm run dev` does, with a clock that tests move and a platform that refuses on demand.
+import "../../../src/local/loopback.ts";
+import { cached } from "../../../src/local/cache/index.ts";
+import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
+
+let advancedMs = 0;
+let refusal: CachePurgeError | undefined;
+
+export const Api = cached(UncachedApi, { now: () => Date.now() + advancedMs, refusePurge: () => refusal });
+
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/test/advance") {
+      advancedMs += await request.json<number>();
+      return new Response();
+    }
+    if (pathname === "/test/refuse-purge") {
+      refusal = (await request.json<CachePurgeError | null>()) ?? undefined;
+      return new Response();
+    }
+    return gateway.fetch(request, env, ctx);
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { startApi, type TestApi } from "../../support/api.ts";
+import { bearer, openRecords, type Records } from "../../support/records.ts";
+
+let api: TestApi;
+let records: Records;
+let companyId: string;
+let applicationId: string;
+beforeAll(async () => {
+  api = await startApi({ connectionString: inject("connectionString") });
+  records = await openRecords(inject("connectionString"));
+  companyId = await records.company();
+  applicationId = (await records.application(companyId)).id;
+});
+afterAll(async () => {
+  await records.close();
+  await api.close();
+});
+
+async function me(token: string): Promise<Record<string, unknown>> {
+  const response = await api.fetch("/v3/api-keys/me", bearer(token));
+  expect(response.status).toBe(200);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+const lastUsedAt = async (keyId: string) =>
+  (await records.pool.query<{ at: Date | null }>("select last_used_at as at from api_keys where id = $1", [keyId]))
+    .rows[0]?.at;
+
+describe("GET /v3/api-keys/me", () => {
+  test("tells a key all about itself, whatever it may do", async () => {
+    const moment = new Date("2025-01-30T00:00:00.000Z");
+    const key = await records.key(companyId, {
+      name: "CI",
+      permissions: [],
+      createdAt: moment,
+      updatedAt: moment,
+      lastUsedAt: moment,
+    });
+    expect(await me(key.token)).toStrictEqual({
+      id: key.id,
+      company: { id: companyId, name: "A company" },
+      name: "CI",
+      is_enabled: true,
+      masked_token: `${key.token.slice(0, 8)}…${key.token.slice(-4)}`,
+      capabilities: [],
+      expires_at: null,
+      last_used_at: "2025-01-30T00:00:00.000Z",
+      created_at: "2025-01-30T00:00:00.000Z",
+      updated_at: "2025-01-30T00:00:00.000Z",
+    });
+  });
+
+  test("leaves out a grant for one application beside a grant for all", async () => {
+    const { id, token } = await records.key(companyId, {
+      permissions: ["APP:READ", "APP:UPDATE"],
+      resourceId: applicationId,
+    });
+    const grants = [
+      { permission: "APP:READ", resource_id: applicationId },
+      { permission: "APP:UPDATE", resource_id: applicationId },
+    ];
+    expect((await me(token)).capabilities).toStrictEqual(grants);
+    await records.pool.query(
+      "insert into api_key_capabilities (api_key_id, company_id, permission) values ($1, $2, 'APP:UPDATE')",
+      [id, companyId],
+    );
+    await api.purge({ keys: [id] });
+    expect((await me(token)).capabilities).toStrictEqual([grants[0], { permission: "APP:UPDATE", resource_id: null }]);
+  });
+
+  test("says the earlier of the key's and the token's expiry, and masks the token that was sent", async () => {
+    const [soon, late] = [new Date(Date.now() + 3_600_000), new Date(Date.now() + 7_200_000)];
+    const key = await records.key(companyId, { expiresAt: late });
+    const rotated = await records.token(key.id, soon);
+    expect((await me(key.token)).expires_at).toBe(late.toISOString());
+    expect(await me(rotated)).toMatchObject({
+      expires_at: soon.toISOString(),
+      masked_token: `${rotated.slice(0, 8)}…${rotated.slice(-4)}`,
+    });
+  });
+
+  test("is stored no longer than any other answer, and not beyond the key", async () => {
+    const { id, token } = await records.key(companyId);
+    await me(token);
+    const response = await api.fetch("/v3/api-keys/me", bearer(token));
+    expect(response.headers.get("cache-status")).toBe("process-api; hit; ttl=30");
+    await records.pool.query("update api_keys set is_enabled = false where id = $1", [id]);
+    await api.purge({ keys: [id] });
+    expect((await api.fetch("/v3/api-keys/me", bearer(token))).status).toBe(401);
+  });
+});
+
+describe("the last use of a key", () => {
+  test("is written on a miss, and at most once a minute", async () => {
+    const { id, token } = await records.key(companyId);
+    expect(await lastUsedAt(id)).toBeNull();
+    const before = api.writes();
+    await me(token);
+    const first = await vi.waitUntil(() => lastUsedAt(id));
+    for (const path of ["/v3/resources/process-resource-types", `/v3/applications/${applicationId}/processes`]) {
+      expect((await api.fetch(path, bearer(token))).status).toBe(200);
+    }
+    expect(api.writes() - before).toBe(1);
+    expect(await lastUsedAt(id)).toStrictEqual(first);
+    await records.pool.query("update api_keys set last_used_at = now() - interval '61 seconds' where id = $1", [id]);
+    await api.purge({ keys: [id] });
+    await me(token);
+    await vi.waitFor(async () => expect((await lastUsedAt(id))?.getTime()).toBeGreaterThanOrEqual(Number(first)));
+    expect(api.writes() - before).toBe(2);
+  });
+
+  test("counts also when the request is forbidden or finds nothing", async () => {
+    const forbidden = await records.key(companyId, { permissions: [] });
+    expect((await api.fetch(`/v3/applications/${applicationId}/processes`, bearer(forbidden.token))).status).toBe(403);
+    await vi.waitUntil(() => lastUsedAt(forbidden.id));
+    const lost = await records.key(companyId);
+    expect((await api.fetch(`/v3/applications/${lost.id}/processes`, bearer(lost.token))).status).toBe(404);
+    await vi.waitUntil(() => lastUsedAt(lost.id));
+  });
+
+  test("harms nobody when it cannot be written, and the log says so", async () => {
+    const { id, token } = await records.key(companyId);
+    await records.pool.query("alter table api_keys add constraint refuse_use check (last_used_at is null) not valid");
+    try {
+      expect((await api.fetch("/v3/api-keys/me", bearer(token))).status).toBe(200);
+      await vi.waitFor(() => expect(api.logs().some((line) => line.includes('"sqlState":"23514"'))).toBe(true));
+    } finally {
+      await records.pool.query("alter table api_keys drop constraint refuse_use");
+    }
+    expect(await lastUsedAt(id)).toBeNull();
+  });
+});

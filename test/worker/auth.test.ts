@@ -1,0 +1,126 @@
+// Every way to come without a valid key, at every private operation of the OpenAPI document.
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { SEED_TOKENS } from "../../drizzle/seed.ts";
+import { startApi, type TestApi } from "../support/api.ts";
+import { isError } from "../support/contract.ts";
+import { operations } from "../support/operations.ts";
+import { openRecords, type Records, randomToken } from "../support/records.ts";
+
+let api: TestApi;
+let records: Records;
+let applicationId: string;
+let processId: string;
+let live: string;
+const late: Record<string, string> = {};
+beforeAll(async () => {
+  api = await startApi({ connectionString: inject("connectionString") });
+  records = await openRecords(inject("connectionString"));
+  const companyId = await records.company();
+  applicationId = (await records.application(companyId)).id;
+  processId = (await records.process(applicationId)).id;
+  const key = await records.key(companyId);
+  live = key.token;
+  const ago = new Date(Date.now() - 1_000);
+  late["of a disabled key"] = (await records.key(companyId, { isEnabled: false })).token;
+  late["of an expired key"] = (await records.key(companyId, { expiresAt: ago })).token;
+  late["that has expired, of a live key"] = await records.token(key.id, ago);
+  const expired = await records.key(companyId, { expiresAt: ago });
+  late["that lives on, of an expired key"] = await records.token(expired.id, new Date(Date.now() + 3_600_000));
+});
+afterAll(async () => {
+  await records.close();
+  await api.close();
+});
+
+const some = randomToken();
+const MISSING = { "no header": undefined, "an empty header": "", "another scheme": "Basic dXNlcjpwYXNz" };
+const MALFORMED = {
+  "the scheme alone": "Bearer",
+  "a scheme that only begins so": `Bearer1 ${some}`,
+  "no space": `Bearer${some}`,
+  "no scheme": some,
+  "two tokens": `Bearer ${some} ${some}`,
+  "two credentials": `Bearer ${some}, Bearer ${some}`,
+  "a parameter": `Bearer token="${some}"`,
+  "a tab": `Bearer\t${some}`,
+  "no prefix": `Bearer ${some.slice(4)}`,
+  "another prefix": `Bearer svk_${some.slice(4)}`,
+  "a digit too few": `Bearer ${some.slice(0, -1)}`,
+  "a digit too many": `Bearer ${some}0`,
+  "upper case": `Bearer ${some.toUpperCase()}`,
+  "upper-case digits": `Bearer svl_${"A".repeat(64)}`,
+  "a digit that is none": `Bearer svl_${"g".repeat(64)}`,
+  padding: `Bearer ${some}=`,
+  "an SQL quote": `Bearer svl_${"0".repeat(63)}'`,
+};
+/** Those are taken for no Bearer credentials at all. */
+const NOT_BEARER = ["a scheme that only begins so", "no space", "no scheme"];
+
+const privateOperations = operations.filter(({ isPrivate }) => isPrivate);
+
+test("the document has private operations", () => {
+  expect(privateOperations.length).toBeGreaterThan(0);
+});
+
+describe.for(privateOperations)("GET $template", (operation) => {
+  const get = (authorization: string | undefined) =>
+    api.fetch(operation.path({ id: applicationId, process_id: processId }), {
+      headers: authorization === undefined ? {} : { authorization },
+    });
+
+  test("lets a live key pass", async () => {
+    expect((await get(`Bearer ${live}`)).status).toBe(200);
+  });
+
+  test.for(["bearer", "BEARER", "bEaReR"])("knows the scheme as %s, with any number of spaces", async (scheme) => {
+    expect((await get(`${scheme}   ${live}`)).status).toBe(200);
+  });
+
+  test.for(Object.entries({ ...MISSING, ...MALFORMED }))(
+    "refuses %s, without a query",
+    async ([name, authorization]) => {
+      const before = api.queries();
+      const response = await get(authorization);
+      await expectRefusal(response, name in MISSING || NOT_BEARER.includes(name) ? CHALLENGE : INVALID_TOKEN);
+      expect(api.queries() - before).toBe(0);
+    },
+  );
+
+  test("refuses a token that nobody has, in one query", async () => {
+    const before = api.queries();
+    await expectRefusal(await get(`Bearer ${randomToken()}`), INVALID_TOKEN);
+    expect(api.queries() - before).toBe(1);
+  });
+
+  test("refuses a token that is not, or not any more, good", async () => {
+    const tokens = Object.entries(late);
+    expect(tokens).toHaveLength(4);
+    for (const [_, token] of tokens) await expectRefusal(await get(`Bearer ${token}`), INVALID_TOKEN);
+  });
+
+  test("refuses the seed's disabled and expired keys", async () => {
+    for (const token of [SEED_TOKENS.disabled, SEED_TOKENS.expired]) {
+      await expectRefusal(await get(`Bearer ${token}`), INVALID_TOKEN);
+    }
+  });
+});
+
+const CHALLENGE = 'Bearer realm="process-api"';
+const INVALID_TOKEN = `${CHALLENGE}, error="invalid_token"`;
+
+/** One and the same, whatever was wrong. */
+async function expectRefusal(response: Response, challenge: string): Promise<void> {
+  expect(response.status).toBe(401);
+  expect(response.headers.get("www-authenticate")).toBe(challenge);
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  const body = (await response.json()) as { data: { code: string } };
+  expect(isError(body)).toBe(true);
+  expect(body).toStrictEqual({
+    message: "A valid API key is required.",
+    status: 401,
+    data: {
+      code: response.headers.get("x-request-id"),
+      message: "Send a key that is enabled and not expired in the header `Authorization: Bearer svl_…`.",
+    },
+  });
+}

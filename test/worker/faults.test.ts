@@ -1,0 +1,132 @@
+// Every failure of the database, at every age of what the edge holds.
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { SEED_PROCESSES } from "../../drizzle/seed.ts";
+import { startApi, type TestApi } from "../support/api.ts";
+import { isError } from "../support/contract.ts";
+import { DRIVER_SECRET, FAULTS, type Fault } from "../support/faults.ts";
+import { bearer } from "../support/records.ts";
+
+const DEADLINE_MS = 1_000;
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi({
+    connectionString: inject("connectionString"),
+    vars: { DATABASE_DEADLINE_MS: String(DEADLINE_MS) },
+  });
+});
+afterAll(() => api.close());
+
+const [web] = SEED_PROCESSES;
+const get = () => api.fetch(`/v3/applications/${web.applicationId}/processes/${web.processId}`, bearer(web.token));
+
+/** What a client is told without a copy to fall back on, and how often the database is asked for it. */
+const ANSWERS: Record<Fault, { status: number; attempts: number }> = {
+  hang: { status: 503, attempts: 1 },
+  reset: { status: 503, attempts: 3 },
+  "429": { status: 503, attempts: 3 },
+  "500": { status: 503, attempts: 3 },
+  "502": { status: 503, attempts: 3 },
+  // Between the Worker and the endpoint stands Node, which passes a cut on as a stall. By itself workerd sees a cut.
+  "cut body": { status: 503, attempts: 1 },
+  "stalled body": { status: 503, attempts: 1 },
+  "no JSON": { status: 503, attempts: 3 },
+  "other JSON": { status: 503, attempts: 3 },
+  "starting up": { status: 503, attempts: 3 },
+  "SQL error": { status: 500, attempts: 1 },
+  "unknown database": { status: 503, attempts: 1 },
+  // Neon gives it no SQLSTATE, as it gives none to its own troubles.
+  "wrong password": { status: 503, attempts: 3 },
+};
+
+describe.for(FAULTS)("when the database answers with: %s", (fault) => {
+  const { status, attempts } = ANSWERS[fault];
+
+  /** Fills the edge while all is well, lets it age, and then lets the database fail. */
+  async function aged(seconds: number): Promise<void> {
+    api.fail(undefined);
+    await api.purge({ processes: [web.processId] });
+    expect((await get()).status).toBe(200);
+    await api.advance(seconds);
+    api.fail(fault);
+  }
+
+  async function expectFailure(): Promise<void> {
+    const before = api.queries();
+    const startedAt = Date.now();
+    const response = await get();
+    expect(Date.now() - startedAt).toBeLessThan(DEADLINE_MS + 500);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("retry-after")).toBe(status === 503 ? "5" : null);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    const body = await response.json();
+    expect(isError(body)).toBe(true);
+    expect(JSON.stringify(body)).not.toContain(DRIVER_SECRET);
+    expect(api.queries() - before).toBe(attempts);
+  }
+
+  test(`cold: ${status}, in time`, async () => {
+    api.fail(undefined);
+    await api.purge({ processes: [web.processId] });
+    api.fail(fault);
+    await expectFailure();
+    // Not kept: the next one asks again.
+    await expectFailure();
+  });
+
+  test("fresh: the copy, and the database is not asked", async () => {
+    await aged(29);
+    const before = api.queries();
+    const response = await get();
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-status")).toBe("process-api; hit; ttl=1");
+    expect(api.queries()).toBe(before);
+  });
+
+  test.for([31, 59])("stale for %i seconds: the copy at once, while the edge asks", async (seconds) => {
+    await aged(seconds);
+    const response = await get();
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-status")).toBe(`process-api; hit; ttl=${30 - seconds}`);
+    expect(await response.json()).toMatchObject({ id: web.processId });
+  });
+
+  test.for([61, 3_620])("stale for %i seconds: the copy, marked", async (seconds) => {
+    await aged(seconds);
+    const response = await get();
+    expect(response.status).toBe(200);
+    const ttl = /^process-api; fwd=stale; ttl=(-\d+); detail=stale-if-error$/.exec(
+      response.headers.get("cache-status") ?? "",
+    )?.[1];
+    // Older by what it took the database to fail.
+    expect([30 - seconds, 29 - seconds]).toContain(Number(ttl));
+    expect(await response.json()).toMatchObject({ id: web.processId });
+  });
+
+  test(`beyond stale-if-error: ${status}, in time`, async () => {
+    await aged(3_631);
+    await expectFailure();
+  });
+
+  test("and well again: the next request is answered", async () => {
+    api.fail(fault);
+    await api.purge({ processes: [web.processId] });
+    expect((await get()).status).toBe(status);
+    api.fail(undefined);
+    expect((await get()).status).toBe(200);
+  });
+});
+
+test("no line of the log quotes the driver, and each failed query has one", () => {
+  expect(api.logs().filter((line) => line.includes(DRIVER_SECRET))).toStrictEqual([]);
+  const queries = api
+    .logs()
+    .map((line) => JSON.parse(line))
+    .filter(({ event, error }) => event === "query" && error !== undefined);
+  expect(queries.length).toBeGreaterThan(FAULTS.length);
+  expect(new Set(queries.map(({ error }) => error))).toStrictEqual(new Set(["timeout", "unavailable", "rejected"]));
+  expect(new Set(queries.map(({ sqlState }) => sqlState))).toStrictEqual(
+    new Set([undefined, "57P03", "42P01", "3D000"]),
+  );
+  for (const line of queries) expect(line.requestId).toMatch(/^[0-9a-f-]{36}$/);
+});

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { ADDRESS_LIMIT, addressBudget, KEY_LIMIT, PURGE_LIMIT } from "../../../src/worker/gateway/limits.ts";
+import { startApi, type TestApi } from "../../support/api.ts";
+import { isError } from "../../support/contract.ts";
+import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
+
+type Ratelimit = { name: string; simple: { limit: number; period: number } };
+
+/** Fewer than wrangler.toml's, to be sooner there. */
+const ADDRESSES = 100;
+
+let api: TestApi;
+let records: Records;
+let companyId: string;
+beforeAll(async () => {
+  api = await startApi({ connectionString: inject("connectionString"), limits: { ADDRESS_LIMIT: ADDRESSES } });
+  records = await openRecords(inject("connectionString"));
+  companyId = await records.company();
+});
+afterAll(async () => {
+  await records.close();
+  await api.close();
+});
+
+const PERIOD_MS = 60_000;
+
+/** Sends until one is refused. Windows are fixed: between two of them a budget may be spent twice, but not thrice. */
+async function passedUntilRefused(send: () => Promise<Response>, budget: number) {
+  const window = () => Math.floor(Date.now() / PERIOD_MS);
+  const startedIn = window();
+  for (let passed = 0; ; passed++) {
+    const response = await send();
+    if (response.status === 429) return { passed, isOneWindow: window() === startedIn, response };
+    expect(passed).toBeLessThan(2 * budget);
+    await response.arrayBuffer();
+  }
+}
+
+/** An address that no other test has: they share the budgets of one isolate. */
+const from = (address: string, token?: string) => ({
+  headers: { "cf-connecting-ip": address, ...(token !== undefined && bearer(token).headers) },
+});
+
+describe("the budget of a key", () => {
+  test("is spent at its 401st request in a minute; others are untouched", async () => {
+    const { token } = await records.key(companyId);
+    let n = 0;
+    // From many addresses, so that it is the key's budget that is met.
+    const send = () => api.fetch("/v3/api-keys/me", from(`192.0.2.${n++ % 200}`, token));
+    const { passed, isOneWindow, response } = await passedUntilRefused(send, 400);
+    if (isOneWindow) expect(passed).toBe(400);
+    expect(passed).toBeGreaterThanOrEqual(400);
+
+    const body = (await response.json()) as { data: { message: string } };
+    expect(isError(body)).toBe(true);
+    expect(body.data.message).toBe("At most 400 are allowed in 60 seconds.");
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      "retry-after": "60",
+      "x-ratelimit-limit": "400",
+      "x-ratelimit-reset": "60",
+      "ratelimit-policy": '"key";q=400;w=60',
+      ratelimit: '"key";r=0;t=60',
+      "cache-control": "no-store",
+    });
+
+    const other = await records.key(companyId);
+    expect((await api.fetch("/v3/api-keys/me", from("192.0.2.251", other.token))).status).toBe(200);
+  });
+
+  test("is told with every answer, as far as it is known", async () => {
+    const { token } = await records.key(companyId);
+    const { headers } = await api.fetch("/v3/api-keys/me", from("198.51.100.1", token));
+    expect(headers.get("ratelimit-policy")).toBe('"key";q=400;w=60');
+    expect(headers.get("x-ratelimit-limit")).toBe("400");
+    expect(headers.has("ratelimit")).toBe(false);
+  });
+});
+
+describe("the budget of an address", () => {
+  test("cuts a flood of keys that nobody has off before the database", async () => {
+    const flood = () => api.fetch("/v3/api-keys/me", from("203.0.113.9", randomToken()));
+    const before = api.queries();
+    const { passed, isOneWindow, response } = await passedUntilRefused(flood, ADDRESSES);
+    if (isOneWindow) expect(passed).toBe(ADDRESSES);
+    expect(api.queries() - before).toBe(passed);
+    expect(response.headers.get("ratelimit-policy")).toBe('"address";q=1000;w=60');
+    expect((await api.fetch("/health", from("203.0.113.10"))).status).toBe(200);
+  });
+
+  test.for([
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:db8::1", "2001:db8:0:0::/64"],
+    ["2001:db8::ffff:1", "2001:db8:0:0::/64"],
+    ["2001:0DB8:0000:0000:1:2:3:4", "2001:db8:0:0::/64"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:db8:1:2::", "2001:db8:1:2::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["1::", "1:0:0:0::/64"],
+  ])("of %s is that of %s", ([address, budget]) => {
+    expect(addressBudget(String(address))).toBe(budget);
+  });
+});
+
+describe("the budget of those who purge", () => {
+  test("is theirs alone, and also of those who guess", async () => {
+    const guess = () =>
+      api.fetch("/ops/purge", {
+        method: "POST",
+        headers: { ...from("198.51.100.77").headers, authorization: "Bearer x" },
+      });
+    const { passed, isOneWindow } = await passedUntilRefused(guess, 10);
+    if (isOneWindow) expect(passed).toBe(10);
+    expect(passed).toBeGreaterThanOrEqual(10);
+  });
+});
+
+test("wrangler.toml counts what clients are told", () => {
+  const { ratelimits } = readConfig({ config: "wrangler.toml" });
+  const configured = ratelimits.map(({ name, simple }: Ratelimit) => [name, simple]);
+  const told = [KEY_LIMIT, ADDRESS_LIMIT, PURGE_LIMIT].map((limit) => [
+    limit.binding,
+    { limit: limit.requests, period: limit.periodSeconds },
+  ]);
+  expect(configured).toEqual(told);
+});
+
+test("without the bindings the Worker runs, and says so once", async () => {
+  const unlimited = await startApi({ connectionString: inject("connectionString") });
+  try {
+    const { token } = await records.key(companyId);
+    for (const _ of [1, 2, 3]) {
+      expect((await unlimited.fetch("/v3/api-keys/me", from("192.0.2.1", token))).status).toBe(200);
+    }
+    const lines = unlimited.logs().filter((line) => line.includes("no_rate_limit"));
+    expect(lines.map((line) => JSON.parse(line).binding).sort()).toStrictEqual(["ADDRESS_LIMIT", "KEY_LIMIT"]);
+  } finally {
+    await unlimited.close();
+  }
+});
