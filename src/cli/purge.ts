@@ -1,7 +1,6 @@
 // `npm run purge`: ends the reuse of what the edge holds, for operators.
 import { text } from "node:stream/consumers";
-import { PURGE_LIMIT } from "../worker/gateway/limits.ts";
-import { MAX_TAGS } from "../worker/gateway/purge.ts";
+import { PURGE_LIMIT, PURGES } from "../worker/shared/limits.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { isUuid, parseId, parseWholeNumber } from "./support/parse.ts";
@@ -27,9 +26,9 @@ An id purges every answer that was made of it; the id of an application or a
 company also its lists. Options may be repeated and combined. One of them may be
 given - instead of an id: ids are then read from stdin, with white space between.
 
-Ids go in calls of ${MAX_TAGS} tags at most. An id is a tag; machine sizes bring one
+Ids go in calls of ${PURGES.maxTagsPerCall} tags at most. An id is a tag; machine sizes bring one
 more for each call, that of the list of them all. On any plan the platform takes
-5 calls a minute, with bursts of 25, of ${MAX_TAGS} operations each:
+${PURGES.callsPerMinute} calls a minute, with bursts of ${PURGES.bucketSize}, of ${PURGES.maxTagsPerCall} operations each:
 https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
 The Worker itself takes ${PURGE_LIMIT.requests} calls a minute from one address. Purging twice does no harm.
 

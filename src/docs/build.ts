@@ -1,4 +1,4 @@
-// `npm run docs:build`: lays out what the Worker serves as static assets. Wrangler runs it before it bundles.
+// `npm run build`, second half: lays out the documentation that the Worker serves as static assets.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -174,6 +174,6 @@ async function expectSame(server: Server, ask: Ask, expected: Answer | undefined
 async function expectRow(server: Server, ask: Ask): Promise<void> {
   const [answer] = await fetchAll(server, [ask]);
   const { rows } = JSON.parse(answer?.body ?? "");
-  if (rows?.length !== 1 || !rows[0].includes(ask.path.split("/").at(-1)))
+  if (rows?.length !== 1 || !String(rows[0]).includes(ask.path.split("/").at(-1) as string))
     throw new Error(`No process: ${answer?.body}`);
 }

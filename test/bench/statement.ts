@@ -1,14 +1,14 @@
 // Our one statement, outside the Worker.
 import { getProcessForKey } from "../../src/worker/api/process/query.ts";
-import { captureStatement, type Statement } from "../support/statement.ts";
+import { captureStatement, type Sent } from "../support/statement.ts";
 import { withClient } from "./client.ts";
 import { hashOf, type Target } from "./population.ts";
 import { median } from "./statistics.ts";
 
 /** The text of the statement that reads a process, and its parameters. */
-export async function statementOf(target: Target): Promise<Statement> {
+export async function statementOf(target: Target): Promise<Sent> {
   const [, , , applicationId = ""] = target.path.split("/");
-  const params = { keyHash: hashOf(target), applicationId, processId: target.processId };
+  const params = { keyHash: hashOf(target), requestId: undefined, applicationId, processId: target.processId };
   return captureStatement((db) => getProcessForKey(db, params));
 }
 

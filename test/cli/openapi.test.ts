@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, outcomeOf } from "../support/outcome.ts";
 
-const COMMITTED = "src/docs/openapi.json";
+const COMMITTED = "src/openapi/openapi.json";
 
 const committed = await readFile(COMMITTED, "utf8");
 

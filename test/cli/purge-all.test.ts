@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { batchesOf } from "../../src/cli/support/batches.ts";
 import { purgeAll } from "../../src/cli/support/purge-all.ts";
 import type { Changed } from "../../src/cli/support/worker.ts";
-import { MAX_TAGS } from "../../src/worker/gateway/purge.ts";
+import { PURGES } from "../../src/worker/shared/limits.ts";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
 
 const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
@@ -23,9 +23,10 @@ describe("ids", () => {
           const sent = batches.flatMap((batch) => batch[kind as keyof Changed] ?? []);
           expect(sent).toStrictEqual([...new Set(given)]);
         }
-        for (const batch of batches) expect(tagsOf(batch)).toBeLessThanOrEqual(MAX_TAGS);
+        for (const batch of batches) expect(tagsOf(batch)).toBeLessThanOrEqual(PURGES.maxTagsPerCall);
         // An id of two tags may leave one place free.
-        for (const batch of batches.slice(0, -1)) expect(tagsOf(batch)).toBeGreaterThanOrEqual(MAX_TAGS - 1);
+        for (const batch of batches.slice(0, -1))
+          expect(tagsOf(batch)).toBeGreaterThanOrEqual(PURGES.maxTagsPerCall - 1);
       }),
     );
   });

@@ -146,7 +146,7 @@ test("the Worker is that of `npm run dev` unless told otherwise", async () => {
 
 describe("a purge that is refused", () => {
   test.for([
-    [{ code: 1134, message: "rate limit reached" }, "answered 429. The platform takes no more purges for a while.", 12],
+    [{ code: 1134, message: "rate limit reached" }, "answered 429. The platform takes no more purges for now.", 12],
     [{ code: 10_000, message: "Something else" }, "answered 503. The platform refused the purge.", 5],
   ] as const)("says so, what is left, and how long to wait: %j", async ([refusal, expected, seconds]) => {
     const mine = await cachedProcess();

@@ -58,7 +58,7 @@ describe("a call", () => {
     const refusal = await getProcess(client(SEED_TOKENS.unpermitted), web.applicationId, web.processId).catch((e) => e);
     expect(refusal).toBeInstanceOf(RefusedError);
     expect(refusal).toMatchObject({ status: 403, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
-    expect(refusal.message).toContain("It needs the permission APP:READ");
+    expect(refusal.message).toContain("needs the permission APP:READ");
   });
 
   test("for what is known is a 304, and a change is seen", async () => {

@@ -36,8 +36,6 @@ export interface TestApiOptions {
   databaseUrl?: string;
   /** Whether requests are counted against budgets, with others than wrangler.toml's for some. Not by default. */
   limits?: Record<string, number>;
-  /** Where src/docs/build.ts has laid out the documentation; without it, there is none. */
-  assets?: string;
   /** Another Worker than the one that tests run. */
   main?: string;
 }
@@ -60,10 +58,8 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
           name: config.name,
           main: options.main ?? "test/support/workers/api.ts",
           compatibility_date: config.compatibility_date,
-          compatibility_flags: config.compatibility_flags,
-          alias: config.alias,
           ratelimits: ratelimitsOf(config, options.limits),
-          ...(options.assets !== undefined && { assets: { ...config.assets, directory: options.assets } }),
+          assets: config.assets,
           vars: present({
             DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
             PURGE_SECRET,

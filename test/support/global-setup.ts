@@ -1,4 +1,5 @@
 // Vitest runs this once, before all test files, in its main process: every file gets the same database.
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
@@ -25,6 +26,8 @@ interface Database {
  * `postgres://` URL a new database on that server, dropped at the end.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // The Worker is bundled with what the build makes.
+  execFileSync("npm", ["run", "-s", "build"]);
   const database = await startDatabase(process.env.TEST_DATABASE ?? "pglite");
   try {
     await prepare(database.connectionString);

@@ -1,7 +1,6 @@
-import { v3 } from "../../src/worker/api/app.ts";
-import { documentOf } from "../../src/worker/api/document/index.ts";
+import { createDocument } from "../../src/openapi/document.ts";
 
-export const document = documentOf(v3);
+export const document = createDocument();
 
 export interface Operation {
   /** From the root, with the names of parameters in braces. */

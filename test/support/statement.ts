@@ -1,7 +1,7 @@
-import { drizzle } from "drizzle-orm/neon-http";
 import type { Database } from "../../src/worker/db/client.ts";
 
-export interface Statement {
+/** The statement as it is sent. */
+export interface Sent {
   text: string;
   params: unknown[];
 }
@@ -11,17 +11,15 @@ export interface Statement {
  *
  * @throws Error if it sends none, or more
  */
-export async function captureStatement(ask: (db: Database) => Promise<unknown>): Promise<Statement> {
-  const statements: Statement[] = [];
-  const client = {
-    query: async (text: string, params: unknown[]) => {
-      statements.push({ text, params });
-      return { rows: [] };
+export async function captureStatement(ask: (db: Database) => Promise<unknown>): Promise<Sent> {
+  const sent: Sent[] = [];
+  await ask({
+    query: async ({ text, bind }, values) => {
+      sent.push({ text, params: bind(values) });
+      return [];
     },
-  };
-  // What becomes of no rows is not asked here.
-  await ask(drizzle({ client: client as never })).catch(() => {});
-  const [statement, ...others] = statements;
-  if (statement === undefined || others.length > 0) throw new Error(`${statements.length} statements in place of one`);
+  });
+  const [statement, ...others] = sent;
+  if (statement === undefined || others.length > 0) throw new Error(`${sent.length} statements in place of one`);
   return statement;
 }

@@ -559,6 +559,5 @@ describe("the OpenAPI document", () => {
     expect(full.headers.get("cache-control")).toBe("public, max-age=300");
     const etag = String(full.headers.get("etag"));
     expect((await api.fetch("/v3/openapi.json", { headers: { "if-none-match": etag } })).status).toBe(304);
-    expect(cacheStatus(await api.fetch("/v3/openapi.json?x=1"))).toContain("hit");
   });
 });

@@ -1,14 +1,17 @@
 // What the edge still holds of a key when the database has changed.
+import { SETTINGS } from "../../worker/shared/config.ts";
 import type { DatabaseTarget } from "../support/database.ts";
 import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
 
-/** How long the edge goes on by default (src/worker/shared/config.ts; a test compares the two). */
-export const EDGE_BOUNDS = {
-  reuseSeconds: 60,
-  resourceTypesReuseSeconds: 330,
-  staleIfErrorSeconds: 3_600,
+const { EDGE_FRESH_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } = SETTINGS;
+
+/** How long the edge goes on by default. */
+const EDGE_BOUNDS = {
+  reuseSeconds: EDGE_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
+  resourceTypesReuseSeconds: EDGE_RESOURCE_TYPES_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
+  staleIfErrorSeconds: SETTINGS.EDGE_STALE_IF_ERROR_SECONDS.default,
 };
 
 /**

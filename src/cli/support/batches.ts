@@ -1,4 +1,4 @@
-import { MAX_TAGS } from "../../worker/gateway/purge.ts";
+import { PURGES } from "../../worker/shared/limits.ts";
 import type { Changed } from "./worker.ts";
 
 type Kind = keyof Changed;
@@ -10,7 +10,7 @@ export function batchesOf(changed: Changed): Changed[] {
   let tags = 0;
   for (const [kind, ids] of Object.entries(changed) as [Kind, readonly string[]][]) {
     for (const id of new Set(ids)) {
-      if (tags + costOf(kind, batch) > MAX_TAGS) {
+      if (tags + costOf(kind, batch) > PURGES.maxTagsPerCall) {
         batches.push(batch);
         batch = {};
         tags = 0;

@@ -1,79 +1,82 @@
-import type { z } from "@hono/zod-openapi";
-import type { TypedResponse } from "hono";
-import type { Access } from "../db/access.ts";
-import { type Cacheable, edgeHeaders, edgeNotFoundHeaders, TAGGED, type Tagged, tagOf } from "../shared/cache.ts";
+import { validateResponse } from "#openapi";
+import type { Permission } from "../db/access.ts";
+import type { PayloadRow } from "../db/payload.ts";
+import { edgeHeaders, edgeNotFoundHeaders, TAGGED, type Tagged, tagOf, UNCACHEABLE } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
-import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
+import { KEY_ID_HEADER } from "../shared/internal-headers.ts";
 import { log } from "../shared/log.ts";
-import type { ApiContext } from "./context.ts";
+import type { Validator } from "../shared/operations.ts";
+import type { Call } from "./call.ts";
 
-/** What an answer was made of. */
-export interface Sources {
-  access: Access;
-  /** Ids of what it depends on, beside the key and its company. */
-  tagged: Partial<Record<Tagged, readonly string[]>>;
-}
+/** Ids of what an answer depends on, beside the key and its company. */
+type Tags = Partial<Record<Tagged, readonly string[]>>;
 
-interface Freshness {
-  /** When the newest of its sources changed, in ISO 8601; absent if a change may leave no later moment behind. */
-  lastModified?: string;
+interface Read<T> {
+  /** What the key must be permitted; null if every live key will do. */
+  permission: Permission | null;
+  /** What is not found if there is no payload: `Process`. */
+  resource: string;
+  /** What the answer depends on, whether or not there is a payload. */
+  tags: Tags;
+  /** What it depends on besides, read off the payload. */
+  tagsIn?(payload: T): Tags;
   /** Other than the policy's. */
   freshSeconds?: number;
 }
 
 /**
- * Answers 200 with a payload that is valid by its schema, its validators and what the edge may do with it.
+ * Answers a read with the payload that a statement has found, its validators and what the edge may do with it.
  *
- * @throws HttpError `invalid_row` if the payload breaks the schema; the fields are in the log, and nowhere else
+ * @param row what the statement returned; undefined if no live key asks
+ * @throws HttpError `invalid_key`, `missing_permission`, `no_such_resource`; `invalid_row` if the payload breaks the
+ *   document: the fields are in the log, and nowhere else
  */
-export async function answer<T extends z.ZodType>(
-  c: ApiContext,
-  schema: T,
-  payload: unknown,
-  { lastModified, freshSeconds, ...sources }: Sources & Freshness,
-): Promise<TypedResponse<z.output<T>, 200, "json">> {
-  const result = schema.safeParse(payload);
-  if (!result.success) {
-    const fields = result.error.issues.flatMap((issue) => fieldsOf(issue));
-    log("error", "invalid_row", { requestId: c.req.header(REQUEST_ID_HEADER), ...sources.tagged, fields });
-    throw new HttpError({ reason: "invalid_row" });
+export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>): Response {
+  if (row === undefined) throw new HttpError({ reason: "invalid_key" });
+  call.recordUse(row);
+  const { permission, resource, tags, tagsIn, freshSeconds } = read;
+  const keyHeader = { [KEY_ID_HEADER]: row.keyId };
+  if (permission !== null && !row.isPermitted) {
+    throw new HttpError({ reason: "missing_permission", permission }, { ...UNCACHEABLE, ...keyHeader });
   }
-  const policy = { ...c.env.config.cache, ...(freshSeconds !== undefined && { freshSeconds }) };
-  const response = await jsonResponse(JSON.stringify(result.data), {
-    ...(lastModified !== undefined && { "last-modified": new Date(lastModified).toUTCString() }),
-    ...edgeHeaders(policy, cacheable(sources)),
-    [KEY_ID_HEADER]: sources.access.keyId,
+  const policy = call.config.cache;
+  const cacheable = (more: Tags = {}) => ({
+    secondsLeft: row.secondsLeft,
+    tags: tagsOf({ key: [row.keyId], company: [row.companyId] }, tags, more),
   });
-  // Hono's types want to see `c.json()`, which would serialise the payload once more.
-  return response as unknown as TypedResponse<z.output<T>, 200, "json">;
+  if (row.body === null) {
+    const headers = { ...edgeNotFoundHeaders(policy, cacheable()), ...keyHeader };
+    throw new HttpError({ reason: "no_such_resource", resource }, headers);
+  }
+  const payload = parseValid<T>(call, row.body, tags);
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    etag: `"${row.etag}"`,
+    ...edgeHeaders(freshSeconds === undefined ? policy : { ...policy, freshSeconds }, cacheable(tagsIn?.(payload))),
+    ...keyHeader,
+  };
+  if (row.lastModified !== null) headers["last-modified"] = new Date(row.lastModified).toUTCString();
+  // Not the text itself: Postgres keeps `1.0` in jsonb as it was written, and clients read integers.
+  return new Response(JSON.stringify(payload), { headers });
 }
 
-/** The deepest fields that an issue is about; of a union's branches those of the one that got furthest. */
-function fieldsOf({ path, ...issue }: z.core.$ZodIssue): string[] {
-  const branches = issue.code === "invalid_union" ? issue.errors : [];
-  const nested = branches.flat().filter((inner) => inner.path.length > 0);
-  if (nested.length === 0) return [path.join(".")];
-  return nested.flatMap((inner) => fieldsOf({ ...inner, path: [...path, ...inner.path] }));
+/** Nothing is trusted because it is ours: a row that breaks the document is a fault, and no payload. */
+function parseValid<T>({ operation, caller }: Call, body: string, tags: Tags): T {
+  const payload: unknown = JSON.parse(body);
+  const isValid = validateResponse[operation.id] as Validator;
+  if (isValid(payload)) return payload as T;
+  log("error", "invalid_row", { requestId: caller.requestId, ...tags, fields: invalidFields(isValid) });
+  throw new HttpError({ reason: "invalid_row" });
 }
 
-/** To be thrown when what was asked for does not exist, or not for this key. */
-export function notFound(c: ApiContext, resource: string, sources: Sources): HttpError {
-  return new HttpError(
-    { reason: "no_such_resource", resource },
-    { ...edgeNotFoundHeaders(c.env.config.cache, cacheable(sources)), [KEY_ID_HEADER]: sources.access.keyId },
-  );
+/** The deepest fields that a validator complains about: where branches of a union fail, that of the closest branch. */
+function invalidFields({ errors }: Validator): string[] {
+  const paths = errors?.map(({ instancePath }) => instancePath.slice(1).replaceAll("/", ".")) ?? [];
+  const depth = Math.max(...paths.map((path) => path.split(".").length));
+  return [...new Set(paths.filter((path) => path.split(".").length === depth))];
 }
 
-function cacheable({ access, tagged }: Sources): Cacheable {
-  const ids: Sources["tagged"] = { ...tagged, key: [access.keyId], company: [access.companyId] };
-  const tags = TAGGED.flatMap((kind) => ids[kind]?.map((id) => tagOf(kind, id)) ?? []);
-  return { secondsLeft: access.secondsLeft, tags: [...new Set(tags)] };
-}
-
-/** JSON with a strong ETag: 128 bits of the SHA-256 of its bytes (RFC 9110, section 8.8.3). */
-export async function jsonResponse(text: string, headers: Record<string, string>): Promise<Response> {
-  const body = new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
-  const digest = await crypto.subtle.digest("SHA-256", body);
-  const etag = `"${new Uint8Array(digest, 0, 16).toHex()}"`;
-  return new Response(body, { headers: { "content-type": "application/json", etag, ...headers } });
+function tagsOf(...sources: readonly Tags[]): string[] {
+  const tags = TAGGED.flatMap((kind) => sources.flatMap((ids) => ids[kind]?.map((id) => tagOf(kind, id)) ?? []));
+  return [...new Set(tags)];
 }

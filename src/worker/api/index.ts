@@ -1,19 +1,52 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { tryGetContext } from "hono/context-storage";
+import type { Access } from "../db/access.ts";
 import { type Database, openDatabase, type QueryOutcome } from "../db/client.ts";
+import { DatabaseError } from "../db/errors.ts";
+import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
+import { type Failure, HttpError, outcomeOf } from "../shared/errors.ts";
 import { REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
-import { log } from "../shared/log.ts";
-import { app } from "./app.ts";
-import type { ApiEnv, ApiProps } from "./context.ts";
+import { describeError, log } from "../shared/log.ts";
+import { matchPath, type Parameter } from "../shared/operations.ts";
+import type { ApiProps, Handler } from "./call.ts";
+import { HANDLERS } from "./handlers.ts";
 
-export { routes } from "./app.ts";
-
-/** The cached entrypoint: behind the edge's cache, reached by the gateway alone, through `ctx.exports`. */
+/**
+ * The cached entrypoint: behind the edge's cache, reached by the gateway alone, through `ctx.exports`, with a URL in
+ * canonical form. A failure goes back as data: the gateway alone knows the id of the request that it ends.
+ */
 export class Api extends WorkerEntrypoint<Env, ApiProps> {
-  override fetch(request: Request): Response | Promise<Response> {
+  override async fetch(request: Request): Promise<Response> {
+    const requestId = request.headers.get(REQUEST_ID_HEADER) ?? undefined;
+    try {
+      return await this.#answer(request, requestId);
+    } catch (error) {
+      const { failure, cacheHeaders } = error instanceof HttpError ? error : new HttpError(failureOf(error, requestId));
+      return Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
+    }
+  }
+
+  async #answer(request: Request, requestId: string | undefined): Promise<Response> {
+    const { keyHash } = this.ctx.props;
+    // Fails closed: the gateway has not looked at a caller without one.
+    if (keyHash === undefined) throw new HttpError({ reason: "missing_key" });
+    const url = new URL(request.url);
+    const match = matchPath(url.pathname.split("/")).find((one) => one.operation.method === request.method);
+    if (match === undefined) throw new HttpError({ reason: "no_such_endpoint" });
+    const { operation, segments } = match;
     const config = readConfig(this.env);
-    return app.fetch(request, { config, db: databaseOf(config), props: this.ctx.props }, this.ctx);
+    const { db, usage } = databaseOf(config);
+    return (HANDLERS[operation.id] as Handler)({
+      operation,
+      path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
+      query: Object.fromEntries(operation.query.map((parameter) => [parameter.name, readValue(parameter, url)])),
+      caller: { keyHash, requestId },
+      config,
+      db,
+      recordUse: ({ keyId, isUseDue }: Access) => {
+        if (isUseDue) usage.record(keyId, requestId, (work) => this.ctx.waitUntil(work));
+      },
+    });
   }
 
   /**
@@ -28,12 +61,38 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   }
 }
 
+function readValue({ name, schema }: Parameter, { searchParams }: URL): number {
+  const text = searchParams.get(name);
+  return text === null && "default" in schema ? schema.default : Number(text);
+}
+
+function failureOf(error: unknown, requestId: string | undefined): Failure {
+  if (!(error instanceof DatabaseError)) {
+    log("error", "unexpected_error", { requestId, ...describeError(error) });
+    return { reason: "unexpected" };
+  }
+  switch (error.kind) {
+    case "unavailable":
+    case "timeout":
+      return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
+    case "rejected":
+      return { reason: "database_failed" };
+  }
+}
+
+const RETRY_AFTER_SECONDS = 5;
 const MAX_ATTEMPTS = 3;
 const SLOW_QUERY_MS = 500;
-const databases = new WeakMap<Config, Database>();
 
-/** One for the life of the isolate: it holds no connection, only statements that are already built. */
-function databaseOf(config: Config): Database {
+interface IsolateDatabase {
+  db: Database;
+  usage: UsageRecorder;
+}
+
+const databases = new WeakMap<Config, IsolateDatabase>();
+
+/** One for the life of the isolate. It holds no connection. */
+function databaseOf(config: Config): IsolateDatabase {
   const known = databases.get(config);
   if (known !== undefined) return known;
   const db = openDatabase(config.databaseUrl, {
@@ -41,14 +100,15 @@ function databaseOf(config: Config): Database {
     maxAttempts: MAX_ATTEMPTS,
     onQuery: logQuery,
   });
-  databases.set(config, db);
-  return db;
+  const opened = { db, usage: new UsageRecorder(db) };
+  databases.set(config, opened);
+  return opened;
 }
 
-function logQuery({ attempts, durationMs, error }: QueryOutcome): void {
+function logQuery({ requestId, attempts, durationMs, error }: QueryOutcome): void {
   if (error === undefined && attempts === 1 && durationMs < SLOW_QUERY_MS) return;
   log(error === undefined ? "warn" : "error", "query", {
-    requestId: tryGetContext<ApiEnv>()?.req.header(REQUEST_ID_HEADER),
+    requestId,
     attempts,
     durationMs,
     error: error?.kind,

@@ -1,7 +1,8 @@
 import { and, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
-import type { AnyPgColumn } from "drizzle-orm/pg-core";
-import { type Database, run } from "./client.ts";
+import type { AnyPgColumn, QueryBuilder } from "drizzle-orm/pg-core";
+import type { Database } from "./client.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens } from "./schema.ts";
+import type { Statement } from "./statement.ts";
 import { isUseUnrecorded } from "./usage.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
@@ -10,11 +11,19 @@ export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[numbe
 export interface Access {
   keyId: string;
   companyId: string;
-  /** Until the key or the token expires, whichever is first; null if neither does. Never too many. */
+  /** Seconds until the key or the token expires, whichever is first; null if neither does. Rounded in disfavour of the key. */
   secondsLeft: number | null;
   isPermitted: boolean;
   /** Whether this use of the key is to be recorded. */
   isUseDue: boolean;
+}
+
+/** Who asks, in the values of a statement that begins with {@link keyAccess}. */
+export interface Caller {
+  /** SHA-256 of the token in hexadecimal. */
+  keyHash: string;
+  /** For the log. */
+  requestId: string | undefined;
 }
 
 /**
@@ -24,9 +33,9 @@ export interface Access {
  * @param permission what the key must be permitted; null if every live key will do
  * @param resourceId to which resource; null if the grant must be for all
  */
-export function keyAccess(db: Database, permission: Permission | null, resourceId: SQL | null) {
-  return db.$with("access").as(
-    db
+export function keyAccess(query: QueryBuilder, permission: Permission | null, resourceId: SQL | null) {
+  return query.$with("access").as(
+    query
       .select({
         keyId: apiKeys.id,
         companyId: apiKeys.companyId,
@@ -55,8 +64,10 @@ export function keyAccess(db: Database, permission: Permission | null, resourceI
   );
 }
 
+export type KeyAccess = ReturnType<typeof keyAccess>;
+
 /** The columns of {@link Access}, for the select list of a statement that begins with {@link keyAccess}. */
-export const accessColumns = (access: ReturnType<typeof keyAccess>) => ({
+export const accessColumns = (access: KeyAccess) => ({
   keyId: access.keyId,
   companyId: access.companyId,
   secondsLeft: access.secondsLeft,
@@ -65,20 +76,21 @@ export const accessColumns = (access: ReturnType<typeof keyAccess>) => ({
 });
 
 /**
- * Runs a statement that begins with {@link keyAccess}.
+ * Sends a statement that begins with {@link keyAccess} and has one row for a live key.
  *
- * @returns its rows; none means: no such key, or not any more
+ * @returns undefined if there is no such key, or not any more
  * @throws DatabaseError
  */
-export async function runForKey<T extends { access: Access }>(query: () => PromiseLike<T[]>): Promise<T[]> {
+export async function queryForKey<Row extends Access>(
+  db: Database,
+  statement: Statement<Row>,
+  { requestId, ...values }: Caller,
+): Promise<Row | undefined> {
   const startedAt = Date.now();
-  const rows = await run(query());
+  const [row] = await db.query(statement, values, requestId);
+  if (row === undefined || row.secondsLeft === null) return row;
   // The database counted from some moment of this round trip. Take its beginning: a key may die early, never late.
-  const elapsedSeconds = (Date.now() - startedAt) / 1000;
-  for (const { access } of rows) {
-    if (access.secondsLeft !== null) access.secondsLeft -= elapsedSeconds;
-  }
-  return rows;
+  return { ...row, secondsLeft: row.secondsLeft - (Date.now() - startedAt) / 1000 };
 }
 
 function isUnexpired(expiresAt: AnyPgColumn): SQL | undefined {

@@ -1,5 +1,5 @@
-import { and, eq, isNull, lt, or, type SQL, sql } from "drizzle-orm";
-import { type Database, run } from "./client.ts";
+import { isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import type { Database } from "./client.ts";
 import { apiKeys } from "./schema.ts";
 import { defineStatement } from "./statement.ts";
 
@@ -7,16 +7,48 @@ import { defineStatement } from "./statement.ts";
 export const isUseUnrecorded = (): SQL | undefined =>
   or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, sql`now() - interval '1 minute'`));
 
-const statement = defineStatement((db) =>
-  db
-    .update(apiKeys)
-    .set({ lastUsedAt: sql`now()` })
-    // Once more, because others may have been as quick.
-    .where(and(eq(apiKeys.id, sql.placeholder("keyId")), isUseUnrecorded()))
-    .prepare("record_use"),
+/** Skips keys that others are writing: to wait for them would be of no use, and might be a deadlock. */
+const recordUses = defineStatement(
+  () => sql`update ${apiKeys} set last_used_at = now() where id in (
+    select id from ${apiKeys}
+    where id = any(${sql.placeholder("keyIds")}::uuid[]) and ${isUseUnrecorded()}
+    for update skip locked
+  )`,
 );
 
-/** @throws DatabaseError */
-export async function recordUse(db: Database, keyId: string): Promise<void> {
-  await run(statement(db).execute({ keyId }));
+/** How long uses are gathered before they are written. */
+const GATHER_MS = 1_000;
+/** A request may end before it has written what was gathered: later ones do not wait for it. */
+const GIVE_UP_MS = 10_000;
+
+/**
+ * Writes down when keys were last used: all uses of a second with one statement, so that a busy isolate sends one more
+ * query a second and not one more for each key. The request that begins a second writes it, after its answer. A use that
+ * is lost with its isolate is due again at the key's next miss.
+ */
+export class UsageRecorder {
+  readonly #db: Database;
+  #keyIds = new Set<string>();
+  #begunAt = 0;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  record(keyId: string, requestId: string | undefined, waitUntil: (work: Promise<unknown>) => void): void {
+    this.#keyIds.add(keyId);
+    const now = Date.now();
+    if (now < this.#begunAt + GIVE_UP_MS) return;
+    this.#begunAt = now;
+    waitUntil(this.#writeLater(requestId));
+  }
+
+  async #writeLater(requestId: string | undefined): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+    const keyIds = `{${[...this.#keyIds].join(",")}}`;
+    this.#keyIds = new Set();
+    this.#begunAt = 0;
+    // A failure harms nobody; the database has logged it.
+    await this.#db.query(recordUses(), { keyIds }, requestId).catch(() => {});
+  }
 }

@@ -1,24 +1,18 @@
-import type { Context } from "hono";
-import { accepts } from "hono/accepts";
 import { UNCACHEABLE } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
-
-/** What src/docs/build.ts lays out. Public, like all that is described there. */
-export const ASSET_PATHS = ["/docs", "/docs/:file", "/llms.txt"];
+import type { Answer } from "./answer.ts";
 
 const PAGE = "/docs";
 const DOCUMENT = "/v3/openapi.json";
 
-/** Sends people to the page and machines to the document; who does not say what it accepts is a machine. */
-export function redirectToDocs(c: Context): Response {
-  const accepted = accepts(c, {
-    header: "Accept",
-    supports: ["text/html", "application/json"],
-    default: "application/json",
-  });
+/** Files that the build lays out in dist/assets. Public, like everything that they describe. */
+export const ASSET_PATHS = [PAGE, "/docs/:file", "/llms.txt", DOCUMENT];
+
+/** Sends people to the page and machines to the document. A client that does not say what it accepts is a machine. */
+export function redirectToDocs(accepted: "text/html" | "application/json"): Answer {
   const location = accepted === "text/html" ? PAGE : DOCUMENT;
   // 303: neither is what "/" itself would be (RFC 9110, section 15.4.4).
-  return new Response(null, { status: 303, headers: { location, vary: "Accept", ...UNCACHEABLE } });
+  return { status: 303, headers: { location, vary: "Accept", ...UNCACHEABLE }, body: null };
 }
 
 /**
@@ -26,10 +20,9 @@ export function redirectToDocs(c: Context): Response {
  *
  * @throws HttpError `no_such_endpoint` if there is no such file
  */
-export async function serveAsset(assets: Fetcher, request: Request): Promise<Response> {
-  const response = await assets.fetch(request);
-  // Nor are there redirects, from names that nobody has been told: /docs/index.html.
-  if (!response.ok && response.status !== 304) throw new HttpError({ reason: "no_such_endpoint" });
-  // A copy, to which the gateway's own headers can be added.
-  return new Response(response.body, response);
+export async function readAsset(assets: Fetcher, request: Request): Promise<Answer> {
+  const { ok, status, headers, body } = await assets.fetch(request);
+  // Redirects from unpublished names, such as /docs/index.html, are refused as well.
+  if (!ok && status !== 304) throw new HttpError({ reason: "no_such_endpoint" });
+  return { status, headers: Object.fromEntries(headers), body };
 }

@@ -1,184 +1,212 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+// The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back.
+import { type Context, Hono } from "hono";
+import { accepts } from "hono/accepts";
+import { bodyLimit } from "hono/body-limit";
 import { clientHeaders, UNCACHEABLE } from "../shared/cache.ts";
 import { ConfigError, readConfig } from "../shared/config.ts";
-import { errorResponse, type Failure, HttpError } from "../shared/errors.ts";
+import { type Failure, HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
+import {
+  ADDRESS_LIMIT,
+  KEY_LIMIT,
+  MAX_HEADER_BYTES,
+  MAX_PURGE_BODY_BYTES,
+  MAX_URL_BYTES,
+  PURGE_LIMIT,
+} from "../shared/limits.ts";
 import { describeError, log } from "../shared/log.ts";
-import type { Route } from "../shared/route.ts";
-import { ASSET_PATHS, redirectToDocs, serveAsset } from "./assets.ts";
+import { type Answer, failed, json, toResponse } from "./answer.ts";
+import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
+import { canonicalUrl, matchUrl } from "./canonical-url.ts";
 import { isNotModified } from "./conditional.ts";
-import { ALLOWED_METHODS, CORS_HEADERS, optionsResponse } from "./cors.ts";
-import { ADDRESS_LIMIT, addressBudget, KEY_LIMIT, limitHeaders, PURGE_LIMIT, spend } from "./limits.ts";
+import { preflightHeaders } from "./cors.ts";
+import { addressBudget, limitHeaders, spend } from "./limits.ts";
 import { purgeChanged } from "./purge.ts";
 
 interface GatewayEnv {
   Bindings: Env;
-  Variables: { requestId: string; failure?: Failure; template?: string; keyId?: string };
+  Variables: { requestId: string; template?: string; keyId?: string };
 }
 type GatewayContext = Context<GatewayEnv>;
-
-/** Every other path asks for a key. */
-const PUBLIC_TEMPLATES: ReadonlySet<string> = new Set(["/v3/openapi.json"]);
+type Handler = (c: GatewayContext) => Answer | Promise<Answer>;
 
 const PURGE_PATH = "/ops/purge";
 
-/** RFC 9110, section 4.1, asks for 8,000 at least. */
-const MAX_URL_BYTES = 8_000;
-/** Of the headers that are read; the others cost nothing. The runtime bounds their sum. */
-const MAX_HEADER_BYTES = [
-  ["authorization", 1_024],
-  ["if-none-match", 8_192],
-  ["if-modified-since", 128],
-] as const;
-
-const SECURITY_HEADERS: Record<string, string> = {
-  "strict-transport-security": "max-age=31536000; includeSubDomains",
-  "x-content-type-options": "nosniff",
-  "cross-origin-resource-policy": "cross-origin",
-  "referrer-policy": "no-referrer",
-};
-const CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'";
-
-/** The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back. */
-export function createGateway(routes: readonly Route[]): Hono<GatewayEnv> {
+/** Every path but those that `publish` names asks for a key or a secret. */
+export function createGateway(): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
-  app.use(finish, refuseAbsurd, limitAddress);
-  const endpoint = (path: string, handler: (c: GatewayContext) => Response | Promise<Response>) => {
-    app.get(path, handler);
-    app.options(path, optionsResponse);
-    app.all(path, () => fail({ reason: "method_not_allowed", allowed: ALLOWED_METHODS }));
-  };
-  endpoint("/", redirectToDocs);
-  for (const path of ASSET_PATHS) endpoint(path, (c) => serveAsset(c.env.ASSETS, c.req.raw));
-  endpoint("/health", (c) => c.json({ status: "ok" }, 200, UNCACHEABLE));
-  app.post(PURGE_PATH, purge);
-  app.all(PURGE_PATH, () => fail({ reason: "method_not_allowed", allowed: ["POST"] }));
-  for (const route of routes) endpoint(toPattern(route.template), (c) => forward(c, route));
-  app.notFound(() => fail({ reason: "no_such_endpoint" }));
-  app.onError((error, c) => answerFailure(c, failureOf(error, c)));
+  const publish = (path: string, read: Handler) => app.all(path, handle(byMethod({ GET: read })));
+  publish("/", (c) => redirectToDocs(acceptedType(c)));
+  for (const path of ASSET_PATHS) publish(path, (c) => readAsset(c.env.ASSETS, c.req.raw));
+  publish("/health", () => json({ status: "ok" }));
+  app.all(PURGE_PATH, handle(byMethod({ POST: purge })));
+  app.all("/v3/*", handle(callApi));
+  app.notFound(handle(() => fail({ reason: "no_such_endpoint" })));
   return app;
 }
 
-/** `/a/{id}` as Hono writes it: `/a/:id`. */
-const toPattern = (template: string): string => template.replaceAll(/\{(\w+)\}/g, ":$1");
+/** Stands around every handler, so that no answer leaves without its id, its headers and its line in the log. */
+const handle =
+  (handler: Handler) =>
+  async (c: GatewayContext): Promise<Response> => {
+    const startedAt = Date.now();
+    const requestId = crypto.randomUUID();
+    c.set("requestId", requestId);
+    let failure: Failure | undefined;
+    let answer: Answer;
+    try {
+      readConfig(c.env);
+      refuseAbsurd(c.req.raw);
+      await limitAddress(c);
+      answer = await handler(c);
+    } catch (error) {
+      failure = failureOf(error, requestId);
+      answer = failed(failure, requestId);
+      if (error instanceof ApiFailure && error.cacheStatus) answer.headers["cache-status"] = error.cacheStatus;
+    }
+    const { status } = answer;
+    if (status >= 400) {
+      log(status < 500 ? "info" : "error", "request", {
+        requestId,
+        route: c.var.template,
+        method: c.req.method,
+        status,
+        reason: failure?.reason,
+        keyId: c.var.keyId,
+        cacheStatus: answer.headers["cache-status"],
+        durationMs: Date.now() - startedAt,
+      });
+    }
+    return toResponse(answer, requestId);
+  };
 
-/** Stands around all that follows, so that no answer leaves without its id, its headers and its line in the log. */
-const finish: MiddlewareHandler<GatewayEnv> = async (c, next) => {
-  const startedAt = Date.now();
-  const requestId = crypto.randomUUID();
-  c.set("requestId", requestId);
-  await next();
-  const { headers, status } = c.res;
-  headers.set(REQUEST_ID_HEADER, requestId);
-  setAll(headers, SECURITY_HEADERS);
-  setAll(headers, CORS_HEADERS);
-  // The page of the documentation brings one of its own (src/docs/_headers).
-  if (!headers.has("content-security-policy")) headers.set("content-security-policy", CONTENT_SECURITY_POLICY);
-  if (status < 400) return;
-  log(status < 500 ? "info" : "error", "request", {
-    requestId,
-    route: c.var.template,
-    method: c.req.method,
-    status,
-    reason: c.var.failure?.reason,
-    keyId: c.var.keyId,
-    cacheStatus: headers.get("cache-status") ?? undefined,
-    durationMs: Date.now() - startedAt,
-  });
-};
+/** Chooses by method. GET answers HEAD, too: Hono drops the body. */
+const byMethod =
+  (handlers: Partial<Record<"GET" | "POST", Handler>>): Handler =>
+  (c) => {
+    const { method } = c.req;
+    const handler = handlers[(method === "HEAD" ? "GET" : method) as "GET" | "POST"];
+    if (handler !== undefined) return handler(c);
+    const allowed = allowedMethods(Object.keys(handlers));
+    if (method === "OPTIONS" && handlers.GET !== undefined) return answerOptions(allowed);
+    return fail({ reason: "method_not_allowed", allowed });
+  };
 
-const refuseAbsurd: MiddlewareHandler<GatewayEnv> = async (c, next) => {
-  readConfig(c.env);
-  const { url, headers } = c.req.raw;
+/** The value of `Allow` for a path that takes these methods. */
+const allowedMethods = (methods: readonly string[]): string[] =>
+  methods.includes("GET") ? ["GET", "HEAD", ...methods.filter((method) => method !== "GET"), "OPTIONS"] : [...methods];
+
+/** Answers OPTIONS, a preflight or not (RFC 9110, section 9.3.7). */
+const answerOptions = (allowed: readonly string[]): Answer => ({
+  status: 204,
+  headers: { allow: allowed.join(", "), ...preflightHeaders(allowed), ...UNCACHEABLE },
+  body: null,
+});
+
+/** A client that does not say what it accepts is taken for a machine. */
+const acceptedType = (c: GatewayContext) =>
+  accepts(c, {
+    header: "Accept",
+    supports: ["text/html", "application/json"],
+    default: "application/json",
+  }) as "text/html" | "application/json";
+
+function refuseAbsurd({ url, headers }: Request): void {
   // Past the scheme and the authority, whose length is not the client's to choose.
   if (url.length - url.indexOf("/", "https://".length) > MAX_URL_BYTES) {
     fail({ reason: "uri_too_long", maxBytes: MAX_URL_BYTES });
   }
-  for (const [header, maxBytes] of MAX_HEADER_BYTES) {
+  for (const header in MAX_HEADER_BYTES) {
+    const maxBytes = MAX_HEADER_BYTES[header as keyof typeof MAX_HEADER_BYTES];
     if ((headers.get(header)?.length ?? 0) > maxBytes) fail({ reason: "header_too_large", header, maxBytes });
   }
-  await next();
-};
-
-function setAll(headers: Headers, values: Record<string, string>): void {
-  for (const name in values) headers.set(name, values[name] as string);
 }
 
 /** Before any key is looked at: a flood of keys that nobody has must not reach the database. */
-const limitAddress: MiddlewareHandler<GatewayEnv> = async (c, next) => {
-  const budget = addressBudgetOf(c);
-  if (budget !== undefined) await spend(ADDRESS_LIMIT, c.env, budget);
-  await next();
-};
-
-/** Cloudflare says the address of every client; without it, this is not Cloudflare. */
-function addressBudgetOf(c: GatewayContext): string | undefined {
+async function limitAddress(c: GatewayContext): Promise<void> {
   const address = c.req.header("cf-connecting-ip");
-  return address === undefined ? undefined : addressBudget(address);
+  // Cloudflare tells the address of every client; without it, this is not Cloudflare.
+  if (address !== undefined) await spend(ADDRESS_LIMIT, c.env, addressBudget(address));
 }
 
-async function forward(c: GatewayContext, route: Route): Promise<Response> {
-  c.set("template", route.template);
-  const isPublic = PUBLIC_TEMPLATES.has(route.template);
-  const props = isPublic ? {} : { keyHash: await readKeyHash(c) };
-  if (props.keyHash !== undefined) await spend(KEY_LIMIT, c.env, props.keyHash);
-  const target = route.canonicalize(c.req.param(), c.req.url);
+/** The Api answered with a failure. */
+class ApiFailure extends HttpError {
+  readonly cacheStatus: string | undefined;
+
+  constructor(failure: Failure, cacheStatus: string | undefined) {
+    super(failure);
+    this.cacheStatus = cacheStatus;
+  }
+}
+
+/** Passes a request on to the cached Api, in the one form that names what was asked for. */
+async function callApi(c: GatewayContext): Promise<Answer> {
+  const { method, url, headers: requestHeaders } = c.req.raw;
+  const matches = matchUrl(url);
+  const [first] = matches;
+  if (first === undefined) return fail({ reason: "no_such_endpoint" });
+  c.set("template", first.operation.template);
+  const wanted = method === "HEAD" ? "GET" : method;
+  const match = matches.find(({ operation }) => operation.method === wanted);
+  if (match === undefined) {
+    const allowed = allowedMethods(matches.map(({ operation }) => operation.method));
+    if (method === "OPTIONS") return answerOptions(allowed);
+    return fail({ reason: "method_not_allowed", allowed });
+  }
+  const keyHash = await readKeyHash(requestHeaders);
+  await spend(KEY_LIMIT, c.env, keyHash);
   const { exports } = c.executionCtx as ExecutionContext;
-  const response = await exports.Api({ props }).fetch(`https://api${target}`, {
+  const response = await exports.Api({ props: { keyHash } }).fetch(`https://api${canonicalUrl(match, url)}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
-    headers: { [REQUEST_ID_HEADER]: c.get("requestId") },
+    headers: { [REQUEST_ID_HEADER]: c.var.requestId },
   });
   const keyId = response.headers.get(KEY_ID_HEADER);
   if (keyId !== null) c.set("keyId", keyId);
-  const headers = clientHeaders(response.headers, { isPublic });
-  if (!isPublic) setAll(headers, limitHeaders(KEY_LIMIT));
-  if (!response.ok) {
-    const answer = answerFailure(c, await response.json<Failure>());
-    const cacheStatus = headers.get("cache-status");
-    if (cacheStatus !== null) answer.headers.set("cache-status", cacheStatus);
-    return answer;
-  }
-  if (isNotModified(c.req.raw.headers, headers)) {
-    for (const name of ["content-type", "content-length", "last-modified"]) headers.delete(name);
-    return new Response(null, { status: 304, headers });
-  }
-  return new Response(response.body, { headers });
+  const headers = clientHeaders(response.headers);
+  if (!response.ok) throw new ApiFailure(await response.json<Failure>(), headers["cache-status"]);
+  Object.assign(headers, limitHeaders(KEY_LIMIT));
+  if (!isNotModified(requestHeaders, headers)) return { status: 200, headers, body: response.body };
+  const { "content-type": _type, "last-modified": _modified, ...validators } = headers;
+  return { status: 304, headers: validators, body: null };
 }
 
-async function readKeyHash(c: GatewayContext): Promise<string> {
-  const key = readApiKey(c.req.header("authorization") ?? null);
+async function readKeyHash(headers: Headers): Promise<string> {
+  const key = readApiKey(headers.get("authorization"));
   if (key === "missing") return fail({ reason: "missing_key" });
   if (key === "malformed") return fail({ reason: "invalid_key" });
   return hashToken(key.token);
 }
 
-/** Outside the public API: for the control plane, after it has written. */
-async function purge(c: GatewayContext): Promise<Response> {
+async function purge(c: GatewayContext): Promise<Answer> {
   c.set("template", PURGE_PATH);
-  await spend(PURGE_LIMIT, c.env, addressBudgetOf(c) ?? "local");
+  const address = c.req.header("cf-connecting-ip");
+  await spend(PURGE_LIMIT, c.env, address === undefined ? "local" : addressBudget(address));
   const { purgeSecret } = readConfig(c.env);
   const authorization = c.req.header("authorization") ?? null;
   if (purgeSecret === undefined || !(await holdsSecret(authorization, purgeSecret))) {
-    return fail(authorization === null ? { reason: "missing_key" } : { reason: "invalid_key" });
+    return fail(authorization === null ? { reason: "missing_secret" } : { reason: "invalid_secret" });
   }
+  await limitBody(c, MAX_PURGE_BODY_BYTES);
   const { exports } = c.executionCtx as ExecutionContext;
-  const purged = await purgeChanged(c.req.raw, (tags) => exports.Api({ props: {} }).purge(tags));
-  return c.json({ purged }, 200, UNCACHEABLE);
+  return json({ purged: await purgeChanged(await c.req.text(), (tags) => exports.Api({ props: {} }).purge(tags)) });
 }
 
-function answerFailure(c: GatewayContext, failure: Failure): Response {
-  c.set("failure", failure);
-  return errorResponse(failure, c.var.requestId);
+/** Reads no more of a body than that, whether or not its length was announced. */
+async function limitBody(c: GatewayContext, maxBytes: number): Promise<void> {
+  await bodyLimit({ maxSize: maxBytes, onError: () => fail({ reason: "body_too_large", maxBytes }) })(
+    c,
+    async () => {},
+  );
 }
 
-function failureOf(error: Error, c: GatewayContext): Failure {
+function failureOf(error: unknown, requestId: string): Failure {
   if (error instanceof HttpError) return error.failure;
   if (error instanceof ConfigError) {
-    log("error", "misconfigured", { requestId: c.var.requestId, settings: error.message });
+    log("error", "misconfigured", { requestId, settings: error.message });
     return { reason: "misconfigured" };
   }
-  log("error", "unexpected_error", { requestId: c.var.requestId, ...describeError(error) });
+  log("error", "unexpected_error", { requestId, ...describeError(error) });
   return { reason: "unexpected" };
 }
 

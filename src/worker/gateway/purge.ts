@@ -1,39 +1,20 @@
-import { z } from "zod";
+// `POST /ops/purge`: for the control plane, after it has written.
 import { EVERY, type Tagged, tagOf } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
+import { PURGES } from "../shared/limits.ts";
+import { isUuid } from "../shared/uuid.ts";
 
-/**
- * Tags that one call to the platform takes.
- *
- * @see https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
- */
-export const MAX_TAGS = 100;
-const MAX_BODY_BYTES = 16_384;
-/** On any plan, Workers Caching has the limits of the free one: 5 calls a minute, 25 at once. */
-export const RETRY_AFTER_SECONDS = 12;
+/** Until the platform's bucket has a token again. */
+export const RETRY_AFTER_SECONDS = 60 / PURGES.callsPerMinute;
 
-const ids = z.array(z.uuid({ error: "a UUID" }).toLowerCase(), { error: "a list of ids" }).optional();
-
-const purgeRequest = z.strictObject(
-  {
-    companies: ids,
-    applications: ids,
-    processes: ids,
-    keys: ids,
-    resource_types: ids,
-  },
-  { error: "an object of lists of ids: companies, applications, processes, keys, resource_types" },
-);
-
-type PurgeRequest = z.infer<typeof purgeRequest>;
-
-const KIND_OF: Record<keyof PurgeRequest, Tagged> = {
+/** Members of the body, each a list of ids. */
+const KIND_OF = {
   companies: "company",
   applications: "application",
   processes: "process",
   keys: "key",
   resource_types: "resource-type",
-};
+} satisfies Record<string, Tagged>;
 
 /** What the platform answers to a purge. */
 interface PurgeResult {
@@ -42,64 +23,55 @@ interface PurgeResult {
 }
 
 /**
- * Ends the reuse of all that depends on what a control plane has changed.
+ * Ends the reuse of everything that depends on what a control plane has changed.
  *
- * @param request its body names what has changed: `{ "applications": ["…"], "keys": ["…"] }`
+ * @param body names what has changed: `{ "applications": ["…"], "keys": ["…"] }`
  * @param purge of the entrypoint whose cache it is
  * @returns the tags that were purged, everywhere, within about 150 ms
- * @throws HttpError `invalid_body`, `body_too_large`, `purge_limited`, `purge_failed`; nothing was purged then
+ * @throws HttpError `invalid_body`, `purge_limited`, `purge_failed`; nothing was purged then
  */
-export async function purgeChanged(
-  request: Request,
-  purge: (tags: string[]) => Promise<PurgeResult>,
-): Promise<string[]> {
-  const tags = tagsOf(parseBody(await readBody(request)));
+export async function purgeChanged(body: string, purge: (tags: string[]) => Promise<PurgeResult>): Promise<string[]> {
+  const tags = tagsOf(body);
   const { success, errors } = await purge(tags);
   if (success) return tags;
-  // The codes are not documented; of what the messages say, only this much is.
+  // The codes are not documented; the messages say only this much.
   const isLimited = errors.some(({ code, message }) => code === 429 || /rate.?limit/i.test(message));
   throw new HttpError(
     isLimited ? { reason: "purge_limited", retryAfterSeconds: RETRY_AFTER_SECONDS } : { reason: "purge_failed" },
   );
 }
 
-async function readBody(request: Request): Promise<string> {
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  const body = announced > MAX_BODY_BYTES ? undefined : await request.arrayBuffer();
-  if (body === undefined || body.byteLength > MAX_BODY_BYTES) {
-    throw new HttpError({ reason: "body_too_large", maxBytes: MAX_BODY_BYTES });
-  }
-  return new TextDecoder().decode(body);
-}
-
-function parseBody(body: string): PurgeRequest {
-  const result = purgeRequest.safeParse(parseJson(body));
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.join(".");
-  throw invalidBody(field ? `${issue?.message} at ${field}` : String(issue?.message));
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    throw invalidBody("JSON");
-  }
-}
-
-function tagsOf(changed: PurgeRequest): string[] {
+function tagsOf(body: string): string[] {
   const tags = new Set<string>();
-  for (const [field, kind] of Object.entries(KIND_OF) as [keyof PurgeRequest, Tagged][]) {
-    for (const id of changed[field] ?? []) {
-      tags.add(tagOf(kind, id));
-      // The list of them all does not carry the tag of one that is new.
+  for (const [field, ids] of Object.entries(parseObject(body))) {
+    if (!Object.hasOwn(KIND_OF, field)) throw invalidBody(SHAPE);
+    if (!Array.isArray(ids)) throw invalidBody(`a list of ids at ${field}`);
+    const kind = KIND_OF[field as keyof typeof KIND_OF];
+    for (const [index, id] of ids.entries()) {
+      if (typeof id !== "string" || !isUuid(id)) throw invalidBody(`a UUID at ${field}.${index}`);
+      tags.add(tagOf(kind, id.toLowerCase()));
+      // The list of all machine sizes does not carry the tag of a new one.
       if (kind === "resource-type") tags.add(tagOf(kind, EVERY));
     }
   }
   if (tags.size === 0) throw invalidBody("at least one id");
-  if (tags.size > MAX_TAGS) throw invalidBody(`at most ${MAX_TAGS} different ids; send the others in a second call`);
+  if (tags.size > PURGES.maxTagsPerCall) {
+    throw invalidBody(`at most ${PURGES.maxTagsPerCall} different ids; send the others in a second call`);
+  }
   return [...tags];
 }
+
+function parseObject(body: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw invalidBody("JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalidBody(SHAPE);
+  return value;
+}
+
+const SHAPE = `an object of lists of ids: ${Object.keys(KIND_OF).join(", ")}`;
 
 const invalidBody = (expected: string): HttpError => new HttpError({ reason: "invalid_body", expected });

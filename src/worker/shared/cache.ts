@@ -63,20 +63,18 @@ const CACHE_NAME = "process-api";
 const PASSED_ON = ["content-type", "etag", "last-modified", "age"];
 
 /**
- * Headers to the client for an answer of the Api. A client may keep a private one but must ask before each use: asking
- * costs it a 304 from the nearest data centre, and a change or a revocation is seen as soon as the edge sees it.
+ * Headers to the client for an answer of the Api. A client may keep it but must ask before each use: asking costs it a
+ * 304 from the nearest data centre, and a change or a revocation is seen as soon as the edge sees it.
  */
-export function clientHeaders(fromApi: Headers, { isPublic }: { isPublic: boolean }): Headers {
-  const headers = new Headers();
+export function clientHeaders(fromApi: Headers): Record<string, string> {
+  const headers: Record<string, string> = { "cache-control": "private, no-cache", vary: "Authorization" };
   for (const name of PASSED_ON) {
     const value = fromApi.get(name);
-    if (value !== null) headers.set(name, value);
+    if (value !== null) headers[name] = value;
   }
   const edgeControl = fromApi.get("cache-control") ?? "";
-  headers.set("cache-control", isPublic ? edgeControl : "private, no-cache");
-  if (!isPublic) headers.set("vary", "Authorization");
-  const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(fromApi.get("age") ?? 0));
-  if (status !== undefined) headers.set("cache-status", status);
+  const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(headers.age ?? 0));
+  if (status !== undefined) headers["cache-status"] = status;
   return headers;
 }
 

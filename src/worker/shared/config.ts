@@ -1,12 +1,11 @@
 // The environment, read once: a missing or malformed setting is one clear error at the Worker's door.
-import { z } from "zod";
 import type { CachePolicy } from "./cache.ts";
 
 export interface Config {
   databaseUrl: string;
   /** The most that one query may take, retries included. */
   databaseDeadlineMs: number;
-  /** Of operators who purge the edge; without it, nobody can. */
+  /** The secret of operators who purge the edge. Without it, nobody can. */
   purgeSecret: string | undefined;
   cache: CachePolicy;
 }
@@ -16,73 +15,77 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Checked here because the Neon driver answers a malformed one with an error that contains it. */
-const databaseUrl = z
-  .string({ error: "is missing" })
-  .refine(isDatabaseUrl, "is not a Postgres URL with a user, a host and a database");
-
-const wholeNumber = (minimum: number, maximum: number, fallback: number) => {
-  const expected = `is not a whole number from ${minimum} to ${maximum}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, expected)
-    .transform(Number)
-    .pipe(z.number().min(minimum, expected).max(maximum, expected))
-    .default(fallback);
-};
-
-const MIN_SECRET_LENGTH = 32;
-
-/** Sent as a Bearer token, hence of its characters only: token68 (RFC 9110, section 11.2). */
-const secret = z
-  .string()
-  .min(MIN_SECRET_LENGTH, `has fewer than ${MIN_SECRET_LENGTH} characters`)
-  .regex(/^[\w\-.~+/]+=*$/, "has characters other than letters, digits and -._~+/");
+interface Bounds {
+  minimum: number;
+  maximum: number;
+  default: number;
+}
 
 const DAY_SECONDS = 86_400;
 
-const environment = z.object({
-  DATABASE_URL: databaseUrl,
-  DATABASE_DEADLINE_MS: wholeNumber(100, 25_000, 3_000),
-  PURGE_SECRET: secret.optional(),
-  EDGE_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
-  EDGE_STALE_WHILE_REVALIDATE_SECONDS: wholeNumber(0, DAY_SECONDS, 30),
-  EDGE_STALE_IF_ERROR_SECONDS: wholeNumber(0, 7 * DAY_SECONDS, 3_600),
-  EDGE_NOT_FOUND_SECONDS: wholeNumber(0, 60, 5),
-  EDGE_RESOURCE_TYPES_FRESH_SECONDS: wholeNumber(0, DAY_SECONDS, 300),
-});
+/** Settings that are whole numbers. */
+export const SETTINGS = {
+  DATABASE_DEADLINE_MS: { minimum: 100, maximum: 25_000, default: 3_000 },
+  EDGE_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
+  EDGE_STALE_WHILE_REVALIDATE_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
+  EDGE_STALE_IF_ERROR_SECONDS: { minimum: 0, maximum: 7 * DAY_SECONDS, default: 3_600 },
+  EDGE_NOT_FOUND_SECONDS: { minimum: 0, maximum: 60, default: 5 },
+  EDGE_RESOURCE_TYPES_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 300 },
+} satisfies Record<string, Bounds>;
+
+const MIN_SECRET_LENGTH = 32;
+/** Sent as a Bearer token, hence of its characters only: token68 (RFC 9110, section 11.2). */
+const TOKEN68 = /^[\w\-.~+/]+=*$/;
 
 /**
  * Reads the bindings and secrets of the Worker.
  *
- * @throws ConfigError
+ * @throws ConfigError naming every setting that is wrong
  */
 export function readConfig(env: object): Config {
   const known = configs.get(env);
   if (known) return known;
-  const result = environment.safeParse(env);
-  if (!result.success) {
-    throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "));
-  }
-  const vars = result.data;
+  const vars = env as Record<string, unknown>;
+  const mistakes: string[] = [];
+  const numberOf = (name: keyof typeof SETTINGS): number => {
+    const { minimum, maximum, default: fallback } = SETTINGS[name];
+    const text = vars[name] ?? String(fallback);
+    const value = typeof text === "string" && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= minimum && value <= maximum)) {
+      mistakes.push(`${name} is not a whole number from ${minimum} to ${maximum}`);
+    }
+    return value;
+  };
   const config: Config = {
-    databaseUrl: vars.DATABASE_URL,
-    databaseDeadlineMs: vars.DATABASE_DEADLINE_MS,
-    purgeSecret: vars.PURGE_SECRET,
+    databaseUrl: String(vars.DATABASE_URL),
+    databaseDeadlineMs: numberOf("DATABASE_DEADLINE_MS"),
+    purgeSecret: vars.PURGE_SECRET === undefined ? undefined : String(vars.PURGE_SECRET),
     cache: {
-      freshSeconds: vars.EDGE_FRESH_SECONDS,
-      staleWhileRevalidateSeconds: vars.EDGE_STALE_WHILE_REVALIDATE_SECONDS,
-      staleIfErrorSeconds: vars.EDGE_STALE_IF_ERROR_SECONDS,
-      notFoundSeconds: vars.EDGE_NOT_FOUND_SECONDS,
-      resourceTypesFreshSeconds: vars.EDGE_RESOURCE_TYPES_FRESH_SECONDS,
+      freshSeconds: numberOf("EDGE_FRESH_SECONDS"),
+      staleWhileRevalidateSeconds: numberOf("EDGE_STALE_WHILE_REVALIDATE_SECONDS"),
+      staleIfErrorSeconds: numberOf("EDGE_STALE_IF_ERROR_SECONDS"),
+      notFoundSeconds: numberOf("EDGE_NOT_FOUND_SECONDS"),
+      resourceTypesFreshSeconds: numberOf("EDGE_RESOURCE_TYPES_FRESH_SECONDS"),
     },
   };
+  if (vars.DATABASE_URL === undefined) mistakes.push("DATABASE_URL is missing");
+  // Checked here because the Neon driver answers a malformed one with an error that contains it.
+  else if (!isDatabaseUrl(config.databaseUrl)) {
+    mistakes.push("DATABASE_URL is not a Postgres URL with a user, a host and a database");
+  }
+  if (config.purgeSecret !== undefined) mistakes.push(...mistakesOf("PURGE_SECRET", config.purgeSecret));
+  if (mistakes.length > 0) throw new ConfigError(mistakes.join("; "));
   configs.set(env, config);
   return config;
 }
 
 /** The runtime hands every request of an isolate the same `env`. */
 const configs = new WeakMap<object, Config>();
+
+function mistakesOf(name: string, secret: string): string[] {
+  if (secret.length < MIN_SECRET_LENGTH) return [`${name} has fewer than ${MIN_SECRET_LENGTH} characters`];
+  return TOKEN68.test(secret) ? [] : [`${name} has characters other than letters, digits and -._~+/`];
+}
 
 function isDatabaseUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;

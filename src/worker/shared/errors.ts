@@ -1,5 +1,4 @@
 // The one place where a failure becomes an answer: a precise reason inside, a plain and vague sentence on the wire.
-
 import { UNCACHEABLE } from "./cache.ts";
 
 /** Why a request failed. Plain data: it crosses from the Api entrypoint to the gateway, and the edge may store it. */
@@ -16,13 +15,16 @@ export type Failure =
   | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number }
   | { reason: "invalid_body"; expected: string }
   | { reason: "body_too_large"; maxBytes: number }
+  | { reason: "missing_secret" }
+  | { reason: "invalid_secret" }
   | { reason: "purge_limited"; retryAfterSeconds: number }
   | { reason: "purge_failed" }
   | { reason: "invalid_row" }
   | { reason: "misconfigured" }
   | { reason: "unexpected" }
   | { reason: "database_failed" }
-  | { reason: "database_unavailable"; retryAfterSeconds: number };
+  | { reason: "database_unavailable"; retryAfterSeconds: number }
+  | { reason: "overloaded"; retryAfterSeconds: number };
 
 /** The contract's error body (src/contract/error.schema.json). */
 export interface ErrorBody {
@@ -32,7 +34,7 @@ export interface ErrorBody {
   data: { code: string; message: string };
 }
 
-/** Thrown anywhere below `onError` to end a request with that failure. Its message is the reason, and nothing more. */
+/** Thrown to end a request with a failure. Its message is the reason, and nothing more. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly failure: Failure;
@@ -54,15 +56,20 @@ interface Wording {
 }
 
 const REALM = 'Bearer realm="process-api"';
-const NO_VALID_KEY: Wording = {
+const NO_VALID_KEY = {
   status: 401,
   message: "A valid API key is required.",
   advice: "Send a key that is enabled and not expired in the header `Authorization: Bearer svl_…`.",
 };
+const NO_SECRET = {
+  status: 401,
+  message: "The secret of operators is required.",
+  advice: "Send the Worker's PURGE_SECRET in the header `Authorization: Bearer …`.",
+};
 const OUR_FAULT: Wording = {
   status: 500,
   message: "Something went wrong on our side.",
-  advice: "Try again; if it happens again, tell support the code of this error.",
+  advice: "Try again. If it happens again, tell support the code of this error.",
 };
 
 function wordingOf(failure: Failure): Wording {
@@ -82,14 +89,14 @@ function wordingOf(failure: Failure): Wording {
       return {
         status: 403,
         message: "This API key does not permit this request.",
-        advice: `It needs the permission ${failure.permission} for this resource.`,
+        advice: `The request needs the permission ${failure.permission} for this resource.`,
         headers: { "www-authenticate": `${REALM}, error="insufficient_scope", scope="${failure.permission}"` },
       };
     case "no_such_endpoint":
       return {
         status: 404,
         message: "There is no such endpoint.",
-        advice: "See /v3/openapi.json for those that exist; paths have neither empty segments nor a slash at the end.",
+        advice: "See /v3/openapi.json for all endpoints. Paths have no empty segments and no slash at the end.",
       };
     case "no_such_resource":
       return {
@@ -120,10 +127,10 @@ function wordingOf(failure: Failure): Wording {
       return {
         status: 429,
         message: "Too many requests.",
-        advice: `At most ${failure.requests} are allowed in ${failure.periodSeconds} seconds.`,
+        advice: `The limit is ${failure.requests} requests in ${failure.periodSeconds} seconds.`,
         headers: {
           // The window is fixed and its end unknown: no later than this.
-          "retry-after": String(failure.periodSeconds),
+          ...retryAfter(failure.periodSeconds),
           "x-ratelimit-reset": String(failure.periodSeconds),
           "x-ratelimit-limit": String(failure.requests),
           "ratelimit-policy": `"${failure.name}";q=${failure.requests};w=${failure.periodSeconds}`,
@@ -134,19 +141,23 @@ function wordingOf(failure: Failure): Wording {
       return { status: 400, message: "The body is invalid.", advice: `Expected ${failure.expected}.` };
     case "body_too_large":
       return { status: 413, message: "The body is too large.", advice: `Send at most ${failure.maxBytes} bytes.` };
+    case "missing_secret":
+      return { ...NO_SECRET, headers: { "www-authenticate": REALM } };
+    case "invalid_secret":
+      return { ...NO_SECRET, headers: { "www-authenticate": `${REALM}, error="invalid_token"` } };
     case "purge_limited":
       return {
         status: 429,
-        message: "The platform takes no more purges for a while. Nothing was purged.",
-        advice: `Collect what has changed and purge it in one call, in ${failure.retryAfterSeconds} seconds.`,
-        headers: { "retry-after": String(failure.retryAfterSeconds) },
+        message: "The platform takes no more purges for now. Nothing was purged.",
+        advice: `Collect what has changed and purge it in one call in ${failure.retryAfterSeconds} seconds.`,
+        headers: retryAfter(failure.retryAfterSeconds),
       };
     case "purge_failed":
       return {
         status: 503,
         message: "The platform refused the purge. Nothing was purged.",
-        advice: "Try again; what is cached ends by itself within the documented time.",
-        headers: { "retry-after": "5" },
+        advice: "Try again. Cached answers end by themselves within the documented time.",
+        headers: retryAfter(5),
       };
     case "invalid_row":
     case "misconfigured":
@@ -156,24 +167,30 @@ function wordingOf(failure: Failure): Wording {
     case "database_unavailable":
       return {
         status: 503,
-        message: "The service is unavailable for a moment.",
+        message: "The service is temporarily unavailable.",
         advice: `Try again in ${failure.retryAfterSeconds} seconds.`,
-        headers: { "retry-after": String(failure.retryAfterSeconds) },
+        headers: retryAfter(failure.retryAfterSeconds),
+      };
+    case "overloaded":
+      return {
+        status: 503,
+        message: "The service is overloaded.",
+        advice: `Try again in ${failure.retryAfterSeconds} seconds.`,
+        headers: retryAfter(failure.retryAfterSeconds),
       };
   }
 }
 
-/** The HTTP status that `failure` is answered with. */
-export const statusOf = (failure: Failure): number => wordingOf(failure).status;
+const retryAfter = (seconds: number): Record<string, string> => ({ "retry-after": String(seconds) });
 
-/** What a client is told of a failure. */
+/** The HTTP status and the headers that `failure` is answered with. */
+export function outcomeOf(failure: Failure): { status: number; headers: Record<string, string> } {
+  const { status, headers = {} } = wordingOf(failure);
+  return { status, headers };
+}
+
+/** What a client is told about a failure. */
 export function errorBody(failure: Failure, requestId: string): ErrorBody {
   const { status, message, advice } = wordingOf(failure);
   return { message, status, data: { code: requestId, message: advice } };
-}
-
-/** Answers with the contract's error body. No cache may keep it: `data.code` is of this request alone. */
-export function errorResponse(failure: Failure, requestId: string): Response {
-  const { status, headers } = wordingOf(failure);
-  return Response.json(errorBody(failure, requestId), { status, headers: { ...headers, ...UNCACHEABLE } });
 }

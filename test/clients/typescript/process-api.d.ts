@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List an application's processes
-         * @description The processes of an application in the order of their creation, a page at a time. Needs the permission `APP:READ` for the application.
+         * @description Returns the processes of an application in the order of their creation, one page at a time. Needs the permission `APP:READ` for the application.
          */
         get: operations["listProcessesV3"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Get a process
-         * @description All there is to know of one process: what it runs, how it scales, which resources it may use and how its health is probed. Needs the permission `APP:READ` for the application.
+         * @description Returns the full details of one process: runtime configuration, scaling strategy, resource limits and probe settings. Needs the permission `APP:READ` for the application.
          */
         get: operations["getProcessV3"];
         put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * List process resource types
-         * @description The machine sizes that a process can have, the smallest first. Any valid API key will do.
+         * @description Returns the machine sizes that a process can have, the smallest first. Any valid API key will do.
          */
         get: operations["listProcessResourceTypesV3"];
         put?: never;
@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Get your API key
-         * @description The API key that the request is made with, and what it may do. Any valid API key will do.
+         * @description Returns the API key that the request is made with, and what it may do. Any valid API key will do.
          */
         get: operations["getOwnApiKeyV3"];
         put?: never;
@@ -88,7 +88,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The body of every answer from 400 up */
+        /** @description The body of every error */
         Error: {
             /**
              * @description What went wrong
@@ -100,7 +100,7 @@ export interface components {
              * @example 404
              */
             status: number;
-            /** @description Particulars */
+            /** @description Details */
             data: {
                 /**
                  * @description The id of the request, also in the header `x-request-id`
@@ -116,25 +116,25 @@ export interface components {
         };
         /** @description A page of an application's processes */
         ProcessList: {
-            /** @description Oldest first */
+            /** @description The processes, oldest first */
             data: components["schemas"]["Process"][];
             /**
-             * @description How many processes the application has
+             * @description Number of processes in the application
              * @example 4
              */
             total: number;
             /**
-             * @description How many were skipped
+             * @description Number of processes that were skipped
              * @example 0
              */
             offset: number;
             /**
-             * @description How many there are at most in `data`
+             * @description Maximum number of processes in `data`
              * @example 2
              */
             limit: number;
         };
-        /** @description A process. Every field is always there; one that does not apply to its `type`, or is not set, is null. */
+        /** @description A process. Every field is always present; a field that does not apply to the `type`, or is not set, is null. */
         Process: {
             /**
              * Format: uuid
@@ -149,18 +149,18 @@ export interface components {
              */
             app_id: string | null;
             /**
-             * @description Name of the process within its application, from the entry of the Procfile
+             * @description Unique key of the process within its application, derived from the name of the Procfile entry
              * @example web
              */
             key: string;
             /**
-             * @description `web` answers HTTP requests, `worker` runs all the time, `cron` runs on a schedule, `job` runs once, to its end
+             * @description `web`: HTTP server that handles incoming traffic. `worker`: runs continuously in the background. `cron`: runs on a schedule. `job`: runs once, to completion.
              * @example web
              * @enum {string|null}
              */
             type: "web" | "worker" | "cron" | "job" | null;
             /**
-             * @description Name for people
+             * @description Human-readable name
              * @example Web Process
              */
             display_name: string | null;
@@ -175,12 +175,12 @@ export interface components {
              */
             port: number | null;
             /**
-             * @description Whether traffic from outside is routed to it; true for web processes only
+             * @description Whether external traffic is routed to the process; true for web processes only
              * @example true
              */
             is_ingress_enabled: boolean;
             /**
-             * @description Protocol of the traffic from outside; web processes only
+             * @description Protocol of the external traffic; web processes only
              * @example http
              * @enum {string|null}
              */
@@ -189,7 +189,7 @@ export interface components {
             scaling_strategy: components["schemas"]["ScalingStrategy"] | null;
             /**
              * Format: uuid
-             * @description Identifier of the machine size; see the list of process resource types
+             * @description Identifier of the machine size (process resource type)
              * @example 00000000-0000-4000-8000-000000000021
              */
             resource_type_id: string | null;
@@ -219,17 +219,17 @@ export interface components {
              */
             time_zone: string | null;
             /**
-             * @description When the job runs, relative to a deployment; job processes only
+             * @description When the job runs relative to a deployment; job processes only
              * @example afterSuccessDeployment
              * @enum {string|null}
              */
             job_start_policy: "beforeDeployment" | "afterSuccessDeployment" | "afterFailedDeployment" | null;
-            /** @description When to restart it; web processes only */
+            /** @description Probe that decides when to restart an instance; web processes only */
             liveness_probe: components["schemas"]["Probe"] | null;
-            /** @description When to send it traffic; web processes only */
+            /** @description Probe that decides when an instance receives traffic; web processes only */
             readiness_probe: components["schemas"]["Probe"] | null;
             /**
-             * @description DNS name inside the cluster; null while the application has no namespace
+             * @description DNS name inside the cluster; null if the application has no namespace
              * @example my-app-web.my-app-abc123.svc.cluster.local
              */
             internal_hostname: string | null;
@@ -246,7 +246,7 @@ export interface components {
              */
             updated_at: string;
         };
-        /** @description How the number of instances is decided; `type` says which shape `config` has */
+        /** @description How the number of instances is decided; `type` decides the shape of `config` */
         ScalingStrategy: components["schemas"]["ManualScaling"] | components["schemas"]["HorizontalScaling"];
         /**
          * @description A fixed number of instances
@@ -265,14 +265,14 @@ export interface components {
             type: "manual";
             config: {
                 /**
-                 * @description How many instances run
+                 * @description Number of instances
                  * @example 1
                  */
                 instanceCount: number;
             };
         };
         /**
-         * @description As many instances as the load asks for, within bounds
+         * @description Number of instances that follows the load, within bounds
          * @example {
          *       "type": "horizontal",
          *       "config": {
@@ -291,26 +291,26 @@ export interface components {
             type: "horizontal";
             config: {
                 /**
-                 * @description The fewest instances that run; at most `maxInstanceCount`
+                 * @description Minimum number of instances; at most `maxInstanceCount`
                  * @example 2
                  */
                 minInstanceCount: number;
                 /**
-                 * @description The most instances that run
+                 * @description Maximum number of instances
                  * @example 10
                  */
                 maxInstanceCount: number;
-                /** @description CPU utilisation to hold, in percent of the limit */
+                /** @description Target CPU utilisation, in percent of the limit */
                 targetCpuPercent?: number | null;
-                /** @description Memory utilisation to hold, in percent of the limit */
+                /** @description Target memory utilisation, in percent of the limit */
                 targetMemoryPercent?: number | null;
-                /** @description Seconds between two steps up */
+                /** @description Seconds between two scale-ups */
                 scaleUpIntervalSeconds?: number | null;
-                /** @description Instances added by one step up */
+                /** @description Instances added by one scale-up */
                 scaleUpIncrement?: number | null;
-                /** @description Seconds between two steps down */
+                /** @description Seconds between two scale-downs */
                 scaleDownIntervalSeconds?: number | null;
-                /** @description Instances removed by one step down */
+                /** @description Instances removed by one scale-down */
                 scaleDownIncrement?: number | null;
             };
         };
@@ -327,23 +327,23 @@ export interface components {
         Probe: {
             /** @description Healthy if this command exits with 0 */
             exec?: {
-                /** @description The command and its arguments; no shell reads them */
+                /** @description Command and arguments; no shell runs them */
                 command: string[];
             } | null;
             /** @description Healthy if this request is answered with a status from 200 to 399 */
             httpGet?: {
                 /** @description Path of the request */
                 path?: string | null;
-                /** @description Port to send it to */
+                /** @description Port to send the request to */
                 port?: number | null;
-                /** @description Host to send it to; without one, the instance itself */
+                /** @description Host to send the request to; the instance itself if absent */
                 host?: string | null;
                 /**
-                 * @description How to connect
+                 * @description Scheme of the request
                  * @enum {string|null}
                  */
                 scheme?: "HTTP" | "HTTPS" | null;
-                /** @description Headers to send besides */
+                /** @description Headers to send with the request */
                 httpHeaders?: {
                     name: string;
                     value: string;
@@ -351,20 +351,20 @@ export interface components {
             } | null;
             /** @description Healthy if a connection to this port opens */
             tcpSocket?: {
-                /** @description Host to connect to; without one, the instance itself */
+                /** @description Host to connect to; the instance itself if absent */
                 host?: string | null;
                 /** @description Port to connect to */
                 port: number;
             } | null;
-            /** @description Seconds from the container's start to the first probe */
+            /** @description Seconds between the start of the container and the first probe */
             initialDelaySeconds?: number | null;
             /** @description Seconds between two probes */
             periodSeconds?: number | null;
-            /** @description Seconds after which a probe has failed */
+            /** @description Seconds after which a probe times out */
             timeoutSeconds?: number | null;
-            /** @description Successes in a row that make it healthy */
+            /** @description Consecutive successes after which the instance is healthy */
             successThreshold?: number | null;
-            /** @description Failures in a row that make it unhealthy */
+            /** @description Consecutive failures after which the instance is unhealthy */
             failureThreshold?: number | null;
         };
         /** @description A machine size */
@@ -376,7 +376,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description Name
+             * @description Name of the machine size
              * @example s1
              */
             name: string;
@@ -391,7 +391,7 @@ export interface components {
              */
             memory_limit: number;
             /**
-             * @description What it is made for
+             * @description Purpose of the machine size
              * @example standard
              */
             category: string;
@@ -404,7 +404,7 @@ export interface components {
              * @example 00000000-0000-4000-8000-000000000201
              */
             id: string;
-            /** @description Whose key it is */
+            /** @description Company that the key belongs to */
             company: {
                 /**
                  * Format: uuid
@@ -419,40 +419,43 @@ export interface components {
                 name: string;
             };
             /**
-             * @description Name for people
+             * @description Human-readable name
              * @example CI
              */
             name: string;
-            /** @description Whether it is enabled; true, or this could not be read with it */
+            /**
+             * @description Always true: a disabled key is refused
+             * @example true
+             */
             is_enabled: boolean;
             /**
              * @description The token that was sent, masked
              * @example svl_0000…0001
              */
             masked_token: string;
-            /** @description What the key may do. A grant for all leaves out those for one. */
+            /** @description What the key may do. Beside a grant for all applications, grants for single ones are left out. */
             capabilities: {
                 /**
-                 * @description What it may do
+                 * @description The permission that is granted
                  * @enum {string}
                  */
                 permission: "APP:READ" | "APP:CREATE" | "APP:UPDATE" | "APP:DELETE";
                 /**
                  * Format: uuid
-                 * @description To which application; null means to all of the company
+                 * @description Application that it is granted for; null: all applications of the company
                  * @example 00000000-0000-4000-8000-000000000011
                  */
                 resource_id: string | null;
             }[];
             /**
              * Format: date-time
-             * @description When the key or the token that was sent expires, whichever is first; null if never
+             * @description When the key or the token that was sent expires, whichever is first; null: never
              * @example 2025-01-30T00:00:00.000Z
              */
             expires_at: string | null;
             /**
              * Format: date-time
-             * @description When it was last used, to about a minute; answers from the edge's cache do not count
+             * @description When the key was last used, to about a minute; answers from the edge's cache are not counted
              * @example 2025-01-30T00:00:00.000Z
              */
             last_used_at: string | null;
@@ -471,7 +474,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description The copy that you have is still right. */
+        /** @description Not modified: the copy that you have is current. */
         NotModified: {
             headers: {
                 ETag: components["headers"]["ETag"];
@@ -486,7 +489,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description A parameter is not what it should be. The message names it and says what was expected. */
+        /** @description A parameter is invalid. The message names it and says what was expected. */
         InvalidParameter: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -497,7 +500,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description No API key was sent, or one that is not good: malformed, unknown, disabled or expired. The answer does not tell these apart. */
+        /** @description The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these. */
         Unauthorized: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -510,7 +513,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The API key is good, but lacks the permission. */
+        /** @description The API key lacks the permission. */
         Forbidden: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -523,7 +526,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description There is no such thing, or it belongs to another company: the two cannot be told apart. */
+        /** @description The resource does not exist or belongs to another company. The answer is the same for both. */
         NotFound: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -535,7 +538,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The path is for reading: it takes no other method than those in `Allow`. */
+        /** @description The path does not take this method. `Allow` lists the methods that it takes. */
         MethodNotAllowed: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -547,7 +550,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Path and query are longer than any that are meant. */
+        /** @description Path and query are too long. */
         UriTooLong: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -558,7 +561,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The budget of the API key or of the address is spent. */
+        /** @description The rate limit of the API key or of the address is reached. */
         TooManyRequests: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -574,7 +577,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description `Authorization`, `If-None-Match` or `If-Modified-Since` is larger than any that is meant. */
+        /** @description `Authorization`, `If-None-Match` or `If-Modified-Since` is too large. */
         HeaderTooLarge: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -597,7 +600,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The database cannot be reached, and the edge has no copy that is recent enough. */
+        /** @description The database cannot be reached or is overloaded, and the edge has no copy that it may serve. */
         Unavailable: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -612,9 +615,9 @@ export interface components {
         };
     };
     parameters: {
-        /** @description The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body. */
+        /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
         "If-None-Match": string;
-        /** @description The `Last-Modified` of the copy that you have. Looked at only without `If-None-Match`, which is the sharper of the two. */
+        /** @description `Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise. */
         "If-Modified-Since": string;
     };
     requestBodies: never;
@@ -623,29 +626,29 @@ export interface components {
         ETag: string;
         /** @description When the process, its application or its machine size last changed. */
         "Last-Modified": string;
-        /** @description `private, no-cache`: a client may keep the body, and asks with its `ETag` before each use. `no-store`, on every error: keep nothing. */
+        /** @description `private, no-cache`: a client may keep the body, but must revalidate it with its `ETag` before each use. `no-store`, on every error: keep nothing. */
         "Cache-Control": "private, no-cache" | "no-store";
-        /** @description The body is for the API key that asked, and for no other. */
+        /** @description The body is only for the API key of the request. */
         Vary: "Authorization";
-        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh, or why the request went on, `fwd`. Absent where no cache was asked. */
+        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. */
         "Cache-Status": string;
-        /** @description For how many seconds the edge has had this copy. Absent where it is new. */
+        /** @description Seconds since the edge stored this copy. Absent if the answer is new. */
         Age: number;
-        /** @description Names this request, for support. In an error it is also `data.code`. */
+        /** @description Id of this request, for support. In an error it is also `data.code`. */
         "x-request-id": string;
-        /** @description What is wrong with the key (RFC 6750): no `error` where none was sent, `invalid_token` where it is not good, `insufficient_scope` where it lacks the permission in `scope`. */
+        /** @description What is wrong with the key (RFC 6750): no `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`. */
         "WWW-Authenticate": string;
         /** @description The methods that this path takes. */
         Allow: string;
-        /** @description Try again after so many seconds. */
+        /** @description Number of seconds to wait before the next try. */
         "Retry-After": number;
-        /** @description How many requests the budget has. */
+        /** @description Number of requests that the rate limit allows. */
         "x-ratelimit-limit": number;
-        /** @description The budget is whole again in so many seconds, or sooner. */
+        /** @description Number of seconds after which the rate limit resets at the latest. */
         "x-ratelimit-reset": number;
-        /** @description The budget: `q` requests in `w` seconds, counted in each data centre by itself, for the API key or for the address that asks. */
+        /** @description The rate limit: `q` requests in `w` seconds, counted in each data centre separately, for the API key or for the address of the client. */
         "RateLimit-Policy": string;
-        /** @description What is left of the budget, `r`, and after how many seconds it is whole again at the latest, `t`. */
+        /** @description Remaining requests, `r`, and the number of seconds after which the rate limit resets at the latest, `t`. */
         RateLimit: string;
     };
     pathItems: never;
@@ -655,13 +658,13 @@ export interface operations {
     listProcessesV3: {
         parameters: {
             query?: {
-                /** @description How many items at most */
+                /** @description Maximum number of items */
                 limit?: number;
-                /** @description How many items to skip */
+                /** @description Number of items to skip */
                 offset?: number;
             };
             header?: {
-                /** @description The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body. */
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -672,7 +675,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of processes. */
+            /** @description A page of processes */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -706,9 +709,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body. */
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description The `Last-Modified` of the copy that you have. Looked at only without `If-None-Match`, which is the sharper of the two. */
+                /** @description `Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise. */
                 "If-Modified-Since"?: components["parameters"]["If-Modified-Since"];
             };
             path: {
@@ -721,7 +724,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process. */
+            /** @description The process */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -756,7 +759,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body. */
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path?: never;
@@ -764,7 +767,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All machine sizes. */
+            /** @description All machine sizes */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -795,7 +798,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body. */
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path?: never;
@@ -803,7 +806,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The API key. */
+            /** @description The API key */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];

@@ -91,13 +91,16 @@ describe("GET /v3/api-keys/me", () => {
   });
 });
 
+/** Uses are gathered for a second before they are written. */
+const SOON = { timeout: 20_000 };
+
 describe("the last use of a key", () => {
   test("is written on a miss, and at most once a minute", async () => {
     const { id, token } = await records.key(companyId);
     expect(await lastUsedAt(id)).toBeNull();
     const before = api.writes();
     await me(token);
-    const first = await vi.waitUntil(() => lastUsedAt(id));
+    const first = await vi.waitUntil(() => lastUsedAt(id), SOON);
     for (const path of ["/v3/resources/process-resource-types", `/v3/applications/${applicationId}/processes`]) {
       expect((await api.fetch(path, bearer(token))).status).toBe(200);
     }
@@ -106,17 +109,17 @@ describe("the last use of a key", () => {
     await records.pool.query("update api_keys set last_used_at = now() - interval '61 seconds' where id = $1", [id]);
     await api.purge({ keys: [id] });
     await me(token);
-    await vi.waitFor(async () => expect((await lastUsedAt(id))?.getTime()).toBeGreaterThanOrEqual(Number(first)));
+    await vi.waitFor(async () => expect((await lastUsedAt(id))?.getTime()).toBeGreaterThanOrEqual(Number(first)), SOON);
     expect(api.writes() - before).toBe(2);
   });
 
   test("counts also when the request is forbidden or finds nothing", async () => {
     const forbidden = await records.key(companyId, { permissions: [] });
     expect((await api.fetch(`/v3/applications/${applicationId}/processes`, bearer(forbidden.token))).status).toBe(403);
-    await vi.waitUntil(() => lastUsedAt(forbidden.id));
+    await vi.waitUntil(() => lastUsedAt(forbidden.id), SOON);
     const lost = await records.key(companyId);
     expect((await api.fetch(`/v3/applications/${lost.id}/processes`, bearer(lost.token))).status).toBe(404);
-    await vi.waitUntil(() => lastUsedAt(lost.id));
+    await vi.waitUntil(() => lastUsedAt(lost.id), SOON);
   });
 
   test("harms nobody when it cannot be written, and the log says so", async () => {
@@ -124,7 +127,7 @@ describe("the last use of a key", () => {
     await records.pool.query("alter table api_keys add constraint refuse_use check (last_used_at is null) not valid");
     try {
       expect((await api.fetch("/v3/api-keys/me", bearer(token))).status).toBe(200);
-      await vi.waitFor(() => expect(api.logs().some((line) => line.includes('"sqlState":"23514"'))).toBe(true));
+      await vi.waitFor(() => expect(api.logs().some((line) => line.includes('"sqlState":"23514"'))).toBe(true), SOON);
     } finally {
       await records.pool.query("alter table api_keys drop constraint refuse_use");
     }

@@ -1,7 +1,7 @@
 // The OpenAPI document by itself: test/worker/api/answers.test.ts compares it with what is sent.
 import { describe, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
-import { ADDRESS_LIMIT, KEY_LIMIT } from "../../../src/worker/gateway/limits.ts";
+import { ADDRESS_LIMIT, KEY_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { startApi } from "../../support/api.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
 import { document } from "../../support/operations.ts";

@@ -61,13 +61,17 @@ interface Plan {
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
 test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
-  ["a process", (db) => getProcessForKey(db, { keyHash, applicationId, processId }), ["processes", "applications"]],
   [
-    "a page of processes",
-    (db) => listProcessesForKey(db, { keyHash, applicationId, limit: 25, offset: 50 }),
+    "a process",
+    (db) => getProcessForKey(db, { keyHash, requestId: undefined, applicationId, processId }),
     ["processes", "applications"],
   ],
-  ["the key", (db) => getOwnApiKey(db, { keyHash }), []],
+  [
+    "a page of processes",
+    (db) => listProcessesForKey(db, { keyHash, requestId: undefined, applicationId, limit: 25, offset: 50 }),
+    ["processes", "applications"],
+  ],
+  ["the key", (db) => getOwnApiKey(db, { keyHash, requestId: undefined }), []],
 ])("%s is read through indexes", async ([_, ask, tables]) => {
   const { text, params } = await captureStatement(ask);
   const { rows } = await records.pool.query(`explain (format json) ${text}`, params);

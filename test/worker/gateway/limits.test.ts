@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
-import { ADDRESS_LIMIT, addressBudget, KEY_LIMIT, PURGE_LIMIT } from "../../../src/worker/gateway/limits.ts";
+import { addressBudget } from "../../../src/worker/gateway/limits.ts";
+import { ADDRESS_LIMIT, KEY_LIMIT, PURGE_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
 import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
@@ -54,7 +55,7 @@ describe("the budget of a key", () => {
 
     const body = (await response.json()) as { data: { message: string } };
     expect(isError(body)).toBe(true);
-    expect(body.data.message).toBe("At most 400 are allowed in 60 seconds.");
+    expect(body.data.message).toBe("The limit is 400 requests in 60 seconds.");
     expect(Object.fromEntries(response.headers)).toMatchObject({
       "retry-after": "60",
       "x-ratelimit-limit": "400",

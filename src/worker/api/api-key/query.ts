@@ -1,47 +1,35 @@
-import { eq, sql } from "drizzle-orm";
-import { accessColumns, keyAccess, type Permission, runForKey } from "../../db/access.ts";
+import type { SQLWrapper } from "drizzle-orm";
+import type { ApiKey } from "../../../openapi/api-key.ts";
+import { type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
-import { earliest, isoTimestamp } from "../../db/expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, companies } from "../../db/schema.ts";
+import { isoTimestamp } from "../../db/expressions.ts";
+import { jsonObject } from "../../db/json.ts";
+import { type PayloadRow, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
+import { ownKey } from "../../db/tenant.ts";
 
-interface Capability {
-  permission: Permission;
-  resource_id: string | null;
-}
-
-/** What the key may do; a grant for one resource is left out beside a grant for all. */
-const effectiveCapabilities = sql<Capability[]>`(
-  select coalesce(json_agg(json_build_object('permission', granted.permission, 'resource_id', granted.resource_id)
-    order by granted.permission, granted.resource_id), '[]')
-  from ${apiKeyCapabilities} granted
-  where granted.api_key_id = ${apiKeys.id} and (granted.resource_id is null or not exists (
-    select from ${apiKeyCapabilities} wider
-    where wider.api_key_id = granted.api_key_id and wider.permission = granted.permission and wider.resource_id is null
-  ))
-)`;
-
-const statement = defineStatement((db) => {
-  const access = keyAccess(db, null, null);
-  return db
-    .with(access)
+const statement = defineStatement((query) => {
+  const access = keyAccess(query, null, null);
+  const key = ownKey(query, access);
+  const payload = query
     .select({
-      access: accessColumns(access),
-      company: { id: companies.id, name: companies.name },
-      name: apiKeys.name,
-      isEnabled: apiKeys.isEnabled,
-      masked: apiKeyTokens.masked,
-      capabilities: effectiveCapabilities,
-      expiresAt: isoTimestamp(earliest(apiKeys.expiresAt, apiKeyTokens.expiresAt)),
-      lastUsedAt: isoTimestamp(apiKeys.lastUsedAt),
-      createdAt: isoTimestamp(apiKeys.createdAt),
-      updatedAt: isoTimestamp(apiKeys.updatedAt),
+      json: jsonObject({
+        id: key.id,
+        company: jsonObject({ id: key.companyId, name: key.companyName }),
+        name: key.name,
+        is_enabled: key.isEnabled,
+        masked_token: key.masked,
+        capabilities: key.capabilities,
+        expires_at: isoTimestamp(key.expiresFirst),
+        last_used_at: isoTimestamp(key.lastUsedAt),
+        created_at: isoTimestamp(key.createdAt),
+        updated_at: isoTimestamp(key.updatedAt),
+      } satisfies Record<keyof ApiKey, SQLWrapper>).as("json"),
     })
-    .from(access)
-    .innerJoin(apiKeys, eq(apiKeys.id, access.keyId))
-    .innerJoin(apiKeyTokens, eq(apiKeyTokens.hash, access.tokenHash))
-    .innerJoin(companies, eq(companies.id, access.companyId))
-    .prepare("get_own_api_key");
+    .from(key)
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [], payload);
 });
 
 /**
@@ -49,7 +37,5 @@ const statement = defineStatement((db) => {
  *
  * @throws DatabaseError
  */
-export async function getOwnApiKey(db: Database, params: { keyHash: string }) {
-  const [row] = await runForKey(() => statement(db).execute(params));
-  return row;
-}
+export const getOwnApiKey = (db: Database, caller: Caller): Promise<PayloadRow | undefined> =>
+  queryForKey(db, statement(), caller);

@@ -1,26 +1,33 @@
-import { sql } from "drizzle-orm";
-import { accessColumns, keyAccess, runForKey } from "../../db/access.ts";
+import type { SQLWrapper } from "drizzle-orm";
+import type { ProcessResourceType } from "../../../openapi/process-resource-type.ts";
+import { type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
-import { processResourceTypes } from "../../db/schema.ts";
+import { jsonArray, jsonObject } from "../../db/json.ts";
+import { type PayloadRow, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
+import { processResourceTypes } from "../../db/tenant.ts";
 
-const statement = defineStatement((db) => {
-  const access = keyAccess(db, null, null);
+const statement = defineStatement((query) => {
   const { id, name, cpuMillicores, memoryMegabytes, category } = processResourceTypes;
-  return db
-    .with(access)
-    .select({ access: accessColumns(access), resourceType: { id, name, cpuMillicores, memoryMegabytes, category } })
-    .from(access)
-    .leftJoin(processResourceTypes, sql`true`)
-    .orderBy(cpuMillicores, memoryMegabytes, name)
-    .prepare("list_process_resource_types_for_key");
+  const json = jsonObject({
+    id,
+    name,
+    cpu_limit: cpuMillicores,
+    memory_limit: memoryMegabytes,
+    category,
+  } satisfies Record<keyof ProcessResourceType, SQLWrapper>);
+  const access = keyAccess(query, null, null);
+  const payload = query
+    .select({ json: jsonArray(json, cpuMillicores, memoryMegabytes, name).as("json") })
+    .from(processResourceTypes)
+    .as("payload");
+  return selectPayload(query, access, [], payload);
 });
 
 /**
- * All machine sizes, the smallest first; one row with null for a live key when there are none.
+ * All machine sizes, the smallest first.
  *
  * @throws DatabaseError
  */
-export async function listProcessResourceTypesForKey(db: Database, params: { keyHash: string }) {
-  return runForKey(() => statement(db).execute(params));
-}
+export const listProcessResourceTypesForKey = (db: Database, caller: Caller): Promise<PayloadRow | undefined> =>
+  queryForKey(db, statement(), caller);

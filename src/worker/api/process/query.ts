@@ -1,123 +1,116 @@
-import { and, eq, sql } from "drizzle-orm";
-import { accessColumns, keyAccess, runForKey } from "../../db/access.ts";
+import { eq, type SQLWrapper, sql } from "drizzle-orm";
+import type { Process, ProcessList } from "../../../openapi/process/schema.ts";
+import { type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
 import { isoTimestamp, latest } from "../../db/expressions.ts";
-import { applications, processes, processResourceTypes } from "../../db/schema.ts";
+import { jsonArray, jsonObject } from "../../db/json.ts";
+import { type PayloadRow, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
+import {
+  type OwnApplication,
+  type OwnProcess,
+  ownApplication,
+  processCount,
+  processesOf,
+  processResourceTypes,
+} from "../../db/tenant.ts";
 
-/** What a payload takes from the process itself, from its application and from its machine size. */
-const processColumns = {
-  id: processes.id,
-  applicationId: processes.applicationId,
-  key: processes.key,
-  type: processes.type,
-  displayName: processes.displayName,
-  entrypoint: processes.entrypoint,
-  port: processes.port,
-  isIngressEnabled: processes.isIngressEnabled,
-  ingressProtocol: processes.ingressProtocol,
-  scalingStrategy: processes.scalingStrategy,
-  schedule: processes.schedule,
-  timeZone: processes.timeZone,
-  jobStartPolicy: processes.jobStartPolicy,
-  livenessProbe: processes.livenessProbe,
-  readinessProbe: processes.readinessProbe,
-  createdAt: isoTimestamp(processes.createdAt),
-  updatedAt: isoTimestamp(processes.updatedAt),
-};
+const applicationId = sql`${sql.placeholder("applicationId")}`;
+const processId = sql`${sql.placeholder("processId")}`;
 
-const applicationId = sql.placeholder("applicationId");
-type KeyAccess = ReturnType<typeof keyAccess>;
+/** The contract's payload of a process, from the process itself, its application and its machine size. */
+const processJson = (process: OwnProcess, application: OwnApplication) =>
+  jsonObject({
+    id: process.id,
+    app_id: process.applicationId,
+    key: process.key,
+    type: process.type,
+    display_name: process.displayName,
+    entrypoint: process.entrypoint,
+    port: process.port,
+    is_ingress_enabled: process.isIngressEnabled,
+    ingress_protocol: process.ingressProtocol,
+    scaling_strategy: process.scalingStrategy,
+    resource_type_id: process.resourceTypeId,
+    resource_type_name: processResourceTypes.name,
+    cpu_limit: processResourceTypes.cpuMillicores,
+    memory_limit: processResourceTypes.memoryMegabytes,
+    schedule: process.schedule,
+    time_zone: process.timeZone,
+    job_start_policy: process.jobStartPolicy,
+    liveness_probe: process.livenessProbe,
+    readiness_probe: process.readinessProbe,
+    // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/; null without a namespace
+    internal_hostname: sql`${application.name} || '-' || ${process.key} || '.' || ${application.namespace} || '.svc.cluster.local'`,
+    created_at: isoTimestamp(process.createdAt),
+    updated_at: isoTimestamp(process.updatedAt),
+  } satisfies Record<keyof Process, SQLWrapper>);
 
-/** What each row of a result has: what the key may do, and a process, or null for it. */
-const rowColumns = (access: KeyAccess) => ({
-  access: accessColumns(access),
-  process: processColumns,
-  application: { name: applications.name, namespace: applications.namespace },
-  resourceType: {
-    id: processResourceTypes.id,
-    name: processResourceTypes.name,
-    cpuMillicores: processResourceTypes.cpuMillicores,
-    memoryMegabytes: processResourceTypes.memoryMegabytes,
-  },
-});
-
-/** The wall between companies: an application that is not the key's company's is as absent as one that does not exist. */
-const isOwnApplication = (access: KeyAccess) =>
-  and(eq(applications.id, applicationId), eq(applications.companyId, access.companyId));
-
-const getStatement = defineStatement((db) => {
-  const access = keyAccess(db, "APP:READ", sql`${applicationId}`);
-  return db
-    .with(access)
+const getStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", applicationId);
+  const application = ownApplication(query, access, applicationId);
+  const process = processesOf(query, application, processId).as("process");
+  const payload = query
     .select({
-      ...rowColumns(access),
-      lastModified: isoTimestamp(latest(processes.updatedAt, applications.updatedAt, processResourceTypes.updatedAt)),
+      json: processJson(process, application).as("json"),
+      lastModified: latest(process.updatedAt, application.updatedAt, processResourceTypes.updatedAt).as(
+        "last_modified",
+      ),
     })
-    .from(access)
-    .leftJoin(applications, isOwnApplication(access))
-    .leftJoin(
-      processes,
-      and(eq(processes.id, sql.placeholder("processId")), eq(processes.applicationId, applications.id)),
-    )
-    .leftJoin(processResourceTypes, eq(processResourceTypes.id, processes.resourceTypeId))
-    .prepare("get_process_for_key");
+    .from(application)
+    .innerJoin(process, sql`true`)
+    .leftJoin(processResourceTypes, eq(processResourceTypes.id, process.resourceTypeId))
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [application], payload);
 });
 
-const listStatement = defineStatement((db) => {
-  const access = keyAccess(db, "APP:READ", sql`${applicationId}`);
-  const page = db
+const listStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", applicationId);
+  const application = ownApplication(query, access, applicationId);
+  const all = processesOf(query, application).as("process");
+  const page = query
     .select()
-    .from(processes)
-    .where(eq(processes.applicationId, applications.id))
-    .orderBy(processes.createdAt, processes.id)
+    .from(all)
+    .orderBy(all.createdAt, all.id)
     .limit(sql.placeholder("limit"))
     .offset(sql.placeholder("offset"))
-    // By the table's own name, so that the same columns select from it as from the table.
-    .as("processes");
-  return db
-    .with(access)
-    .select({ ...rowColumns(access), total: db.$count(processes, eq(processes.applicationId, applications.id)) })
-    .from(access)
-    .leftJoin(applications, isOwnApplication(access))
-    .leftJoinLateral(page, sql`true`)
-    .leftJoin(processResourceTypes, eq(processResourceTypes.id, processes.resourceTypeId))
-    .orderBy(processes.createdAt, processes.id)
-    .prepare("list_processes_for_key");
+    .as("process");
+  const data = query
+    .select({ data: jsonArray(processJson(page, application), page.createdAt, page.id) })
+    .from(page)
+    .leftJoin(processResourceTypes, eq(processResourceTypes.id, page.resourceTypeId));
+  const payload = query
+    .select({
+      json: jsonObject({
+        data: sql`(${data})`,
+        total: processCount(application),
+        offset: sql`${sql.placeholder("offset")}::int`,
+        limit: sql`${sql.placeholder("limit")}::int`,
+      } satisfies Record<keyof ProcessList, SQLWrapper>).as("json"),
+    })
+    .from(application)
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [application], payload);
 });
 
 /**
- * The process if it belongs to this application and the application to the company of the key; what the key may do
- * either way; nothing for a key that is not live.
+ * The process, if it belongs to this application and the application to the company of the key.
  *
  * @throws DatabaseError
  */
-export async function getProcessForKey(
+export const getProcessForKey = (
   db: Database,
-  params: { keyHash: string; applicationId: string; processId: string },
-) {
-  const [row] = await runForKey(() => getStatement(db).execute(params));
-  return row;
-}
+  params: Caller & { applicationId: string; processId: string },
+): Promise<PayloadRow | undefined> => queryForKey(db, getStatement(), params);
 
 /**
- * A page of an application's processes, oldest first. Without a process on the page one row comes back all the same,
- * to say what the key may do, whether the application is its company's, and how many processes there are.
+ * A page of an application's processes, oldest first.
  *
  * @throws DatabaseError
  */
-export async function listProcessesForKey(
+export const listProcessesForKey = (
   db: Database,
-  params: { keyHash: string; applicationId: string; limit: number; offset: number },
-) {
-  return runForKey(() => listStatement(db).execute(params));
-}
-
-type Row = Awaited<ReturnType<typeof listProcessesForKey>>[number];
-
-/** A process that was found, with what its payload takes from elsewhere. */
-export interface ProcessRow {
-  process: NonNullable<Row["process"]>;
-  application: NonNullable<Row["application"]>;
-  resourceType: Row["resourceType"];
-}
+  params: Caller & { applicationId: string; limit: number; offset: number },
+): Promise<PayloadRow | undefined> => queryForKey(db, listStatement(), params);

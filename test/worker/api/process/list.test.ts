@@ -125,7 +125,7 @@ describe("GET /v3/applications/{id}/processes", () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
       message: `The query parameter "${name}" is invalid.`,
-      data: { message: `Expected a whole number from ${name === "limit" ? "1 to 100" : "0 to 10000"}.` },
+      data: { message: `Expected an integer from ${name === "limit" ? "1 to 100" : "0 to 10000"}.` },
     });
     expect(api.queries()).toBe(before);
   });

@@ -1,17 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { v3 } from "../../../../src/worker/api/app.ts";
-import { documentOf } from "../../../../src/worker/api/document/index.ts";
-import { processSchema } from "../../../../src/worker/api/process/schema.ts";
+import { validateResponse } from "#openapi";
+import { processSchema } from "../../../../src/openapi/process/schema.ts";
+import type { Validator } from "../../../../src/worker/shared/operations.ts";
 import { anyUuid, mutated, process, text } from "../../../support/arbitraries.ts";
-import { compile, isProcess, processExample, processJsonSchema } from "../../../support/contract.ts";
+import { isProcess, processExample, processJsonSchema } from "../../../support/contract.ts";
 
-const document = documentOf(v3);
-/** The response schema of the OpenAPI document, as a validator that knows nothing of Zod. */
-const isDocumented = compile({
-  $ref: "#/components/schemas/Process",
-  components: document.components,
-});
+/** What the Worker runs: compiled from the OpenAPI document, which Zod's schema has become. */
+const isDocumented = validateResponse.getProcessV3 as Validator;
 
 const payload = fc.tuple(process, anyUuid, fc.option(anyUuid, { nil: null })).map(([row, applicationId, sizeId]) => ({
   id: row.id,

@@ -9,7 +9,7 @@ const COUNTED = ["x-request-id", "x-ratelimit-limit", "RateLimit-Policy"] as con
 
 /** Below `components.responses`. */
 export const NOT_MODIFIED = {
-  description: "The copy that you have is still right.",
+  description: "Not modified: the copy that you have is current.",
   headers: headersOf(...VALIDATED, ...COUNTED),
 };
 

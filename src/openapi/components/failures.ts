@@ -1,6 +1,7 @@
-// What operations answer when they fail, each failure with an example in the very words of src/worker/shared/errors.ts.
+// The answers of operations that fail, each with an example in the words of src/worker/shared/errors.ts.
 import { z } from "@hono/zod-openapi";
-import { errorBody, type Failure } from "../../shared/errors.ts";
+import { errorBody, type Failure } from "../../worker/shared/errors.ts";
+import { ADDRESS_LIMIT, KEY_LIMIT, MAX_HEADER_BYTES, MAX_URL_BYTES, PAGE } from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS, type Examples } from "./examples.ts";
 import { headersOf } from "./headers.ts";
 
@@ -19,9 +20,9 @@ export const errorSchema = z
           example: "Check the identifiers, and that they belong to the company of this API key.",
         }),
       })
-      .openapi({ description: "Particulars" }),
+      .openapi({ description: "Details" }),
   })
-  .openapi("Error", { description: "The body of every answer from 400 up" });
+  .openapi("Error", { description: "The body of every error" });
 
 type FailedResponse = {
   description: string;
@@ -49,78 +50,80 @@ function failed(description: string, headers: Parameters<typeof headersOf>, exam
   };
 }
 
-const KEY_LIMITED: Failure = { reason: "rate_limited", name: "key", requests: 400, periodSeconds: 60 };
-const ADDRESS_LIMITED: Failure = { reason: "rate_limited", name: "address", requests: 1_000, periodSeconds: 60 };
+const KEY_LIMITED: Failure = { reason: "rate_limited", ...KEY_LIMIT };
+const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
 
 /** Below `components.responses`. */
 export const FAILED_RESPONSES = {
-  InvalidParameter: failed(
-    "A parameter is not what it should be. The message names it and says what was expected.",
-    [],
-    {
-      path: [
-        "An id that is no UUID",
-        { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
-      ],
-      query: [
-        "A number out of bounds",
-        { reason: "invalid_parameter", place: "query", parameter: "limit", expected: "a whole number from 1 to 100" },
-      ],
-    },
-  ),
+  InvalidParameter: failed("A parameter is invalid. The message names it and says what was expected.", [], {
+    path: [
+      "An id that is not a UUID",
+      { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
+    ],
+    query: [
+      "A number out of bounds",
+      {
+        reason: "invalid_parameter",
+        place: "query",
+        parameter: "limit",
+        expected: `an integer from 1 to ${PAGE.maxLimit}`,
+      },
+    ],
+  }),
   Unauthorized: failed(
-    "No API key was sent, or one that is not good: malformed, unknown, disabled or expired. The answer does not tell these apart.",
+    "The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these.",
     ["WWW-Authenticate", "Cache-Status"],
     {
       missing: ["No key", { reason: "missing_key" }],
-      invalid: ["A key that is not good", { reason: "invalid_key" }],
+      invalid: ["An invalid key", { reason: "invalid_key" }],
     },
   ),
-  Forbidden: failed("The API key is good, but lacks the permission.", ["WWW-Authenticate", "Cache-Status"], {
+  Forbidden: failed("The API key lacks the permission.", ["WWW-Authenticate", "Cache-Status"], {
     permission: ["A key without the permission", { reason: "missing_permission", permission: "APP:READ" }],
   }),
   NotFound: failed(
-    "There is no such thing, or it belongs to another company: the two cannot be told apart.",
+    "The resource does not exist or belongs to another company. The answer is the same for both.",
     ["Cache-Status"],
     {
       process: ["No such process", { reason: "no_such_resource", resource: "Process" }],
       application: ["No such application", { reason: "no_such_resource", resource: "Application" }],
     },
   ),
-  MethodNotAllowed: failed("The path is for reading: it takes no other method than those in `Allow`.", ["Allow"], {
+  MethodNotAllowed: failed("The path does not take this method. `Allow` lists the methods that it takes.", ["Allow"], {
     method: ["Any other method", { reason: "method_not_allowed", allowed: ["GET", "HEAD", "OPTIONS"] }],
   }),
-  UriTooLong: failed("Path and query are longer than any that are meant.", [], {
-    uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: 8_000 }],
+  UriTooLong: failed("Path and query are too long.", [], {
+    uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: MAX_URL_BYTES }],
   }),
   TooManyRequests: failed(
-    "The budget of the API key or of the address is spent.",
+    "The rate limit of the API key or of the address is reached.",
     ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
     {
-      key: ["The key's budget", KEY_LIMITED],
-      address: ["The address's budget", ADDRESS_LIMITED],
+      key: ["The rate limit of the key", KEY_LIMITED],
+      address: ["The rate limit of the address", ADDRESS_LIMITED],
     },
   ),
-  HeaderTooLarge: failed(
-    "`Authorization`, `If-None-Match` or `If-Modified-Since` is larger than any that is meant.",
-    [],
-    {
-      header: ["A header that is too large", { reason: "header_too_large", header: "authorization", maxBytes: 1_024 }],
-    },
-  ),
+  HeaderTooLarge: failed("`Authorization`, `If-None-Match` or `If-Modified-Since` is too large.", [], {
+    header: [
+      "A header that is too large",
+      { reason: "header_too_large", header: "authorization", maxBytes: MAX_HEADER_BYTES.authorization },
+    ],
+  }),
   InternalError: failed("A fault of the service.", ["Cache-Status"], {
     fault: ["A fault", { reason: "unexpected" }],
   }),
   Unavailable: failed(
-    "The database cannot be reached, and the edge has no copy that is recent enough.",
+    "The database cannot be reached or is overloaded, and the edge has no copy that it may serve.",
     ["Retry-After", "Cache-Status"],
-    { database: ["No database", { reason: "database_unavailable", retryAfterSeconds: 5 }] },
+    {
+      database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],
+    },
   ),
 } satisfies Record<string, FailedResponse>;
 
 const ref = (name: keyof typeof FAILED_RESPONSES) => ({ $ref: `#/components/responses/${name}` });
 
-/** How every operation that reads may fail. */
+/** Failures of every operation that reads. */
 export const READ_FAILURES = {
   401: ref("Unauthorized"),
   405: ref("MethodNotAllowed"),
@@ -131,9 +134,9 @@ export const READ_FAILURES = {
   503: ref("Unavailable"),
 };
 
-/** How one with parameters may fail besides. */
+/** More failures of an operation with parameters, … */
 export const INVALID_PARAMETER = { 400: ref("InvalidParameter") };
-/** How one that needs a permission may. */
+/** … of one that needs a permission, … */
 export const FORBIDDEN = { 403: ref("Forbidden") };
-/** How one that is about a resource may. */
+/** … and of one that is about a resource. */
 export const NOT_FOUND = { 404: ref("NotFound") };

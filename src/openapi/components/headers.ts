@@ -1,4 +1,4 @@
-// Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/cors.ts, src/worker/gateway/index.ts).
+// Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/answer.ts).
 
 interface Header {
   description: string;
@@ -24,32 +24,32 @@ export const HEADERS = {
   },
   "Cache-Control": {
     description:
-      "`private, no-cache`: a client may keep the body, and asks with its `ETag` before each use. `no-store`, on every error: keep nothing.",
+      "`private, no-cache`: a client may keep the body, but must revalidate it with its `ETag` before each use. `no-store`, on every error: keep nothing.",
     required: true,
     schema: { type: "string", enum: ["private, no-cache", "no-store"] },
   },
   Vary: {
-    description: "The body is for the API key that asked, and for no other.",
+    description: "The body is only for the API key of the request.",
     required: true,
     schema: { type: "string", enum: ["Authorization"] },
   },
   "Cache-Status": {
     description:
-      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh, or why the request went on, `fwd`. Absent where no cache was asked.",
+      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked.",
     schema: text("process-api; hit; ttl=20"),
   },
   Age: {
-    description: "For how many seconds the edge has had this copy. Absent where it is new.",
+    description: "Seconds since the edge stored this copy. Absent if the answer is new.",
     schema: count(10),
   },
   "x-request-id": {
-    description: "Names this request, for support. In an error it is also `data.code`.",
+    description: "Id of this request, for support. In an error it is also `data.code`.",
     required: true,
     schema: text("8f14e45f-ceea-467f-9f6b-2d8a1c0e5b3a"),
   },
   "WWW-Authenticate": {
     description:
-      "What is wrong with the key (RFC 6750): no `error` where none was sent, `invalid_token` where it is not good, `insufficient_scope` where it lacks the permission in `scope`.",
+      "What is wrong with the key (RFC 6750): no `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`.",
     required: true,
     schema: text('Bearer realm="process-api", error="invalid_token"'),
   },
@@ -59,28 +59,29 @@ export const HEADERS = {
     schema: text("GET, HEAD, OPTIONS"),
   },
   "Retry-After": {
-    description: "Try again after so many seconds.",
+    description: "Number of seconds to wait before the next try.",
     required: true,
     schema: count(5),
   },
   "x-ratelimit-limit": {
-    description: "How many requests the budget has.",
+    description: "Number of requests that the rate limit allows.",
     required: true,
     schema: count(400),
   },
   "x-ratelimit-reset": {
-    description: "The budget is whole again in so many seconds, or sooner.",
+    description: "Number of seconds after which the rate limit resets at the latest.",
     required: true,
     schema: count(60),
   },
   "RateLimit-Policy": {
     description:
-      "The budget: `q` requests in `w` seconds, counted in each data centre by itself, for the API key or for the address that asks.",
+      "The rate limit: `q` requests in `w` seconds, counted in each data centre separately, for the API key or for the address of the client.",
     required: true,
     schema: text('"key";q=400;w=60'),
   },
   RateLimit: {
-    description: "What is left of the budget, `r`, and after how many seconds it is whole again at the latest, `t`.",
+    description:
+      "Remaining requests, `r`, and the number of seconds after which the rate limit resets at the latest, `t`.",
     required: true,
     schema: text('"key";r=0;t=60'),
   },
@@ -98,18 +99,18 @@ export const CONDITIONAL_PARAMETERS = {
     name: "If-None-Match",
     in: "header" as const,
     description:
-      "The `ETag` of the copy that you have, or several with commas between. If one is still right, the answer is 304 without a body.",
+      "`ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body.",
     schema: { type: "string" as const },
   },
   "If-Modified-Since": {
     name: "If-Modified-Since",
     in: "header" as const,
     description:
-      "The `Last-Modified` of the copy that you have. Looked at only without `If-None-Match`, which is the sharper of the two.",
+      "`Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise.",
     schema: { type: "string" as const },
   },
 };
 
-/** For the `parameters` of an operation: how to ask for a body only if it is new. */
+/** For the `parameters` of an operation: headers that ask for a body only if it has changed. */
 export const conditional = (...names: (keyof typeof CONDITIONAL_PARAMETERS)[]): { $ref: string }[] =>
   names.map((name) => ({ $ref: `#/components/parameters/${name}` }));

@@ -1,4 +1,4 @@
-import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP, type Examples } from "../document/examples.ts";
+import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP, type Examples } from "../components/examples.ts";
 import type { Process } from "./schema.ts";
 
 /** One that says no more than it must: everything that may be null is. */

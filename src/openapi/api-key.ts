@@ -1,0 +1,74 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { apiKeyPermission } from "../worker/db/schema.ts";
+import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP } from "./components/examples.ts";
+import { conditional } from "./components/headers.ts";
+import { getResponses } from "./components/responses.ts";
+import { text, timestamp, uuid } from "./components/schemas.ts";
+
+const apiKeySchema = z
+  .strictObject({
+    id: uuid(EXAMPLE_IDS.apiKey).openapi({ description: "Identifier of the API key" }),
+    company: z
+      .strictObject({
+        id: uuid(EXAMPLE_IDS.company).openapi({ description: "Identifier of the company" }),
+        name: z.string().openapi({ description: "Name of the company", example: "Example Company" }),
+      })
+      .openapi({ description: "Company that the key belongs to" }),
+    name: text(1, 255).openapi({ description: "Human-readable name", example: "CI" }),
+    is_enabled: z.boolean().openapi({ description: "Always true: a disabled key is refused", example: true }),
+    masked_token: z.string().openapi({ description: "The token that was sent, masked", example: "svl_0000…0001" }),
+    capabilities: z
+      .array(
+        z.strictObject({
+          permission: z.enum(apiKeyPermission.enumValues).openapi({ description: "The permission that is granted" }),
+          resource_id: uuid(EXAMPLE_IDS.application)
+            .nullable()
+            .openapi({ description: "Application that it is granted for; null: all applications of the company" }),
+        }),
+      )
+      .openapi({
+        description: "What the key may do. Beside a grant for all applications, grants for single ones are left out.",
+      }),
+    expires_at: timestamp().nullable().openapi({
+      description: "When the key or the token that was sent expires, whichever is first; null: never",
+    }),
+    last_used_at: timestamp().nullable().openapi({
+      description: "When the key was last used, to about a minute; answers from the edge's cache are not counted",
+    }),
+    created_at: timestamp().openapi({ description: "When the key was created" }),
+    updated_at: timestamp().openapi({ description: "When the key was last changed" }),
+  })
+  .openapi("ApiKey", { description: "An API key, without its token" });
+
+export type ApiKey = z.infer<typeof apiKeySchema>;
+
+export const getOwnApiKey = createRoute({
+  method: "get",
+  path: "/api-keys/me",
+  operationId: "getOwnApiKeyV3",
+  tags: ["API keys"],
+  summary: "Get your API key",
+  description: "Returns the API key that the request is made with, and what it may do. Any valid API key will do.",
+  parameters: conditional("If-None-Match"),
+  responses: getResponses({
+    description: "The API key",
+    schema: apiKeySchema,
+    examples: {
+      key: {
+        summary: "A key that may read all applications of its company",
+        value: {
+          id: EXAMPLE_IDS.apiKey,
+          company: { id: EXAMPLE_IDS.company, name: "Example Company" },
+          name: "Full access",
+          is_enabled: true,
+          masked_token: "svl_0000…0001",
+          capabilities: [{ permission: "APP:READ", resource_id: null }],
+          expires_at: null,
+          last_used_at: null,
+          created_at: EXAMPLE_TIMESTAMP,
+          updated_at: EXAMPLE_TIMESTAMP,
+        },
+      },
+    },
+  }),
+});

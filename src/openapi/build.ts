@@ -1,0 +1,23 @@
+// `npm run build`, first half: what the Worker is bundled with, and the document as it is served.
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { compile } from "./compile.ts";
+import { createDocument } from "./document.ts";
+
+const OUTPUT = "dist";
+
+/** Writes `openapi.js` and `assets/v3/openapi.json` below `directory`. */
+export async function buildOpenApi(directory: string): Promise<void> {
+  const document = createDocument();
+  const files = {
+    "openapi.js": await compile(document),
+    "assets/v3/openapi.json": JSON.stringify(document),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
+}
+
+if (import.meta.main) await buildOpenApi(OUTPUT);

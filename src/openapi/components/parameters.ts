@@ -1,0 +1,17 @@
+// Building blocks of request parameters.
+import { z } from "@hono/zod-openapi";
+import { PAGE } from "../../worker/shared/limits.ts";
+import { EXAMPLE_IDS } from "./examples.ts";
+import { uuid } from "./schemas.ts";
+
+export const applicationId = uuid(EXAMPLE_IDS.application).openapi({ description: "Identifier of the application" });
+export const processId = uuid(EXAMPLE_IDS.web).openapi({ description: "Identifier of the process" });
+
+const wholeNumber = (minimum: number, maximum: number, fallback: number, description: string) =>
+  z.int().min(minimum).max(maximum).default(fallback).openapi({ description, example: fallback });
+
+/** Which part of a list. */
+export const pagination = z.object({
+  limit: wholeNumber(1, PAGE.maxLimit, PAGE.defaultLimit, "Maximum number of items"),
+  offset: wholeNumber(0, PAGE.maxOffset, 0, "Number of items to skip"),
+});

@@ -1,0 +1,79 @@
+// The OpenAPI document: every operation, and the components that operations refer to by name.
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { ADDRESS_LIMIT, KEY_LIMIT } from "../worker/shared/limits.ts";
+import { getOwnApiKey } from "./api-key.ts";
+import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
+import { CONDITIONAL_PARAMETERS, HEADERS } from "./components/headers.ts";
+import { NOT_MODIFIED } from "./components/responses.ts";
+import { getProcess, listProcesses } from "./process/operations.ts";
+import { listProcessResourceTypes } from "./process-resource-type.ts";
+
+const OPERATIONS = [listProcesses, getProcess, listProcessResourceTypes, getOwnApiKey];
+
+const DESCRIPTION = `
+Returns the processes of your applications: runtime configuration, scaling strategy, resource limits and probe settings.
+A data centre near you answers.
+
+**Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do.
+
+**Methods.** Every GET also answers HEAD, with the same headers. Browsers may call from any origin.
+
+**Conditional requests.** Every body has an \`ETag\`. Send it back in \`If-None-Match\`, and the answer is 304 without a
+body as long as nothing has changed. The edge answers from its cache for up to a minute, for machine sizes for up to 330
+seconds, and for an hour more while the database fails; \`Cache-Status\` and \`Age\` show what it did.
+
+**Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
+of the request, which is also in the header \`x-request-id\`.
+
+**Limits.** A key has ${KEY_LIMIT.requests} requests a minute and an address ${ADDRESS_LIMIT.requests.toLocaleString("en")}, in each data centre. Beyond that the
+answer is 429 with \`Retry-After\`.
+`.trim();
+
+const INFO = {
+  title: "Process API",
+  version: "3.0.0",
+  summary: "The full details of your processes",
+  description: DESCRIPTION,
+  contact: { name: "process-api" },
+  license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+};
+
+const TAGS = [
+  { name: "Applications", description: "Applications and their processes" },
+  { name: "API keys", description: "The keys that requests are made with" },
+  { name: "Resources", description: "Machine sizes that processes can have" },
+];
+
+/** Generates the whole document. */
+export function createDocument() {
+  const app = new OpenAPIHono();
+  const registry = app.openAPIRegistry;
+  registry.registerComponent("securitySchemes", "apiKey", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "svl_ and 64 hexadecimal digits",
+    description: "Your API key, in the header `Authorization: Bearer svl_…`",
+  });
+  for (const operation of OPERATIONS) registry.registerPath(operation);
+  registry.register("Error", errorSchema);
+  registry.registerComponent("responses", "NotModified", NOT_MODIFIED);
+  for (const [name, response] of Object.entries(FAILED_RESPONSES)) {
+    registry.registerComponent("responses", name, response);
+  }
+  for (const [name, header] of Object.entries(HEADERS)) registry.registerComponent("headers", name, header);
+  for (const [name, parameter] of Object.entries(CONDITIONAL_PARAMETERS)) {
+    registry.registerComponent("parameters", name, parameter);
+  }
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: INFO,
+    servers: [{ url: "/v3" }],
+    security: [{ apiKey: [] }],
+    tags: TAGS,
+  });
+  for (const { get } of Object.values(document.paths ?? {})) {
+    // The generator puts path parameters behind optional ones.
+    get?.parameters?.sort((a, b) => Number("$ref" in a) - Number("$ref" in b));
+  }
+  return document;
+}

@@ -1,0 +1,71 @@
+// One URL for each thing that can be asked for, so that all spellings of it share an entry of the cache.
+import { HttpError } from "../shared/errors.ts";
+import { type Match, matchPath, type Parameter } from "../shared/operations.ts";
+import { isUuid } from "../shared/uuid.ts";
+
+/** Finds what can be done at the path of a URL, whatever the method and however the path is spelt. */
+export function matchUrl(url: string): Match[] {
+  const path = url.slice(url.indexOf("/", "https://".length)).split(/[?#]/, 1)[0] as string;
+  return matchPath(path.split("/").map(decode));
+}
+
+/**
+ * Writes the path and the query of a request in canonical form: ids in lower case, known parameters in the order of the
+ * document, without those that have their default. Unknown query parameters are left out: official clients send `limit`
+ * and `offset` to operations that have no pages.
+ *
+ * @throws HttpError `invalid_parameter`, naming the first that is invalid
+ */
+export function canonicalUrl({ operation, segments }: Match, url: string): string {
+  let index = 0;
+  const path = operation.template.replaceAll(/\{\w+\}/g, () => {
+    const parameter = operation.path[index] as Parameter;
+    return String(parse("path", parameter, segments[index++] as string));
+  });
+  // Most requests have no query, and reading one is not free.
+  if (operation.query.length === 0 || !url.includes("?")) return path;
+  const query = canonicalQuery(operation.query, new URL(url).searchParams);
+  return query === "" ? path : `${path}?${query}`;
+}
+
+function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams): string {
+  const canonical = new URLSearchParams();
+  for (const parameter of parameters) {
+    const { name, schema } = parameter;
+    const texts = query.getAll(name);
+    if (texts.length === 0) continue;
+    const value = texts.length === 1 ? parse("query", parameter, texts[0] as string) : undefined;
+    if (value === undefined) throw invalid("query", parameter);
+    if (!("default" in schema) || value !== schema.default) canonical.set(name, String(value));
+  }
+  return canonical.toString();
+}
+
+function parse(place: "path" | "query", parameter: Parameter, text: string): string | number {
+  const { schema } = parameter;
+  switch (schema.type) {
+    case "string":
+      if (isUuid(text)) return text.toLowerCase();
+      break;
+    case "integer": {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= schema.minimum && value <= schema.maximum) return value;
+    }
+  }
+  throw invalid(place, parameter);
+}
+
+function invalid(place: "path" | "query", { name, schema }: Parameter): HttpError {
+  const expected = schema.type === "string" ? "a UUID" : `an integer from ${schema.minimum} to ${schema.maximum}`;
+  return new HttpError({ reason: "invalid_parameter", place, parameter: name, expected });
+}
+
+/** A malformed escape stays as it is, and matches nothing. */
+function decode(segment: string): string {
+  if (!segment.includes("%")) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

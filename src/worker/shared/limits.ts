@@ -1,0 +1,47 @@
+// Every bound on what a client may send. The document, the headers, the pages and the tests take their numbers from here;
+// wrangler.toml cannot import, so a test compares the two.
+
+/**
+ * A budget of requests, counted by a rate-limiting binding: in each data centre by itself, in fixed windows, and
+ * answering only yes or no.
+ *
+ * @see https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/
+ */
+export interface RateLimit {
+  /** In the `RateLimit` fields. */
+  name: string;
+  binding: "KEY_LIMIT" | "ADDRESS_LIMIT" | "PURGE_LIMIT";
+  requests: number;
+  periodSeconds: 10 | 60;
+}
+
+export const KEY_LIMIT: RateLimit = { name: "key", binding: "KEY_LIMIT", requests: 400, periodSeconds: 60 };
+export const ADDRESS_LIMIT: RateLimit = {
+  name: "address",
+  binding: "ADDRESS_LIMIT",
+  requests: 1_000,
+  periodSeconds: 60,
+};
+export const PURGE_LIMIT: RateLimit = { name: "purge", binding: "PURGE_LIMIT", requests: 10, periodSeconds: 60 };
+
+/** Path and query. RFC 9110, section 4.1, asks for 8,000 at least. */
+export const MAX_URL_BYTES = 8_000;
+
+/** Only headers that the Worker reads; the others cost nothing. The runtime bounds their sum. */
+export const MAX_HEADER_BYTES = {
+  authorization: 1_024,
+  "if-none-match": 8_192,
+  "if-modified-since": 128,
+} as const;
+
+export const MAX_PURGE_BODY_BYTES = 16_384;
+
+/** The bounds of `limit` and `offset`. */
+export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000 } as const;
+
+/**
+ * The platform's limits on purges: those of the Free plan on every plan, for all Workers of an account together.
+ *
+ * @see https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
+ */
+export const PURGES = { maxTagsPerCall: 100, bucketSize: 25, callsPerMinute: 5 } as const;

@@ -1,0 +1,7 @@
+// The module that src/openapi/compile.ts makes of the OpenAPI document (dist/openapi.js).
+declare module "#openapi" {
+  /** Every operation, in the order of the document. */
+  export const operations: readonly import("./operations.ts").Operation[];
+  /** Validators of what operations answer with 200, by `operationId`. */
+  export const validateResponse: Readonly<Record<string, import("./operations.ts").Validator>>;
+}
