@@ -3,23 +3,41 @@ import { createDocument } from "../../src/openapi/document.ts";
 export const document = createDocument();
 
 export interface Operation {
+  /** `operationId` of the document. */
+  id: string;
+  method: string;
   /** From the root, with the names of parameters in braces. */
   template: string;
-  /** Public if the document asks for no key. */
+  /** Names of the parameters in the path. */
+  parameters: string[];
+  /** Whether the document asks for a key. */
   isPrivate: boolean;
+  /** Whether the document knows of keys that lack a permission. */
+  needsPermission: boolean;
   /** The path with each parameter filled in. */
   path(values?: Record<string, string>): string;
 }
 
 const ANY_UUID = "fb5e5168-4281-4bec-94c5-0d1584e9e657";
+const METHODS = ["get", "post", "patch", "delete"] as const;
 
-/** Every GET of the OpenAPI document. */
-export const operations: Operation[] = Object.entries(document.paths ?? {}).map(([path, { get }]) => {
-  if (get === undefined) throw new Error(`${path} has no GET`);
-  const template = `${document.servers?.[0]?.url}${path}`;
-  return {
-    template,
-    isPrivate: (get.security ?? document.security ?? []).length > 0,
-    path: (values = {}) => template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ANY_UUID),
-  };
-});
+/** Every operation of the OpenAPI document. */
+export const operations: Operation[] = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+  METHODS.flatMap((method) => {
+    const operation = item[method];
+    if (operation === undefined) return [];
+    const template = `${document.servers?.[0]?.url}${path}`;
+    return {
+      id: String(operation.operationId),
+      method: method.toUpperCase(),
+      template,
+      parameters: [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => String(name)),
+      isPrivate: (operation.security ?? document.security ?? []).length > 0,
+      needsPermission: "403" in (operation.responses ?? {}),
+      path: (values = {}) => template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ANY_UUID),
+    };
+  }),
+);
+
+/** Every operation that asks for a key. */
+export const privateOperations = operations.filter(({ isPrivate }) => isPrivate);

@@ -17,9 +17,9 @@ export async function openRecords(connectionString: string) {
   const pool = new pg.Pool({ connectionString, max: 2 });
   const db = drizzle({ client: pool });
 
-  async function company(): Promise<string> {
+  async function company(name = "A company"): Promise<string> {
     const id = randomUUID();
-    await db.insert(tables.companies).values({ id, name: "A company" });
+    await db.insert(tables.companies).values({ id, name });
     return id;
   }
 
@@ -51,7 +51,7 @@ export async function openRecords(connectionString: string) {
       permissions = ["APP:READ"],
       resourceId = null,
       ...values
-    }: { permissions?: Permission[]; resourceId?: string | null } & Insert<"apiKeys"> = {},
+    }: { permissions?: readonly Permission[]; resourceId?: string | null } & Insert<"apiKeys"> = {},
   ) {
     const id = randomUUID();
     await db.insert(tables.apiKeys).values({ id, companyId, name: "A key", ...values });

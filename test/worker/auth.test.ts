@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
-import { operations } from "../support/operations.ts";
+import { privateOperations } from "../support/operations.ts";
 import { openRecords, type Records, randomToken } from "../support/records.ts";
 
 let api: TestApi;
@@ -56,31 +56,30 @@ const MALFORMED = {
 /** Those are taken for no Bearer credentials at all. */
 const NOT_BEARER = ["a scheme that only begins so", "no space", "no scheme"];
 
-const privateOperations = operations.filter(({ isPrivate }) => isPrivate);
-
 test("the document has private operations", () => {
   expect(privateOperations.length).toBeGreaterThan(0);
 });
 
-describe.for(privateOperations)("GET $template", (operation) => {
-  const get = (authorization: string | undefined) =>
+describe.for(privateOperations)("$id", (operation) => {
+  const ask = (authorization: string | undefined) =>
     api.fetch(operation.path({ id: applicationId, process_id: processId }), {
+      method: operation.method,
       headers: authorization === undefined ? {} : { authorization },
     });
 
   test("lets a live key pass", async () => {
-    expect((await get(`Bearer ${live}`)).status).toBe(200);
+    expect((await ask(`Bearer ${live}`)).status).toBe(200);
   });
 
   test.for(["bearer", "BEARER", "bEaReR"])("knows the scheme as %s, with any number of spaces", async (scheme) => {
-    expect((await get(`${scheme}   ${live}`)).status).toBe(200);
+    expect((await ask(`${scheme}   ${live}`)).status).toBe(200);
   });
 
   test.for(Object.entries({ ...MISSING, ...MALFORMED }))(
     "refuses %s, without a query",
     async ([name, authorization]) => {
       const before = api.queries();
-      const response = await get(authorization);
+      const response = await ask(authorization);
       await expectRefusal(response, name in MISSING || NOT_BEARER.includes(name) ? CHALLENGE : INVALID_TOKEN);
       expect(api.queries() - before).toBe(0);
     },
@@ -88,19 +87,19 @@ describe.for(privateOperations)("GET $template", (operation) => {
 
   test("refuses a token that nobody has, in one query", async () => {
     const before = api.queries();
-    await expectRefusal(await get(`Bearer ${randomToken()}`), INVALID_TOKEN);
+    await expectRefusal(await ask(`Bearer ${randomToken()}`), INVALID_TOKEN);
     expect(api.queries() - before).toBe(1);
   });
 
   test("refuses a token that is not, or not any more, good", async () => {
     const tokens = Object.entries(late);
     expect(tokens).toHaveLength(4);
-    for (const [_, token] of tokens) await expectRefusal(await get(`Bearer ${token}`), INVALID_TOKEN);
+    for (const [_, token] of tokens) await expectRefusal(await ask(`Bearer ${token}`), INVALID_TOKEN);
   });
 
   test("refuses the seed's disabled and expired keys", async () => {
     for (const token of [SEED_TOKENS.disabled, SEED_TOKENS.expired]) {
-      await expectRefusal(await get(`Bearer ${token}`), INVALID_TOKEN);
+      await expectRefusal(await ask(`Bearer ${token}`), INVALID_TOKEN);
     }
   });
 });
