@@ -12,6 +12,7 @@ export const FAULTS = [
   "no JSON",
   "other JSON",
   "starting up",
+  "statement timeout",
   "SQL error",
   "unknown database",
   "wrong password",
@@ -50,6 +51,9 @@ export function inflict(fault: Fault, response: ServerResponse): true {
       break;
     case "starting up":
       sqlError(response, "57P03", "the database system is starting up");
+      break;
+    case "statement timeout":
+      sqlError(response, "57014", "canceling statement due to statement timeout");
       break;
     case "SQL error":
       sqlError(response, "42P01", `relation "${DRIVER_SECRET}" does not exist`);

@@ -1,4 +1,5 @@
 // Every failure of the database, at every age of what the edge holds.
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { startApi, type TestApi } from "../support/api.ts";
@@ -7,6 +8,7 @@ import { DRIVER_SECRET, FAULTS, type Fault } from "../support/faults.ts";
 import { bearer } from "../support/records.ts";
 
 const DEADLINE_MS = 1_000;
+const MAX_ATTEMPTS = 3;
 
 let api: TestApi;
 beforeAll(async () => {
@@ -33,6 +35,7 @@ const ANSWERS: Record<Fault, { status: number; attempts: number }> = {
   "no JSON": { status: 503, attempts: 3 },
   "other JSON": { status: 503, attempts: 3 },
   "starting up": { status: 503, attempts: 3 },
+  "statement timeout": { status: 503, attempts: 1 },
   "SQL error": { status: 500, attempts: 1 },
   "unknown database": { status: 503, attempts: 1 },
   // Neon gives it no SQLSTATE, as it gives none to its own troubles.
@@ -51,7 +54,16 @@ describe.for(FAULTS)("when the database answers with: %s", (fault) => {
     api.fail(fault);
   }
 
+  /** Retries are a part of the queries that succeed: enough of them for those of one request. */
+  async function earnRetries(): Promise<void> {
+    api.fail(undefined);
+    const nowhere = () => `/v3/applications/${web.applicationId}/processes/${randomUUID()}`;
+    await Promise.all(Array.from({ length: 10 * MAX_ATTEMPTS }, () => api.fetch(nowhere(), bearer(web.token))));
+    api.fail(fault);
+  }
+
   async function expectFailure(): Promise<void> {
+    await earnRetries();
     const before = api.queries();
     const startedAt = Date.now();
     const response = await get();
@@ -68,7 +80,6 @@ describe.for(FAULTS)("when the database answers with: %s", (fault) => {
   test(`cold: ${status}, in time`, async () => {
     api.fail(undefined);
     await api.purge({ processes: [web.processId] });
-    api.fail(fault);
     await expectFailure();
     // Not kept: the next one asks again.
     await expectFailure();
@@ -126,7 +137,7 @@ test("no line of the log quotes the driver, and each failed query has one", () =
   expect(queries.length).toBeGreaterThan(FAULTS.length);
   expect(new Set(queries.map(({ error }) => error))).toStrictEqual(new Set(["timeout", "unavailable", "rejected"]));
   expect(new Set(queries.map(({ sqlState }) => sqlState))).toStrictEqual(
-    new Set([undefined, "57P03", "42P01", "3D000"]),
+    new Set([undefined, "57P03", "57014", "42P01", "3D000"]),
   );
   for (const line of queries) expect(line.requestId).toMatch(/^[0-9a-f-]{36}$/);
 });

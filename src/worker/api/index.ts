@@ -75,12 +75,16 @@ function failureOf(error: unknown, requestId: string | undefined): Failure {
     case "unavailable":
     case "timeout":
       return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
+    case "overloaded":
+      return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
     case "rejected":
       return { reason: "database_failed" };
   }
 }
 
 const RETRY_AFTER_SECONDS = 5;
+/** Whoever comes a moment later may well be served. */
+const OVERLOADED_RETRY_AFTER_SECONDS = 2;
 const MAX_ATTEMPTS = 3;
 const SLOW_QUERY_MS = 500;
 

@@ -1,5 +1,7 @@
 import { neon } from "@neondatabase/serverless";
 import { classifyError, DatabaseError } from "./errors.ts";
+import { ConcurrencyLimiter } from "./limiter.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { Statement } from "./statement.ts";
 
 /** Postgres on Neon, over HTTP. */
@@ -16,6 +18,7 @@ export interface Database {
 /** How one query went. */
 export interface QueryOutcome {
   requestId: string | undefined;
+  /** 0 if it was refused before it was sent. */
   attempts: number;
   durationMs: number;
   /** Absent if the query succeeded. */
@@ -30,10 +33,12 @@ export interface DatabaseOptions {
 }
 
 const FIRST_BACKOFF_MS = 50;
+/** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
+const QUEUEING = 1 / 6;
 
 /**
- * Opens Neon's SQL-over-HTTP, with what the driver leaves to its user: a deadline, and further attempts when the database
- * could not be reached.
+ * Opens Neon's SQL-over-HTTP, with what the driver leaves to its user: a deadline, a bound on queries under way, and
+ * further attempts when the database could not be reached.
  *
  * @param connectionString a well-formed URL: the driver quotes a malformed one in its error
  */
@@ -42,6 +47,23 @@ export function openDatabase(
   { deadlineMs, maxAttempts, onQuery }: DatabaseOptions,
 ): Database {
   const sql = neon(connectionString);
+  const limiter = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs: 2 * deadlineMs });
+  const retries = new RetryBudget();
+
+  async function attempt<Row>(text: string, params: unknown[], signal: AbortSignal): Promise<Row[]> {
+    const permit = await limiter.acquire();
+    if (permit === undefined) throw new DatabaseError("overloaded");
+    try {
+      const rows = await sql.query(text, params, { fetchOptions: { signal } });
+      limiter.release(permit, { isOverload: false });
+      return rows as Row[];
+    } catch (cause) {
+      const error = signal.aborted ? new DatabaseError("timeout") : classifyError(cause);
+      limiter.release(permit, { isOverload: error.kind === "timeout" || error.kind === "overloaded" });
+      throw error;
+    }
+  }
+
   return {
     async query<Row>({ text, bind }: Statement<Row>, values: object, requestId: string | undefined) {
       const params = bind(values);
@@ -49,14 +71,16 @@ export function openDatabase(
       const signal = AbortSignal.timeout(deadlineMs);
       for (let attempts = 1; ; attempts++) {
         try {
-          const rows = await sql.query(text, params, { fetchOptions: { signal } });
+          const rows = await attempt<Row>(text, params, signal);
+          retries.earn();
           onQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
-          return rows as Row[];
+          return rows;
         } catch (cause) {
-          const error = signal.aborted ? new DatabaseError("timeout") : classifyError(cause);
+          const error = cause as DatabaseError;
           const durationMs = Date.now() - startedAt;
           const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());
-          if (!error.isTransient || attempts === maxAttempts || durationMs + backoffMs >= deadlineMs) {
+          const isInTime = attempts < maxAttempts && durationMs + backoffMs < deadlineMs;
+          if (!error.isTransient || !isInTime || !retries.spend()) {
             onQuery({ requestId, attempts, durationMs, error });
             throw error;
           }

@@ -4,13 +4,14 @@ import { NeonDbError } from "@neondatabase/serverless";
  * Why a query failed. Carries no text of the driver, the server or the statement: Neon's errors quote the connection
  * string, Drizzle's the bound values.
  *
- * - `unavailable`: the database cannot be reached, or not just now.
- * - `timeout`: it did not answer before the deadline.
- * - `rejected`: it was reached and refused the statement; asking again is of no use.
+ * - `unavailable`: the database cannot be reached now.
+ * - `timeout`: the database did not answer before the deadline, or its own.
+ * - `overloaded`: too many queries are under way; this one was not run.
+ * - `rejected`: the database refused the statement; asking again is of no use.
  */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
-  readonly kind: "unavailable" | "timeout" | "rejected";
+  readonly kind: "unavailable" | "timeout" | "overloaded" | "rejected";
   /** SQLSTATE, where Postgres gave one. */
   readonly sqlState: string | undefined;
   /** Whether the same statement may succeed in a moment. */
@@ -34,6 +35,8 @@ export class DatabaseError extends Error {
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const TRANSIENT_SQL_STATE = /^(?:08|53|57P)/;
+/** query_canceled: `statement_timeout` has passed. */
+const TIMEOUT_SQL_STATE = "57014";
 /** Invalid authorization (28) and unknown database (3D): wrong until an operator mends it, and no fault of the statement. */
 const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 
@@ -41,6 +44,7 @@ const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 export function classifyError(error: unknown): DatabaseError {
   // The proxy's own errors have an empty one.
   if (error instanceof NeonDbError && error.code) {
+    if (error.code === TIMEOUT_SQL_STATE) return new DatabaseError("timeout", { sqlState: error.code });
     if (TRANSIENT_SQL_STATE.test(error.code)) {
       return new DatabaseError("unavailable", { sqlState: error.code, isTransient: true });
     }

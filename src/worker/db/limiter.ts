@@ -1,0 +1,124 @@
+// How many queries an isolate has under way. Beyond what the database can do, each further query makes all of them slower
+// until none is in time: then the work is done for nothing, and the next second is as bad. So the bound follows the
+// latency, and what comes beyond it is refused at once.
+
+export interface LimiterOptions {
+  /** By how much queries may be slower than the fastest one before the database counts as overloaded. */
+  queueingMs: number;
+  /** After so long a query has ended, whether or not anybody said so. */
+  expiryMs: number;
+  /** The clock, in milliseconds. Default: `Date.now`. */
+  now?: () => number;
+  /** Default: a timer. */
+  sleep?: (ms: number) => Promise<unknown>;
+}
+
+/** Leave to send one query. It is given back with {@link ConcurrencyLimiter.release}. */
+export interface Permit {
+  readonly startedAt: number;
+}
+
+const INITIAL_LIMIT = 20;
+const MIN_LIMIT = 2;
+const MAX_LIMIT = 200;
+/** By how much the limit shrinks when queries are too slow. It grows by one for each limit's worth of queries. */
+const BACKOFF_RATIO = 0.8;
+/** How long a burst may wait for its turn. */
+const BURST_WAIT_MS = 250;
+/** How long a request may wait while others have been waiting for longer than a burst. */
+const STANDING_WAIT_MS = 10;
+const MIN_POLL_MS = 5;
+/** Looks of all that wait, in a millisecond: looking must not cost more than serving. */
+const POLLS_PER_MS = 20;
+
+/**
+ * A concurrency limit by additive increase and multiplicative decrease on latency, as Netflix's `AIMDLimit`, with a short
+ * queue in front of it whose wait shrinks when the queue stands, as with CoDel.
+ *
+ * Requests that wait look again and again, each by its own timer: workerd ties a promise to the request that made it, and
+ * breaks sooner or later where one request settles another's (src/local/cache/flight.ts). Permits expire for a similar
+ * reason: a request that the runtime cancels gives nothing back.
+ *
+ * @see https://github.com/Netflix/concurrency-limits
+ * @see https://www.rfc-editor.org/rfc/rfc8289
+ */
+export class ConcurrencyLimiter {
+  readonly #queueingMs: number;
+  readonly #expiryMs: number;
+  readonly #now: () => number;
+  readonly #sleep: (ms: number) => Promise<unknown>;
+  #limit = INITIAL_LIMIT;
+  /** The fastest query so far: what the way to the database takes. */
+  #baselineMs = Number.POSITIVE_INFINITY;
+  #shrunkAt = Number.NEGATIVE_INFINITY;
+  /** In the order of their start. */
+  readonly #running = new Set<Permit>();
+  readonly #waiting = new Set<{ readonly until: number }>();
+  /** When nobody was waiting last. */
+  #emptyAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ queueingMs, expiryMs, now = Date.now, sleep = pause }: LimiterOptions) {
+    this.#queueingMs = queueingMs;
+    this.#expiryMs = expiryMs;
+    this.#now = now;
+    this.#sleep = sleep;
+  }
+
+  /** How many queries may be under way now. */
+  get limit(): number {
+    return Math.floor(this.#limit);
+  }
+
+  /** Waits a moment if it must. @returns undefined if there are too many queries already */
+  async acquire(): Promise<Permit | undefined> {
+    return this.#take() ?? (await this.#wait());
+  }
+
+  /** @param isOverload whether the database did not answer in time, or refused because it has too much to do */
+  release(permit: Permit, { isOverload }: { isOverload: boolean }): void {
+    const inFlight = this.#running.size;
+    this.#running.delete(permit);
+    const now = this.#now();
+    const latencyMs = now - permit.startedAt;
+    if (isOverload || latencyMs > this.#baselineMs + this.#queueingMs) {
+      // Once for all queries that were under way together.
+      if (permit.startedAt < this.#shrunkAt) return;
+      this.#limit = Math.max(MIN_LIMIT, this.#limit * BACKOFF_RATIO);
+      this.#shrunkAt = now;
+      return;
+    }
+    this.#baselineMs = Math.min(this.#baselineMs, latencyMs);
+    // A limit that is not used says nothing about the next higher one.
+    if (inFlight * 2 >= this.#limit) this.#limit = Math.min(MAX_LIMIT, this.#limit + 1 / this.#limit);
+  }
+
+  #take(): Permit | undefined {
+    const now = this.#now();
+    for (const permit of this.#running) {
+      if (permit.startedAt + this.#expiryMs > now) break;
+      this.#running.delete(permit);
+    }
+    if (this.#running.size >= this.limit) return undefined;
+    const permit = { startedAt: now };
+    this.#running.add(permit);
+    return permit;
+  }
+
+  async #wait(): Promise<Permit | undefined> {
+    const now = this.#now();
+    for (const waiting of this.#waiting) if (waiting.until < now) this.#waiting.delete(waiting);
+    if (this.#waiting.size === 0) this.#emptyAt = now;
+    const isStanding = now - this.#emptyAt > BURST_WAIT_MS;
+    const place = { until: now + (isStanding ? STANDING_WAIT_MS : BURST_WAIT_MS) };
+    this.#waiting.add(place);
+    let permit: Permit | undefined;
+    while (permit === undefined && this.#now() < place.until) {
+      await this.#sleep(Math.max(MIN_POLL_MS, this.#waiting.size / POLLS_PER_MS));
+      permit = this.#take();
+    }
+    this.#waiting.delete(place);
+    return permit;
+  }
+}
+
+const pause = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
