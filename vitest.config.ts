@@ -24,8 +24,9 @@ export default defineConfig({
     // Each project starts a database for its own tests.
     globalSetup: ["test/support/global-setup.ts"],
     // workerd, Postgres and a Neon endpoint start before a file's first test.
-    hookTimeout: 60_000,
-    testTimeout: 30_000,
+    hookTimeout: 180_000,
+    // Only to end what hangs: machines differ, and may be busy with something else.
+    testTimeout: 180_000,
     execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
     // Most of a test is waiting for another process.
     maxWorkers: Math.max(2, availableParallelism() - 1),

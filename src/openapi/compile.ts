@@ -34,7 +34,9 @@ export async function compile(document: Document): Promise<string> {
       const id = String(operation.operationId);
       const parameters = operation.parameters?.flatMap((one) => ("in" in one ? [one] : [])) ?? [];
       const parametersIn = (place: string): Parameter[] =>
-        parameters.filter((one) => one.in === place).map(({ name, schema }) => ({ name, schema }) as Parameter);
+        parameters
+          .filter((one) => one.in === place)
+          .map(({ name, required = false, schema }) => ({ name, required, schema }) as Parameter);
       operations.push({
         id,
         method: method.toUpperCase(),

@@ -3,6 +3,7 @@ import "../../src/cli/support/quiet.ts";
 import { expect } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
+import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { type Fault, inflict } from "./faults.ts";
 
 export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
@@ -63,6 +64,8 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
           vars: present({
             DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
             PURGE_SECRET,
+            // The longest there is: a machine that is busy is no fault of the database.
+            DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.maximum),
             ...options.vars,
           }),
         },

@@ -260,22 +260,27 @@ describe("a conditional request", () => {
     expect((await api.fetch("/nowhere", { headers })).status).toBe(404);
   });
 
-  test("sees a change of whatever the payload is made of", async () => {
-    const { get, application, size, rename } = await fresh();
-    const changes = [
-      () => rename("Renamed"),
-      () => records.pool.query("update applications set namespace = 'ns-2' where id = $1", [application.id]),
-      () => records.pool.query("update process_resource_types set cpu_millicores = 9 where id = $1", [size.id]),
-    ];
-    for (const change of changes) {
-      const { headers } = await get();
-      await change();
-      await api.purge({ applications: [application.id] });
-      const etag = String(headers.get("etag"));
-      const date = new Date(Date.parse(String(headers.get("last-modified"))) - 1_000).toUTCString();
-      expect((await get({ headers: { "if-none-match": etag } })).status).toBe(200);
-      expect((await get({ headers: { "if-modified-since": date } })).status).toBe(200);
+  test.for([
+    ["processes", "display_name = 'Renamed'"],
+    ["applications", "namespace = 'ns-2'"],
+    ["process_resource_types", "cpu_millicores = 9"],
+  ] as const)("sees a change to %s, by the ETag and by the date", async ([table, change]) => {
+    const { get, application, process, size } = await fresh();
+    const id = { processes: process.id, applications: application.id, process_resource_types: size.id };
+    for (const one of Object.keys(id) as (typeof table)[]) {
+      await records.pool.query(`update ${one} set updated_at = '2001-02-03T04:05:06Z' where id = $1`, [id[one]]);
     }
+    const { headers } = await get();
+    expect(headers.get("last-modified")).toBe("Sat, 03 Feb 2001 04:05:06 GMT");
+    await records.pool.query(`update ${table} set ${change}, updated_at = '2001-02-03T04:05:07Z' where id = $1`, [
+      id[table],
+    ]);
+    await api.purge({ applications: [application.id] });
+    expect((await get({ headers: { "if-none-match": String(headers.get("etag")) } })).status).toBe(200);
+    const changed = await get({ headers: { "if-modified-since": "Sat, 03 Feb 2001 04:05:06 GMT" } });
+    expect(changed.status).toBe(200);
+    expect(changed.headers.get("last-modified")).toBe("Sat, 03 Feb 2001 04:05:07 GMT");
+    expect((await get({ headers: { "if-modified-since": "Sat, 03 Feb 2001 04:05:07 GMT" } })).status).toBe(304);
   });
 
   test("of a list goes by the ETag alone: a deletion leaves no later date", async () => {
@@ -377,8 +382,9 @@ describe("the expiry of a key or a token", () => {
     const { token } = await records.key(companyId, { expiresAt: new Date(Date.now() + 900) });
     const response = await api.fetch(path, bearer(token));
     // The request may be too late, but never a copy.
-    if (response.status === 200) expect(cacheStatus(response)).not.toContain("stored");
-    expect(response.headers.get("cache-control")).not.toContain("max-age");
+    expect(["200 process-api; fwd=bypass; detail=BYPASS", "401 process-api; fwd=bypass; detail=BYPASS"]).toContain(
+      `${response.status} ${cacheStatus(response)}`,
+    );
   });
 });
 

@@ -63,7 +63,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number {
   const text = searchParams.get(name);
-  return text === null && "default" in schema ? schema.default : Number(text);
+  return text === null && "default" in schema ? Number(schema.default) : Number(text);
 }
 
 function failureOf(error: unknown, requestId: string | undefined): Failure {

@@ -19,7 +19,7 @@ export interface Permit {
 }
 
 const INITIAL_LIMIT = 20;
-const MIN_LIMIT = 2;
+const MIN_LIMIT = 5;
 const MAX_LIMIT = 200;
 /** By how much the limit shrinks when queries are too slow. It grows by one for each limit's worth of queries. */
 const BACKOFF_RATIO = 0.8;

@@ -22,8 +22,7 @@ export function canonicalUrl({ operation, segments }: Match, url: string): strin
     const parameter = operation.path[index] as Parameter;
     return String(parse("path", parameter, segments[index++] as string));
   });
-  // Most requests have no query, and reading one is not free.
-  if (operation.query.length === 0 || !url.includes("?")) return path;
+  if (operation.query.length === 0) return path;
   const query = canonicalQuery(operation.query, new URL(url).searchParams);
   return query === "" ? path : `${path}?${query}`;
 }
@@ -31,9 +30,9 @@ export function canonicalUrl({ operation, segments }: Match, url: string): strin
 function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams): string {
   const canonical = new URLSearchParams();
   for (const parameter of parameters) {
-    const { name, schema } = parameter;
+    const { name, required, schema } = parameter;
     const texts = query.getAll(name);
-    if (texts.length === 0) continue;
+    if (texts.length === 0 && !required) continue;
     const value = texts.length === 1 ? parse("query", parameter, texts[0] as string) : undefined;
     if (value === undefined) throw invalid("query", parameter);
     if (!("default" in schema) || value !== schema.default) canonical.set(name, String(value));

@@ -13,7 +13,8 @@ export interface Operation {
 
 export interface Parameter {
   name: string;
-  schema: { type: "string"; format: "uuid" } | { type: "integer"; minimum: number; maximum: number; default: number };
+  required: boolean;
+  schema: { type: "string"; format: "uuid" } | { type: "integer"; minimum: number; maximum: number; default?: number };
 }
 
 /** A validator compiled from a JSON Schema. `errors` belong to the last call that returned false. */

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
-import { addressBudget } from "../../../src/worker/gateway/limits.ts";
+import { addressBudget, spend } from "../../../src/worker/gateway/limits.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT, PURGE_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
@@ -97,6 +97,10 @@ describe("the budget of an address", () => {
     ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
     ["2001:db8:1:2::", "2001:db8:1:2::/64"],
     ["::1", "0:0:0:0::/64"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::FFFF:C000:201", "192.0.2.1"],
+    ["::ffff:0:192.0.2.1", "0:0:0:0::/64"],
+    ["no address", "no address"],
     ["1::", "1:0:0:0::/64"],
   ])("of %s is that of %s", ([address, budget]) => {
     expect(addressBudget(String(address))).toBe(budget);
@@ -126,16 +130,28 @@ test("wrangler.toml counts what clients are told", () => {
   expect(configured).toEqual(told);
 });
 
-test("without the bindings the Worker runs, and says so once", async () => {
-  const unlimited = await startApi({ connectionString: inject("connectionString") });
-  try {
-    const { token } = await records.key(companyId);
-    for (const _ of [1, 2, 3]) {
-      expect((await unlimited.fetch("/v3/api-keys/me", from("192.0.2.1", token))).status).toBe(200);
+describe("a limit that cannot be counted", () => {
+  test("lets requests pass where the binding fails, and says so once", async () => {
+    const said = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const env = { KEY_LIMIT: { limit: () => Promise.reject(new Error("SECRET")) } };
+    for (const key of ["a", "b"]) await expect(spend(KEY_LIMIT, env, key)).resolves.toBeUndefined();
+    expect(said.mock.calls).toStrictEqual([
+      ['{"level":"warn","event":"no_rate_limit","binding":"KEY_LIMIT","state":"failing"}'],
+    ]);
+    said.mockRestore();
+  });
+
+  test("lets requests pass where there is no binding, and says so once", async () => {
+    const unlimited = await startApi({ connectionString: inject("connectionString") });
+    try {
+      const { token } = await records.key(companyId);
+      for (const _ of [1, 2, 3]) {
+        expect((await unlimited.fetch("/v3/api-keys/me", from("192.0.2.1", token))).status).toBe(200);
+      }
+      const lines = unlimited.logs().filter((line) => line.includes("no_rate_limit"));
+      expect(lines.map((line) => JSON.parse(line).binding).sort()).toStrictEqual(["ADDRESS_LIMIT", "KEY_LIMIT"]);
+    } finally {
+      await unlimited.close();
     }
-    const lines = unlimited.logs().filter((line) => line.includes("no_rate_limit"));
-    expect(lines.map((line) => JSON.parse(line).binding).sort()).toStrictEqual(["ADDRESS_LIMIT", "KEY_LIMIT"]);
-  } finally {
-    await unlimited.close();
-  }
+  });
 });
