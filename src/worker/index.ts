@@ -1,5 +1,24 @@
+import { openDatabase } from "./db/client.ts";
+import { runFeed } from "./feed/index.ts";
 import { createGateway } from "./gateway/index.ts";
+import { readConfig } from "./shared/config.ts";
 
 export { Api } from "./api/index.ts";
 
-export default createGateway();
+const gateway = createGateway();
+
+export default {
+  fetch: gateway.fetch,
+
+  /** Every minute, for a minute (wrangler.toml). With a database of its own, whose bound it shares with no request. */
+  async scheduled(_controller, env, ctx) {
+    const config = readConfig(env);
+    const { exports } = ctx as ExecutionContext;
+    await runFeed({
+      db: openDatabase(config),
+      purge: (options) => exports.Api({ props: {} }).purge(options),
+      databaseDeadlineMs: config.databaseDeadlineMs,
+      durationMs: 60_000,
+    });
+  },
+} satisfies ExportedHandler<Env>;

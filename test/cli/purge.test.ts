@@ -51,7 +51,7 @@ describe("purge", () => {
         "resource-type": mine.size.id,
       }[kind];
       const outcome = await purgeApi([`--${kind}`, id.toUpperCase()]);
-      const also = kind === "resource-type" ? "resource-type:every\n" : "";
+      const also = kind === "resource-type" ? "resource-type-list:every\n" : "";
       expect(outcome).toStrictEqual({ exitCode: 0, stdout: expect.any(String), stderr: "" });
       expect(lines(outcome.stdout).toSorted()).toStrictEqual(lines(`${kind}:${id}\n${also}`).toSorted());
       expect([await mine.isHit(), await other.isHit()]).toStrictEqual([false, true]);

@@ -17,6 +17,8 @@ export interface TestApi {
   writes(): number;
   /** From now on the database fails like this; undefined: no more. */
   fail(fault: Fault | undefined): void;
+  /** Has queries wait until the function that it returns is called. */
+  hold(): () => void;
   /** Lets time pass for the edge's cache. */
   advance(seconds: number): Promise<void>;
   purge(changed: object, secret?: string): Promise<Response>;
@@ -44,10 +46,12 @@ export interface TestApiOptions {
 export async function startApi(options: TestApiOptions): Promise<TestApi> {
   const count = { reads: 0, writes: 0 };
   let fault: Fault | undefined;
+  let held: Promise<void> | undefined;
   const endpoint = await startNeonEndpoint({
     connectionString: options.connectionString,
-    intercept({ body }, response) {
+    async intercept({ body }, response) {
       count[/^with "access"/.test((body as { query: string }).query) ? "reads" : "writes"]++;
+      await held;
       return fault === undefined ? false : inflict(fault, response);
     },
   });
@@ -86,6 +90,14 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
     writes: () => count.writes,
     fail: (next) => {
       fault = next;
+    },
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return () => {
+        held = undefined;
+        resolve();
+      };
     },
     advance: (seconds) => command("/test/advance", seconds * 1_000),
     purge: (changed, secret = PURGE_SECRET) =>

@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { startApi, type TestApi } from "../support/api.ts";
 import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
@@ -92,7 +95,7 @@ describe("a hit", () => {
     const { get } = await fresh();
     await get();
     for (const headers of [
-      { "cache-control": "no-cache" },
+      { "cache-control": "max-age=1, no-cached, x-max-age=0, no-store" },
       { pragma: "no-cache" },
       { cookie: "a=b" },
       { "x-forwarded-host": randomUUID() },
@@ -117,6 +120,75 @@ describe("a hit", () => {
   });
 });
 
+describe("a request that must be fresh", () => {
+  test.for(["no-cache", "max-age=0", "No-Cache", "no-transform, max-age=00", "max-age=5,no-cache"])(
+    "with Cache-Control: %s is answered from the database, and says so",
+    async (cacheControl) => {
+      const { get, rename } = await fresh();
+      await get();
+      await rename("Renamed");
+      const before = api.queries();
+      const response = await get({ headers: { "cache-control": cacheControl } });
+      expect(api.queries() - before).toBe(1);
+      expect(cacheStatus(response)).toBe("process-api; fwd=request");
+      expect(response.headers.has("age")).toBe(false);
+      expect(await nameOf(response)).toBe("Renamed");
+    },
+  );
+
+  test("is 304 if the client has what the database has", async () => {
+    const { get, rename } = await fresh();
+    const headers = { "cache-control": "max-age=0" };
+    const etag = String((await get()).headers.get("etag"));
+    await rename("Renamed");
+    expect((await get({ headers: { ...headers, "if-none-match": etag } })).status).toBe(200);
+    const current = String((await get({ headers })).headers.get("etag"));
+    expect(await queriesOf(() => get({ headers: { ...headers, "if-none-match": current } }))).toBe(1);
+    expect((await get({ headers: { ...headers, "if-none-match": current } })).status).toBe(304);
+  });
+
+  test("is not one to which fetch() has added no-cache, because of a condition", async () => {
+    const { get, path, key } = await fresh();
+    const etag = String((await get()).headers.get("etag"));
+    const conditional = new Request(api.url.origin + path, {
+      headers: { ...bearer(key.token).headers, "if-none-match": etag },
+    });
+    expect(await queriesOf(() => fetch(conditional))).toBe(0);
+    // By itself, the word is the client's own.
+    const headers = { ...bearer(key.token).headers, "if-none-match": etag, "cache-control": "no-cache" };
+    expect(await queriesOf(() => getPlainly(api.url.origin + path, headers))).toBe(1);
+  });
+
+  test("leaves the copy of everybody else as it is", async () => {
+    const { get, rename } = await fresh();
+    const copy = await nameOf(await get());
+    await rename("Renamed");
+    await get({ headers: { "cache-control": "no-cache" } });
+    const hit = await get();
+    expect(cacheStatus(hit)).toContain("hit");
+    expect(await nameOf(hit)).toBe(copy);
+  });
+
+  test("passes every check", async () => {
+    const { path, companyId } = await fresh();
+    const headers = { "cache-control": "no-cache" };
+    const stranger = await records.key(await records.company());
+    const unpermitted = await records.key(companyId, { permissions: [] });
+    const statusOf = async (token: string) =>
+      (await api.fetch(path, { headers: { ...headers, ...bearer(token).headers } })).status;
+    expect((await api.fetch(path, { headers })).status).toBe(401);
+    expect(await statusOf(randomToken())).toBe(401);
+    expect(await statusOf(stranger.token)).toBe(404);
+    expect(await statusOf(unpermitted.token)).toBe(403);
+  });
+});
+
+/** Without what fetch() adds. */
+async function getPlainly(url: string, headers: Record<string, string>): Promise<void> {
+  const [response] = (await once(request(url, { headers }).end(), "response")) as [IncomingMessage];
+  await text(response);
+}
+
 test("a thousand requests at once for one cold process are one query", async () => {
   const { get, process } = await fresh();
   const before = api.queries();
@@ -137,11 +209,13 @@ describe("a copy that is stale", () => {
     await rename("Renamed");
     await api.advance(31);
     const before = api.queries();
+    const release = api.hold();
     const stale = await Promise.all([get(), get(), get()]);
     for (const response of stale) {
       expect(cacheStatus(response)).toBe("process-api; hit; ttl=-1");
       expect(await nameOf(response)).not.toBe("Renamed");
     }
+    release();
     await vi.waitFor(async () => expect(await nameOf(await get())).toBe("Renamed"));
     expect(api.queries() - before).toBe(1);
   });
@@ -530,7 +604,11 @@ describe("the settings", () => {
     const { path, key } = await fresh();
     const other = await startApi({
       connectionString: inject("connectionString"),
-      vars: { EDGE_FRESH_SECONDS: "7", EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0", EDGE_STALE_IF_ERROR_SECONDS: "0" },
+      vars: {
+        EDGE_FRESH_WITHOUT_FEED_SECONDS: "7",
+        EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0",
+        EDGE_STALE_IF_ERROR_SECONDS: "0",
+      },
     });
     try {
       const get = () => other.fetch(path, bearer(key.token));
@@ -546,7 +624,10 @@ describe("the settings", () => {
 
   test("may say not at all", async () => {
     const { path, key } = await fresh();
-    const other = await startApi({ connectionString: inject("connectionString"), vars: { EDGE_FRESH_SECONDS: "0" } });
+    const other = await startApi({
+      connectionString: inject("connectionString"),
+      vars: { EDGE_FRESH_WITHOUT_FEED_SECONDS: "0" },
+    });
     try {
       for (const queries of [1, 2]) {
         const response = await other.fetch(path, bearer(key.token));

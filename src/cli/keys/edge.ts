@@ -5,11 +5,12 @@ import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
 
-const { EDGE_FRESH_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } = SETTINGS;
+const { EDGE_FRESH_WITHOUT_FEED_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } =
+  SETTINGS;
 
 /** How long the edge goes on by default. */
 const EDGE_BOUNDS = {
-  reuseSeconds: EDGE_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
+  reuseSeconds: EDGE_FRESH_WITHOUT_FEED_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
   resourceTypesReuseSeconds: EDGE_RESOURCE_TYPES_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
   staleIfErrorSeconds: SETTINGS.EDGE_STALE_IF_ERROR_SECONDS.default,
 };

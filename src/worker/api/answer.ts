@@ -21,7 +21,7 @@ interface Read<T> {
   /** What it depends on besides, read off the payload. */
   tagsIn?(payload: T): Tags;
   /** Other than the policy's. */
-  freshSeconds?: number;
+  freshWithoutFeedSeconds?: number;
 }
 
 /**
@@ -34,13 +34,14 @@ interface Read<T> {
 export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>): Response {
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.recordUse(row);
-  const { permission, resource, tags, tagsIn, freshSeconds } = read;
+  const { permission, resource, tags, tagsIn, freshWithoutFeedSeconds } = read;
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
   if (permission !== null && !row.isPermitted) {
     throw new HttpError({ reason: "missing_permission", permission }, { ...UNCACHEABLE, ...keyHeader });
   }
-  const policy = call.config.cache;
+  const policy = { ...call.config.cache, ...(freshWithoutFeedSeconds !== undefined && { freshWithoutFeedSeconds }) };
   const cacheable = (more: Tags = {}) => ({
+    isFeedHealthy: row.isFeedHealthy,
     secondsLeft: row.secondsLeft,
     tags: tagsOf({ key: [row.keyId], company: [row.companyId] }, tags, more),
   });
@@ -52,7 +53,7 @@ export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>
   const headers: Record<string, string> = {
     "content-type": "application/json",
     etag: `"${row.etag}"`,
-    ...edgeHeaders(freshSeconds === undefined ? policy : { ...policy, freshSeconds }, cacheable(tagsIn?.(payload))),
+    ...edgeHeaders(policy, cacheable(tagsIn?.(payload))),
     ...keyHeader,
   };
   if (row.lastModified !== null) headers["last-modified"] = new Date(row.lastModified).toUTCString();

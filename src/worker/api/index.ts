@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Access } from "../db/access.ts";
-import { type Database, openDatabase, type QueryOutcome } from "../db/client.ts";
+import { type Database, openDatabase } from "../db/client.ts";
 import { DatabaseError } from "../db/errors.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
@@ -16,7 +16,12 @@ import { HANDLERS } from "./handlers.ts";
  * canonical form. A failure goes back as data: the gateway alone knows the id of the request that it ends.
  */
 export class Api extends WorkerEntrypoint<Env, ApiProps> {
-  override async fetch(request: Request): Promise<Response> {
+  override fetch(request: Request): Promise<Response> {
+    return this.fetchUncached(request);
+  }
+
+  /** Answers without the cache, which stands in front of `fetch` alone, and leaves what is stored as it is. */
+  async fetchUncached(request: Request): Promise<Response> {
     const requestId = request.headers.get(REQUEST_ID_HEADER) ?? undefined;
     try {
       return await this.#answer(request, requestId);
@@ -50,14 +55,13 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   }
 
   /**
-   * Ends the reuse of what is tagged so. Here because a purge reaches the cache of the entrypoint that calls it alone.
+   * Ends the reuse of cached answers. Here because a purge reaches the cache of the entrypoint that calls it alone.
    *
    * @see https://developers.cloudflare.com/workers/cache/purge/
    */
-  async purge(tags: string[]): Promise<CachePurgeResult> {
-    const { cache } = this.ctx;
-    if (cache === undefined) return { success: false, errors: [{ code: 0, message: "There is no cache" }] };
-    return cache.purge({ tags });
+  async purge(options: CachePurgeOptions): Promise<CachePurgeResult> {
+    // Without a cache nothing is reused.
+    return (await this.ctx.cache?.purge(options)) ?? { success: true, errors: [] };
   }
 }
 
@@ -82,12 +86,10 @@ function failureOf(error: unknown, requestId: string | undefined): Failure {
   }
 }
 
+/** Until a database that cannot be reached is worth another try. */
 const RETRY_AFTER_SECONDS = 5;
 /** Whoever comes a moment later may well be served. */
 const OVERLOADED_RETRY_AFTER_SECONDS = 2;
-const MAX_ATTEMPTS = 3;
-const SLOW_QUERY_MS = 500;
-
 interface IsolateDatabase {
   db: Database;
   usage: UsageRecorder;
@@ -99,23 +101,8 @@ const databases = new WeakMap<Config, IsolateDatabase>();
 function databaseOf(config: Config): IsolateDatabase {
   const known = databases.get(config);
   if (known !== undefined) return known;
-  const db = openDatabase(config.databaseUrl, {
-    deadlineMs: config.databaseDeadlineMs,
-    maxAttempts: MAX_ATTEMPTS,
-    onQuery: logQuery,
-  });
+  const db = openDatabase(config);
   const opened = { db, usage: new UsageRecorder(db) };
   databases.set(config, opened);
   return opened;
-}
-
-function logQuery({ requestId, attempts, durationMs, error }: QueryOutcome): void {
-  if (error === undefined && attempts === 1 && durationMs < SLOW_QUERY_MS) return;
-  log(error === undefined ? "warn" : "error", "query", {
-    requestId,
-    attempts,
-    durationMs,
-    error: error?.kind,
-    sqlState: error?.sqlState,
-  });
 }

@@ -1,7 +1,7 @@
 import { and, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { AnyPgColumn, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Database } from "./client.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens } from "./schema.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens, feed } from "./schema.ts";
 import type { Statement } from "./statement.ts";
 import { isUseUnrecorded } from "./usage.ts";
 
@@ -16,6 +16,8 @@ export interface Access {
   isPermitted: boolean;
   /** Whether this use of the key is to be recorded. */
   isUseDue: boolean;
+  /** Whether somebody purges what changes, so that answers may be kept for long. */
+  isFeedHealthy: boolean;
 }
 
 /** Who asks, in the values of a statement that begins with {@link keyAccess}. */
@@ -49,6 +51,7 @@ export function keyAccess(query: QueryBuilder, permission: Permission | null, re
           "is_permitted",
         ),
         isUseDue: sql<boolean>`${isUseUnrecorded()}`.as("is_use_due"),
+        isFeedHealthy: isFeedHealthy.as("is_feed_healthy"),
       })
       .from(apiKeyTokens)
       .innerJoin(apiKeys, eq(apiKeys.id, apiKeyTokens.apiKeyId))
@@ -73,6 +76,7 @@ export const accessColumns = (access: KeyAccess) => ({
   secondsLeft: access.secondsLeft,
   isPermitted: access.isPermitted,
   isUseDue: access.isUseDue,
+  isFeedHealthy: access.isFeedHealthy,
 });
 
 /**
@@ -92,6 +96,9 @@ export async function queryForKey<Row extends Access>(
   // The database counted from some moment of this round trip. Take its beginning: a key may die early, never late.
   return { ...row, secondsLeft: row.secondsLeft - (Date.now() - startedAt) / 1000 };
 }
+
+/** The feed is silent for longer only where it has died, or cannot purge. */
+const isFeedHealthy: SQL<boolean> = sql`coalesce((select healthy_at > now() - interval '2 minutes' from ${feed}), false)`;
 
 function isUnexpired(expiresAt: AnyPgColumn): SQL | undefined {
   return or(isNull(expiresAt), gt(expiresAt, sql`now()`));

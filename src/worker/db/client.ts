@@ -1,4 +1,6 @@
 import { neon } from "@neondatabase/serverless";
+import type { Config } from "../shared/config.ts";
+import { log } from "../shared/log.ts";
 import { classifyError, DatabaseError } from "./errors.ts";
 import { ConcurrencyLimiter } from "./limiter.ts";
 import { RetryBudget } from "./retry-budget.ts";
@@ -15,38 +17,20 @@ export interface Database {
   query<Row>(statement: Statement<Row>, values: object, requestId: string | undefined): Promise<Row[]>;
 }
 
-/** How one query went. */
-export interface QueryOutcome {
-  requestId: string | undefined;
-  /** 0 if it was refused before it was sent. */
-  attempts: number;
-  durationMs: number;
-  /** Absent if the query succeeded. */
-  error?: DatabaseError;
-}
-
-export interface DatabaseOptions {
-  /** The most that one query may take, all attempts included. */
-  deadlineMs: number;
-  maxAttempts: number;
-  onQuery(outcome: QueryOutcome): void;
-}
-
+const MAX_ATTEMPTS = 3;
 const FIRST_BACKOFF_MS = 50;
 /** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
 const QUEUEING = 1 / 6;
+const SLOW_QUERY_MS = 500;
 
 /**
  * Opens Neon's SQL-over-HTTP, with what the driver leaves to its user: a deadline, a bound on queries under way, and
  * further attempts when the database could not be reached.
  *
- * @param connectionString a well-formed URL: the driver quotes a malformed one in its error
+ * @param config its URL is well-formed: the driver quotes a malformed one in its error
  */
-export function openDatabase(
-  connectionString: string,
-  { deadlineMs, maxAttempts, onQuery }: DatabaseOptions,
-): Database {
-  const sql = neon(connectionString);
+export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Config): Database {
+  const sql = neon(databaseUrl);
   const limiter = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs: 2 * deadlineMs });
   const retries = new RetryBudget();
 
@@ -73,15 +57,15 @@ export function openDatabase(
         try {
           const rows = await attempt<Row>(text, params, signal);
           retries.earn();
-          onQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
+          logQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
           return rows;
         } catch (cause) {
           const error = cause as DatabaseError;
           const durationMs = Date.now() - startedAt;
           const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());
-          const isInTime = attempts < maxAttempts && durationMs + backoffMs < deadlineMs;
+          const isInTime = attempts < MAX_ATTEMPTS && durationMs + backoffMs < deadlineMs;
           if (!error.isTransient || !isInTime || !retries.spend()) {
-            onQuery({ requestId, attempts, durationMs, error });
+            logQuery({ requestId, attempts, durationMs, error });
             throw error;
           }
           await new Promise((resolve) => setTimeout(resolve, backoffMs));
@@ -89,4 +73,19 @@ export function openDatabase(
       }
     },
   };
+}
+
+/** How one query went. */
+interface QueryOutcome {
+  requestId: string | undefined;
+  attempts: number;
+  durationMs: number;
+  /** Absent if the query succeeded. */
+  error?: DatabaseError;
+}
+
+/** Only what was slow, tried again or failed. */
+function logQuery({ error, ...outcome }: QueryOutcome): void {
+  if (error === undefined && outcome.attempts === 1 && outcome.durationMs < SLOW_QUERY_MS) return;
+  log(error === undefined ? "warn" : "error", "query", { ...outcome, error: error?.kind, sqlState: error?.sqlState });
 }

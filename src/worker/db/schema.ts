@@ -17,6 +17,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
+import { TAGGED } from "../shared/cache.ts";
 import { arrayOf, integer, nullable, object, oneOf, type Shape, string } from "./jsonpath.ts";
 
 export const processType = pgEnum("process_type", ["web", "worker", "cron", "job"]);
@@ -26,6 +27,8 @@ export const jobStartPolicy = pgEnum("job_start_policy", [
   "afterSuccessDeployment",
   "afterFailedDeployment",
 ]);
+/** Kinds of tags, and what stands for all of them. */
+export const changeKind = pgEnum("change_kind", [...TAGGED, "everything"]);
 export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
 
 /** Text in and out is hexadecimal without a prefix. */
@@ -300,4 +303,33 @@ export const apiKeyCapabilities = pgTable(
       foreignColumns: [applications.id, applications.companyId],
     }).onDelete("cascade"),
   ],
+);
+
+/**
+ * The outbox: what has changed that a cached answer may show. Triggers write it in the writer's own transaction
+ * (drizzle/0003_record_changes.sql); the feed (src/worker/feed) turns it into purges and deletes what is done.
+ */
+export const changes = pgTable("changes", {
+  id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+  kind: changeKind("kind").notNull(),
+  /** Null if there is only one of its kind. */
+  resourceId: uuid("resource_id"),
+  /** What may be purged in its place, where there are too many. */
+  applicationId: uuid("application_id"),
+  companyId: uuid("company_id"),
+  changedAt: timestamp("changed_at", { withTimezone: true }).notNull().default(sql`clock_timestamp()`),
+});
+
+/** The feed that drains {@link changes}: one row. */
+export const feed = pgTable(
+  "feed",
+  {
+    isOnly: boolean("is_only").primaryKey().default(true),
+    /** The run that may purge. */
+    holder: uuid("holder"),
+    leasedUntil: timestamp("leased_until", { withTimezone: true }),
+    /** When it last had purged everything that was older than a minute. */
+    healthyAt: timestamp("healthy_at", { withTimezone: true }),
+  },
+  (table) => [check("feed_is_only", sql`${table.isOnly}`)],
 );

@@ -1,5 +1,22 @@
 import { parseHttpDate } from "./http-date.ts";
 
+/** Directives of a request that ask for an answer from the database (RFC 9111, sections 5.2.1.1 and 5.2.1.4). */
+const FRESH = /(?:^|[\s,])(?:no-cache|max-age="?0+"?)(?:$|[\s,])/i;
+
+/**
+ * Whether a client wants no copy, however fresh.
+ *
+ * Not where it sends a condition and `fetch()` has added `no-cache` to it, of its own accord and always together with
+ * `Pragma` (https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch, step 8.16): a condition that is answered
+ * from the edge is what the ETag is for. `max-age=0` is never added so.
+ */
+export function mustBeFresh(request: Headers): boolean {
+  const cacheControl = request.get("cache-control");
+  if (cacheControl === null || !FRESH.test(cacheControl)) return false;
+  const isConditional = request.has("if-none-match") || request.has("if-modified-since");
+  return !(isConditional && cacheControl === "no-cache" && request.get("pragma") === "no-cache");
+}
+
 /**
  * Whether the client already has this representation (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
  *

@@ -19,7 +19,7 @@ import { type Answer, failed, json, toResponse } from "./answer.ts";
 import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
-import { isNotModified } from "./conditional.ts";
+import { isNotModified, mustBeFresh } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
 import { purgeChanged } from "./purge.ts";
@@ -130,6 +130,12 @@ async function limitAddress(c: GatewayContext): Promise<void> {
   if (address !== undefined) await spend(ADDRESS_LIMIT, c.env, addressBudget(address));
 }
 
+/** What the gateway calls of the Api. By its own name, because the types of RPC get lost in a Response. */
+interface ApiStub {
+  fetch(request: Request): Promise<Response>;
+  fetchUncached(request: Request): Promise<Response>;
+}
+
 /** The Api answered with a failure. */
 class ApiFailure extends HttpError {
   readonly cacheStatus: string | undefined;
@@ -157,13 +163,16 @@ async function callApi(c: GatewayContext): Promise<Answer> {
   const keyHash = await readKeyHash(requestHeaders);
   await spend(KEY_LIMIT, c.env, keyHash);
   const { exports } = c.executionCtx as ExecutionContext;
-  const response = await exports.Api({ props: { keyHash } }).fetch(`https://api${canonicalUrl(match, url)}`, {
+  const api: ApiStub = exports.Api({ props: { keyHash } });
+  const request = new Request(`https://api${canonicalUrl(match, url)}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
     headers: { [REQUEST_ID_HEADER]: c.var.requestId },
   });
+  const isUncached = mustBeFresh(requestHeaders);
+  const response = await (isUncached ? api.fetchUncached(request) : api.fetch(request));
   const keyId = response.headers.get(KEY_ID_HEADER);
   if (keyId !== null) c.set("keyId", keyId);
-  const headers = clientHeaders(response.headers);
+  const headers = clientHeaders(response.headers, { isUncached });
   if (!response.ok) throw new ApiFailure(await response.json<Failure>(), headers["cache-status"]);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
   if (!isNotModified(requestHeaders, headers)) return { status: 200, headers, body: response.body };
@@ -189,7 +198,7 @@ async function purge(c: GatewayContext): Promise<Answer> {
   }
   await limitBody(c, MAX_PURGE_BODY_BYTES);
   const { exports } = c.executionCtx as ExecutionContext;
-  return json({ purged: await purgeChanged(await c.req.text(), (tags) => exports.Api({ props: {} }).purge(tags)) });
+  return json({ purged: await purgeChanged(await c.req.text(), (tags) => exports.Api({ props: {} }).purge({ tags })) });
 }
 
 /** Reads no more of a body than that, whether or not its length was announced. */

@@ -1,5 +1,5 @@
 // `POST /ops/purge`: for the control plane, after it has written.
-import { EVERY, type Tagged, tagOf } from "../shared/cache.ts";
+import { EVERY, type PurgeResult, type Tagged, tagOf } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
 import { PURGES } from "../shared/limits.ts";
 import { isUuid } from "../shared/uuid.ts";
@@ -15,12 +15,6 @@ const KIND_OF = {
   keys: "key",
   resource_types: "resource-type",
 } satisfies Record<string, Tagged>;
-
-/** What the platform answers to a purge. */
-interface PurgeResult {
-  success: boolean;
-  errors: readonly { code: number; message: string }[];
-}
 
 /**
  * Ends the reuse of everything that depends on what a control plane has changed.
@@ -51,7 +45,7 @@ function tagsOf(body: string): string[] {
       if (typeof id !== "string" || !isUuid(id)) throw invalidBody(`a UUID at ${field}.${index}`);
       tags.add(tagOf(kind, id.toLowerCase()));
       // The list of all machine sizes does not carry the tag of a new one.
-      if (kind === "resource-type") tags.add(tagOf(kind, EVERY));
+      if (kind === "resource-type") tags.add(tagOf("resource-type-list", EVERY));
     }
   }
   if (tags.size === 0) throw invalidBody("at least one id");

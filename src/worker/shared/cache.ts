@@ -2,29 +2,57 @@
 
 /** How long the edge may answer by itself, in seconds. */
 export interface CachePolicy {
+  /** While the feed purges what changes. */
   freshSeconds: number;
+  /** While nobody does. */
+  freshWithoutFeedSeconds: number;
   staleWhileRevalidateSeconds: number;
   staleIfErrorSeconds: number;
   notFoundSeconds: number;
-  /** Machine sizes change rarely: fresh for longer. */
+  /** Machine sizes change rarely: fresh for longer, also while nobody purges. */
   resourceTypesFreshSeconds: number;
 }
 
 /** What may be reused, and until when. */
 export interface Cacheable {
+  /** Whether the feed purges what changes. */
+  isFeedHealthy: boolean;
   /** Seconds until the key or its token expires; null if neither does. */
   secondsLeft: number | null;
   tags: readonly string[];
 }
 
-/** What a cached answer depends on. A change to any of these can be purged. */
-export const TAGGED = ["company", "application", "process", "key", "resource-type"] as const;
+/**
+ * What a cached answer depends on; a change to any of these can be purged. A list depends on what it holds, and besides on
+ * what may come into it: `process-list` with the id of the application, `resource-type-list` with {@link EVERY}.
+ */
+export const TAGGED = [
+  "company",
+  "application",
+  "process-list",
+  "process",
+  "key",
+  "resource-type-list",
+  "resource-type",
+] as const;
 export type Tagged = (typeof TAGGED)[number];
 
-/** In place of an id: what holds all of a kind, and so changes also when one is created. */
+/** In place of an id, where there is one list alone. */
 export const EVERY = "every";
 
 export const tagOf = (kind: Tagged, id: string): string => `${kind}:${id}`;
+
+/** A purge of the edge's cache. */
+export interface PurgeOptions {
+  tags?: string[];
+  purgeEverything?: boolean;
+}
+
+/** The platform's answer to a purge. */
+export interface PurgeResult {
+  success: boolean;
+  errors: readonly { code: number; message: string }[];
+}
 
 /**
  * Headers to the edge for an answer of 200.
@@ -34,9 +62,12 @@ export const tagOf = (kind: Tagged, id: string): string => `${kind}:${id}`;
  *
  * @see https://developers.cloudflare.com/workers/cache/configuration/#cache-control-semantics
  */
-export function edgeHeaders(policy: CachePolicy, { secondsLeft, tags }: Cacheable): Record<string, string> {
+export function edgeHeaders(
+  policy: CachePolicy,
+  { isFeedHealthy, secondsLeft, tags }: Cacheable,
+): Record<string, string> {
   const left = secondsLeft === null ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(secondsLeft));
-  const fresh = Math.min(policy.freshSeconds, left);
+  const fresh = Math.min(isFeedHealthy ? policy.freshSeconds : policy.freshWithoutFeedSeconds, left);
   if (fresh === 0) return UNCACHEABLE;
   const revalidate = Math.min(policy.staleWhileRevalidateSeconds, left - fresh);
   const onError = Math.min(policy.staleIfErrorSeconds, left - fresh);
@@ -47,11 +78,13 @@ export function edgeHeaders(policy: CachePolicy, { secondsLeft, tags }: Cacheabl
 }
 
 /** Headers to the edge for an answer of 404 about a resource: short, so that a new one is found soon. */
-export function edgeNotFoundHeaders(policy: CachePolicy, { secondsLeft, tags }: Cacheable): Record<string, string> {
-  return edgeHeaders(
-    { ...policy, freshSeconds: policy.notFoundSeconds, staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 0 },
-    { secondsLeft, tags },
-  );
+export function edgeNotFoundHeaders(policy: CachePolicy, cacheable: Cacheable): Record<string, string> {
+  const short = {
+    freshWithoutFeedSeconds: policy.notFoundSeconds,
+    staleWhileRevalidateSeconds: 0,
+    staleIfErrorSeconds: 0,
+  };
+  return edgeHeaders({ ...policy, ...short }, { ...cacheable, isFeedHealthy: false });
 }
 
 /** For every other answer, to the edge and to clients. Without it the edge would keep some of them by heuristics. */
@@ -66,11 +99,15 @@ const PASSED_ON = ["content-type", "etag", "last-modified", "age"];
  * Headers to the client for an answer of the Api. A client may keep it but must ask before each use: asking costs it a
  * 304 from the nearest data centre, and a change or a revocation is seen as soon as the edge sees it.
  */
-export function clientHeaders(fromApi: Headers): Record<string, string> {
+export function clientHeaders(fromApi: Headers, { isUncached }: { isUncached: boolean }): Record<string, string> {
   const headers: Record<string, string> = { "cache-control": "private, no-cache", vary: "Authorization" };
   for (const name of PASSED_ON) {
     const value = fromApi.get(name);
     if (value !== null) headers[name] = value;
+  }
+  if (isUncached) {
+    headers["cache-status"] = `${CACHE_NAME}; fwd=request`;
+    return headers;
   }
   const edgeControl = fromApi.get("cache-control") ?? "";
   const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(headers.age ?? 0));

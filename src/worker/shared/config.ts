@@ -26,7 +26,8 @@ const DAY_SECONDS = 86_400;
 /** Settings that are whole numbers. */
 export const SETTINGS = {
   DATABASE_DEADLINE_MS: { minimum: 100, maximum: 25_000, default: 3_000 },
-  EDGE_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
+  EDGE_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 3_600 },
+  EDGE_FRESH_WITHOUT_FEED_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
   EDGE_STALE_IF_ERROR_SECONDS: { minimum: 0, maximum: 7 * DAY_SECONDS, default: 3_600 },
   EDGE_NOT_FOUND_SECONDS: { minimum: 0, maximum: 60, default: 5 },
@@ -62,6 +63,7 @@ export function readConfig(env: object): Config {
     purgeSecret: vars.PURGE_SECRET === undefined ? undefined : String(vars.PURGE_SECRET),
     cache: {
       freshSeconds: numberOf("EDGE_FRESH_SECONDS"),
+      freshWithoutFeedSeconds: numberOf("EDGE_FRESH_WITHOUT_FEED_SECONDS"),
       staleWhileRevalidateSeconds: numberOf("EDGE_STALE_WHILE_REVALIDATE_SECONDS"),
       staleIfErrorSeconds: numberOf("EDGE_STALE_IF_ERROR_SECONDS"),
       notFoundSeconds: numberOf("EDGE_NOT_FOUND_SECONDS"),

@@ -127,7 +127,7 @@ describe("the first release", () => {
     expect(upload.metadata).toMatchObject({
       cache_options: { enabled: true },
       exports: { default: { cache: { enabled: false } }, Api: { cache: { enabled: true } } },
-      limits: { cpu_ms: 1_000, subrequests: 20 },
+      limits: { cpu_ms: 2_000, subrequests: 100 },
     });
     expect(upload.metadata).not.toHaveProperty("placement");
     expect(upload.modules.map(({ name, contentType }) => `${name} ${contentType}`)).toStrictEqual([
@@ -139,14 +139,14 @@ describe("the first release", () => {
 
 describe("a later release", () => {
   test("is migrated for, then tried without traffic, and only then given it", async () => {
-    world.checkout.addMigration("0002_next", "create table next_table ()");
+    world.checkout.addMigration("9999_next", "create table next_table ()");
     const before = trafficOf();
     const { exitCode, stderr } = await deploy();
     expect(exitCode).toBe(0);
     const versionUrl = `https://${lastVersion()?.slice(0, 8)}-process-api.example.workers.dev`;
     expect(
       inOrder(stderr, [
-        "migrated 0002_next",
+        "migrated 9999_next",
         "$ wrangler versions upload",
         versionUrl,
         "passed",

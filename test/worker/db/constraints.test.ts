@@ -10,6 +10,7 @@ import {
   apiKeyTokens,
   applications,
   companies,
+  feed,
   processes,
   processResourceTypes,
 } from "../../../src/worker/db/schema.ts";
@@ -38,6 +39,7 @@ const tables = {
   apiKeys,
   apiKeyTokens,
   apiKeyCapabilities,
+  feed,
 };
 type TableName = keyof typeof tables;
 
@@ -50,6 +52,7 @@ const validRow: Record<TableName, () => Values> = {
   apiKeys: () => ({ companyId, name: "A key" }),
   apiKeyTokens: () => ({ apiKeyId: keyId, hash: sha256(randomUUID()), masked: "svl_0000…ffff" }),
   apiKeyCapabilities: () => ({ apiKeyId: keyId, companyId, permission: "APP:UPDATE", resourceId: applicationId }),
+  feed: () => ({}),
 };
 
 /** Writes the row, and takes it back. */
@@ -252,6 +255,7 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
       ].map((masked) => ({ masked })),
     },
   ],
+  feed_is_only: [{ table: "feed", good: [], bad: [{ isOnly: false }] }],
   api_key_tokens_expires_at_iso: [{ table: "apiKeyTokens", ...iso("expiresAt") }],
 };
 
@@ -272,6 +276,10 @@ describe("a CHECK", () => {
 });
 
 describe("a key or an index", () => {
+  test("lets there be one feed", async () => {
+    expect(await refusal("feed", {})).toBe("feed_pkey");
+  });
+
   test("lets an application have one web process", async () => {
     const { id } = await records.application(companyId);
     await records.process(id, { type: "web" });

@@ -8,7 +8,7 @@ export const listProcessResourceTypes: Handler = async (call) =>
   answer<ProcessResourceType[]>(call, await listProcessResourceTypesForKey(call.db, call.caller), {
     permission: null,
     resource: "Machine sizes",
-    tags: { "resource-type": [EVERY] },
+    tags: { "resource-type-list": [EVERY] },
     tagsIn: (types) => ({ "resource-type": types.map(({ id }) => id) }),
-    freshSeconds: call.config.cache.resourceTypesFreshSeconds,
+    freshWithoutFeedSeconds: call.config.cache.resourceTypesFreshSeconds,
   });

@@ -10,7 +10,7 @@ export const listProcesses: Handler = async (call) => {
   return answer<ProcessList>(call, row, {
     permission: "APP:READ",
     resource: "Application",
-    tags: { application: [id] },
+    tags: { application: [id], "process-list": [id] },
     tagsIn: ({ data }) => ({
       process: data.map((process) => process.id),
       "resource-type": data.flatMap((process) => process.resource_type_id ?? []),
