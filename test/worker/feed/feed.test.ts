@@ -1,0 +1,213 @@
+// Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves. FEED_SEED repeats a run's
+// choices.
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import type pg from "pg";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
+import { Random, seedOf } from "../../support/random.ts";
+import { openRecords, type Records, sha256 } from "../../support/records.ts";
+import { World } from "./world.ts";
+
+/** `npm run test:feed` makes ten times as many. */
+const OPERATIONS = Number(process.env.FEED_OPERATIONS ?? 10_000);
+const ROUND = 250;
+const SEED = seedOf("FEED_SEED");
+const random = new Random(SEED);
+
+/** From a commit to the last wrong answer while nothing goes wrong: two polls, the second purge, and waits for a token. */
+const BOUND_MS = 60_000;
+/** How long after the last trouble nothing of it is left. */
+const RECOVERY_MS = 180_000;
+
+interface Application {
+  id: string;
+  companyId: string;
+}
+
+interface Process {
+  id: string;
+  application: Application;
+}
+
+interface Key {
+  id: string;
+  hash: string;
+  companyId: string;
+}
+
+/** A statement and its parameters. */
+type Write = [text: string, params: unknown[]];
+
+describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
+  let server: RealPostgres;
+  let records: Records;
+  let world: World;
+  const companies: string[] = [];
+  const applications: Application[] = [];
+  const processes: Process[] = [];
+  const sizes: string[] = [];
+  const keys: Key[] = [];
+  /** Transactions that have written and not committed. */
+  let open: { client: pg.PoolClient; commitsAt: number }[] = [];
+
+  beforeAll(async () => {
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    server = await startRealPostgres();
+    world = await World.open(server.connectionString, random);
+    records = await openRecords(server.connectionString);
+    sizes.push((await records.resourceType()).id, (await records.resourceType()).id);
+    for (let n = 0; n < 5; n++) {
+      const companyId = await records.company();
+      companies.push(companyId);
+      for (let m = 0; m < 2; m++) {
+        const application = { id: (await records.application(companyId)).id, companyId };
+        applications.push(application);
+        for (let p = 0; p < 2; p++) {
+          const { id } = await records.process(application.id, { resourceTypeId: random.pick(sizes) });
+          processes.push({ id, application });
+        }
+        const { id, token } = await records.key(companyId);
+        keys.push({ id, hash: sha256(token), companyId });
+      }
+    }
+  });
+  afterAll(async () => {
+    await records?.close();
+    await world?.close();
+    await server?.close();
+  });
+
+  async function read(): Promise<void> {
+    const key = random.pick(keys);
+    const own = processes.filter(({ application }) => application.companyId === key.companyId);
+    const { id, application } = random.pick(random.oneIn(20) || own.length === 0 ? processes : own);
+    const path = random.pick([
+      `/v3/applications/${application.id}/processes/${id}`,
+      `/v3/applications/${application.id}/processes/${id}`,
+      `/v3/applications/${application.id}/processes`,
+      "/v3/resources/process-resource-types",
+      "/v3/api-keys/me",
+    ]);
+    const wrongForMs = await world.read(key.hash, path);
+    const isUntroubled = world.clock.now() - world.troubledAt > RECOVERY_MS;
+    if (isUntroubled) expect({ seed: SEED, path, wrongForMs }).toMatchObject({ wrongForMs: expect.toSatisfy(isShort) });
+  }
+
+  const isShort = (ms: number | undefined) => ms === undefined || ms <= BOUND_MS;
+
+  const WRITES: (() => Write)[] = [
+    () => ["update processes set display_name = $1 where id = $2", [randomUUID(), random.pick(processes).id]],
+    () => ["update processes set resource_type_id = $1 where id = $2", [random.pick(sizes), random.pick(processes).id]],
+    () => ["update processes set application_id = $1 where id = $2", move(random.pick(processes))],
+    () => ["delete from processes where id = $1", [removeOne().id]],
+    () => ["insert into processes (id, application_id, key, entrypoint) values ($1, $2, $3, 'run')", addOne()],
+    // More than a statement records one by one.
+    () => ["update processes set display_name = $1 where application_id = $2", [randomUUID(), pickApplication().id]],
+    () => ["update processes set display_name = $1", [randomUUID()]],
+    () => ["update applications set namespace = $1 where id = $2", [randomName(), pickApplication().id]],
+    () => ["update companies set name = $1 where id = $2", [randomUUID(), random.pick(companies)]],
+    () => ["update companies set name = $1", [randomUUID()]],
+    () => ["update process_resource_types set cpu_millicores = $1 where id = $2", [randomSize(), random.pick(sizes)]],
+    () => ["update api_keys set is_enabled = $1 where id = $2", [random.oneIn(2), random.pick(keys).id]],
+    () => ["update api_keys set is_enabled = true", []],
+    () => ["update api_keys set name = $1 where company_id = $2", [randomUUID(), random.pick(companies)]],
+    () => ["delete from api_key_capabilities where api_key_id = $1", [random.pick(keys).id]],
+    () => [
+      "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:READ' from api_keys on conflict do nothing",
+      [],
+    ],
+    () => ["update api_key_tokens set expires_at = now() - interval '1 day' where api_key_id = $1", [random.pick(keys).id]],
+    () => ["update api_key_tokens set expires_at = null", []],
+  ];
+  const pickApplication = () => random.pick(applications);
+  const randomName = () => `ns-${random.integer(0, 1_000_000)}`;
+  const randomSize = () => random.integer(1, 8_000);
+
+  function move(process: Process): unknown[] {
+    const { companyId } = process.application;
+    process.application = random.pick(applications.filter((one) => one.companyId === companyId));
+    return [process.application.id, process.id];
+  }
+
+  function removeOne(): Process {
+    if (processes.length < 10) return { id: randomUUID(), application: pickApplication() };
+    return processes.splice(random.integer(0, processes.length), 1)[0] as Process;
+  }
+
+  function addOne(): unknown[] {
+    const process = { id: randomUUID(), application: pickApplication() };
+    if (processes.length < 30) processes.push(process);
+    return [process.id, process.application.id, `p-${process.id.slice(0, 8)}`];
+  }
+
+  /** Now, or in a transaction that commits later than others that begin after it. A row that another has locked is left. */
+  async function write(): Promise<void> {
+    const [text, params] = random.pick(WRITES)();
+    const client = await world.connect();
+    try {
+      await client.query("begin; set local lock_timeout = '1ms'");
+      await client.query(text, params);
+    } catch (error) {
+      await client.query("rollback");
+      client.release();
+      if ((error as pg.DatabaseError).code === "55P03") return;
+      throw error;
+    }
+    const isLate = open.length < 3 && random.oneIn(4);
+    open.push({ client, commitsAt: world.clock.now() + (isLate ? random.integer(0, 40_000) : 0) });
+  }
+
+  async function commit(until: number): Promise<void> {
+    for (const { client } of open.filter(({ commitsAt }) => commitsAt <= until)) {
+      await client.query("commit");
+      client.release();
+    }
+    open = open.filter(({ commitsAt }) => commitsAt > until);
+  }
+
+  /** What is usual, what goes wrong often, and nobody there at all. */
+  function changeTroubles(): void {
+    world.troubles = { oneIn: random.pick([0, 0, 12, 60]), isSilent: random.oneIn(5) };
+    if (world.troubles.isSilent) world.troubledAt = world.clock.now();
+  }
+
+  /** Until nothing is open, nothing on its way and nothing recorded. */
+  async function settle(): Promise<void> {
+    if (world.troubles.isSilent) world.troubledAt = world.clock.now();
+    world.troubles = { oneIn: 0, isSilent: false };
+    await commit(Number.POSITIVE_INFINITY);
+    const until = world.clock.now() + 600_000;
+    do {
+      await world.clock.advance(10_000);
+      if (world.clock.now() > until) throw new Error(`Changes are left, seed ${SEED}`);
+    } while ((await world.query("select from changes")).length > 0);
+  }
+
+  test(`leaves no copy that differs from the database, over ${OPERATIONS} operations (seed ${SEED})`, async () => {
+    let compared = 0;
+    for (let done = 0; done < OPERATIONS; done++) {
+      await (random.oneIn(3) ? write() : read());
+      await commit(world.clock.now());
+      // Sometimes long enough for a feed that is silent to be noticed.
+      await world.clock.advance(random.oneIn(100) ? random.integer(0, 200_000) : random.integer(0, 1_500));
+      if (world.troubles.isSilent) world.troubledAt = world.clock.now();
+      if (random.oneIn(100)) changeTroubles();
+      if (done % ROUND !== ROUND - 1) continue;
+      await settle();
+      compared += world.copies;
+      expect({ seed: SEED, done, wrong: await world.wrongCopies() }).toMatchObject({ wrong: [] });
+    }
+    // Else nothing was put to the test.
+    expect(compared).toBeGreaterThan(OPERATIONS / ROUND);
+    const events = ["hit", "miss", "late store", "refused", "limited", "died", "coarse", "everything", "short"] as const;
+    expect(events.filter((event) => !world.seen.has(event))).toStrictEqual([]);
+  }, 0); // Bounded by the count of operations, not by the machine.
+
+  test("makes no change of a key's being used", async () => {
+    await settle();
+    await world.query("update api_keys set last_used_at = now()");
+    expect(await world.query("select from changes")).toStrictEqual([]);
+  });
+});
