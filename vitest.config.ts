@@ -14,6 +14,7 @@ const WITHOUT_SHARED_DATABASE = [
   "test/clients/**",
   "test/docs/**",
   "test/worker/faults.test.ts",
+  "test/worker/feed/**",
   "test/local/cache/**",
   "test/local/dev.test.ts",
   "test/worker/wrangler.test.ts",

@@ -154,7 +154,8 @@ export class World {
     const name = `${keyHash} ${path}`;
     const now = this.clock.now();
     const copy = this.#copies.get(name);
-    if (copy === undefined || now >= copy.staleUntil) {
+    // Edges forget.
+    if (copy === undefined || now >= copy.staleUntil || this.#random.oneIn(10)) {
       await this.#fetch(name, keyHash, path);
       return undefined;
     }
