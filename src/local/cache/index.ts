@@ -1,7 +1,7 @@
 import type { WorkerEntrypoint } from "cloudflare:workers";
 import { EntrypointCache } from "./cache.ts";
 import { keyOf, specialHeadersOf, targetOf } from "./key.ts";
-import { createCacheContext } from "./purge.ts";
+import { createCacheContext, PurgeBudget } from "./purge.ts";
 import { CacheStore } from "./store.ts";
 import { outwardHead } from "./stored.ts";
 
@@ -20,7 +20,10 @@ export interface CacheOptions {
   maxObjectBytes?: number;
   /** How long a request waits for another one with the same key before it asks the Worker itself. Default: 30,000. */
   maxWaitMs?: number;
-  /** Asked before every purge; an error that it returns is the outcome. Stands in for the platform's rate limit. */
+  /**
+   * Asked before every purge; an error that it returns is the outcome. Default: the platform's rate limit, of which the
+   * entrypoint has a budget of its own.
+   */
   refusePurge?: () => CachePurgeError | undefined;
 }
 
@@ -67,7 +70,8 @@ export function cached<Entrypoint extends EntrypointClass>(
   }
   const store = new CacheStore(maxBytes);
   const cache = new EntrypointCache(store, { maxObjectBytes, maxWaitMs, now });
-  const context = createCacheContext(store, now, options.refusePurge);
+  const budget = new PurgeBudget(now);
+  const context = createCacheContext(store, now, options.refusePurge ?? (() => budget.spend()));
 
   class Cached extends (Entrypoint as unknown as FetchingEntrypoint) {
     constructor(ctx: ExecutionContext, env: unknown) {

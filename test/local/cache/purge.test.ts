@@ -195,6 +195,38 @@ describe("https://developers.cloudflare.com/workers/cache/purge/#rate-limits", (
   });
 });
 
+describe("https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits", () => {
+  const spend = () => purge({ tags: ["limited"] }, "Limited");
+
+  test("takes 25 calls at once, and 5 a minute after that", async () => {
+    for (let call = 0; call < 25; call++) expect(await spend()).toEqual(SUCCESS);
+    const refusal = {
+      success: false,
+      errors: [{ code: expect.any(Number), message: expect.stringContaining("rate") }],
+    };
+    expect(await spend()).toEqual(refusal);
+    await pass(11);
+    expect(await spend()).toEqual(refusal);
+    await pass(1);
+    expect(await spend()).toEqual(SUCCESS);
+    expect(await spend()).toEqual(refusal);
+    await pass(60);
+    for (let call = 0; call < 5; call++) expect(await spend()).toEqual(SUCCESS);
+    expect(await spend()).toEqual(refusal);
+    // However long nobody purges, no more than 25 wait.
+    await pass(86_400);
+    for (let call = 0; call < 25; call++) expect(await spend()).toEqual(SUCCESS);
+    expect(await spend()).toEqual(refusal);
+  });
+
+  test("takes 100 tags a call", async () => {
+    const tags = Array.from({ length: 100 }, (_, i) => `tag-${i}`);
+    expect(await purge({ tags })).toEqual(SUCCESS);
+    const refused = await purge({ tags, pathPrefixes: ["/one-more/"] });
+    expect(refused).toEqual({ success: false, errors: [{ code: expect.any(Number), message: expect.any(String) }] });
+  });
+});
+
 describe("https://developers.cloudflare.com/workers/cache/configuration/#vary", () => {
   test("purges all variants of a URL together", async () => {
     const path = newPath();

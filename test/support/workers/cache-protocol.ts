@@ -37,7 +37,7 @@ export interface RequestSpec {
   cf?: Record<string, unknown>;
 }
 
-export type EntrypointName = "Fixture" | "Twin" | "Versioned" | "Impatient" | "Small";
+export type EntrypointName = "Fixture" | "Twin" | "Versioned" | "Impatient" | "Small" | "Limited";
 
 /** A response as the caller of the entrypoint sees it. */
 export interface Seen {

@@ -127,6 +127,7 @@ function observed(options: CacheOptions): typeof Scripted {
 
 export const Fixture = observed({ refusePurge: () => refusal });
 export const Twin = observed({});
+export const Limited = observed({});
 export const Versioned = observed({ version: () => version });
 export const Impatient = observed({ maxWaitMs: 1 });
 export const Small = observed({ maxBytes: 45_000, maxObjectBytes: 10_000 });
