@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
+import { SETTINGS } from "../../src/worker/shared/config.ts";
 
 interface Ratelimit {
   name: string;
@@ -83,6 +84,11 @@ describe("a preview", () => {
     const namesOf = (bindings: Ratelimit[]) => bindings.map(({ name, simple }) => ({ name, simple }));
     expect(namesOf(previews.ratelimits)).toStrictEqual(namesOf(ratelimits));
     expect(previews.version_metadata).toEqual(config.version_metadata);
+  });
+
+  test("keeps no answer for long: no feed purges its cache", () => {
+    const { EDGE_FRESH_SECONDS } = previews.vars as Record<string, string>;
+    expect(EDGE_FRESH_SECONDS).toBe(String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default));
   });
 
   test("spends no budget of production's", () => {
