@@ -10,6 +10,7 @@ export default {
   async fetch(request, env, ctx) {
     return offerDemoKey(await gateway.fetch(request, env, ctx), env.DEMO_KEY);
   },
+  scheduled: gateway.scheduled,
 } satisfies ExportedHandler<Env & { DEMO_KEY?: string }>;
 
 /**

@@ -22,6 +22,8 @@ export interface TestApi {
   /** Lets time pass for the edge's cache. */
   advance(seconds: number): Promise<void>;
   purge(changed: object, secret?: string): Promise<Response>;
+  /** Runs the feed for its minute, as the cron trigger does. */
+  runFeed(): Promise<unknown>;
   /** What the platform answers to every purge from now on; null: it takes them. */
   refusePurge(error: { code: number; message: string } | null): Promise<void>;
   /** What the Worker has logged, a line each. */
@@ -106,6 +108,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
         headers: { authorization: `Bearer ${secret}` },
         body: JSON.stringify(changed),
       }),
+    runFeed: () => harness.getWorker(config.name).scheduled({ cron: "* * * * *" }),
     refusePurge: (error) => command("/test/refuse-purge", error),
     logs,
     close: async () => {

@@ -21,4 +21,5 @@ export default {
     }
     return gateway.fetch(request, env, ctx);
   },
+  scheduled: gateway.scheduled,
 } satisfies ExportedHandler<Env>;

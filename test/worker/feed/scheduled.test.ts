@@ -1,0 +1,42 @@
+// The feed in workerd, as the cron trigger runs it. With a database of its own: a heartbeat concerns every answer.
+import { expect, onTestFinished, test } from "vitest";
+import { migrate } from "../../../drizzle/migrate.ts";
+import { startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
+import { startApi } from "../../support/api.ts";
+import { bearer, openRecords } from "../../support/records.ts";
+
+test("purges what plain SQL has changed, and answers are kept for long", async () => {
+  const { connectionString, close } = await startEmbeddedPostgres();
+  onTestFinished(close);
+  await migrate(connectionString);
+  const records = await openRecords(connectionString);
+  onTestFinished(() => records.close());
+  const api = await startApi({ connectionString });
+  onTestFinished(() => api.close());
+  const companyId = await records.company();
+  const application = await records.application(companyId);
+  const process = await records.process(application.id);
+  const { token } = await records.key(companyId);
+  const get = () => api.fetch(`/v3/applications/${application.id}/processes/${process.id}`, bearer(token));
+  const cacheStatus = async () => (await get()).headers.get("cache-status");
+
+  // Without a heartbeat, for 30 seconds.
+  await get();
+  expect(await cacheStatus()).toMatch(/; hit; ttl=(?:30|29)$/);
+  // Ends with the Worker, in the middle of its minute.
+  const run = api.runFeed().catch(() => {});
+  await expect
+    .poll(async () => (await records.pool.query("select from feed where healthy_at is not null")).rowCount)
+    .toBe(1);
+  await api.advance(60);
+  await get();
+  expect(await cacheStatus()).toMatch(/; hit; ttl=3\d{3}$/);
+
+  await records.pool.query("update processes set display_name = 'Changed'");
+  const name = async () => ((await (await get()).json()) as { display_name: string }).display_name;
+  await expect.poll(name, { timeout: 60_000 }).toBe("Changed");
+  // A revoked key, too.
+  await records.pool.query("update api_keys set is_enabled = false");
+  await expect.poll(async () => (await get()).status, { timeout: 60_000 }).toBe(401);
+  void run;
+});
