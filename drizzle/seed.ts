@@ -71,7 +71,8 @@ export async function seed(connectionString: string, { force = false } = {}): Pr
   }
 }
 
-function isLocal(connectionString: string): boolean {
+/** Whether a database is on this machine. */
+export function isLocal(connectionString: string): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(new URL(connectionString).hostname);
 }
 

@@ -1,13 +1,15 @@
 // `npm run dev`: Postgres, its Neon endpoint and the Worker, in one process that ends them all.
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
-import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
+import { isLocal, SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import "../cli/support/quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { announce, withdraw } from "../cli/support/running.ts";
+import { SETTINGS } from "../worker/shared/config.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
@@ -23,6 +25,7 @@ Serves the API on http://localhost:8787 over an embedded Postgres with data to t
   PORT           another port
   DATABASE_URL   another database, Neon or any Postgres; it must have been migrated (npm run db:migrate)`;
 
+const FRESH_WITHOUT_FEED_SECONDS = String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default);
 /** As public as the seed's keys. */
 const PURGE_SECRET = "a-secret-for-this-machine-and-no-other";
 
@@ -43,12 +46,15 @@ async function main(): Promise<void> {
   const postgresUrl = await startPostgres(values.seed ?? false);
   const databaseUrl = await startEndpoint(postgresUrl);
   const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
+  // A feed here would take changes away from the feed of the edge that serves a remote database.
+  const hasFeed = isLocal(postgresUrl);
   const worker = await startWorker({
     config: "wrangler.toml",
     entrypoint: "src/local/worker.ts",
     bindings: {
       DATABASE_URL: { type: "secret_text", value: databaseUrl },
       PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
+      ...(!hasFeed && { EDGE_FRESH_SECONDS: { type: "plain_text", value: FRESH_WITHOUT_FEED_SECONDS } }),
       ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
     },
     dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
@@ -61,6 +67,16 @@ async function main(): Promise<void> {
   announce(running);
   closers.unshift(async () => withdraw(running));
   console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);
+  if (hasFeed) await runCron(url);
+}
+
+/** Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a minute. */
+async function runCron(url: string): Promise<never> {
+  for (;;) {
+    // It fails when a change to the source restarts the Worker.
+    await fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => {});
+    await setTimeout(1_000);
+  }
 }
 
 /** @returns how to reach the database with `pg` */
@@ -71,11 +87,20 @@ async function startPostgres(seedIt: boolean): Promise<string> {
     closers.unshift(postgres.close);
     await migrate(postgres.connectionString);
     await seed(postgres.connectionString);
+    await forgetChanges(postgres.connectionString);
     return postgres.connectionString;
   }
   await assertMigrated(given);
   if (seedIt) await seed(given);
   return given;
+}
+
+/** Empties the outbox: nothing is cached yet that the feed would have to purge. */
+async function forgetChanges(connectionString: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query("delete from changes");
+  await client.end();
 }
 
 /** @returns how to reach the database with the Neon driver */
@@ -125,7 +150,7 @@ function greeting(url: string, postgresUrl: string): string {
     const target = `${url}/v3/applications/${applicationId}/processes/${processId}`;
     return `  # ${kind}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}\n`;
   });
-  return `\n${lines.join("\n")}\n  # the same in a browser\n  ${url}/docs\n\n  # the database\n  psql ${postgresUrl}\n\n  Ready. Ctrl-C ends it.\n`;
+  return `\n${lines.join("\n")}\n  # the same in a browser\n  ${url}/docs\n\n  # the database: what you change there shows within seconds\n  psql ${postgresUrl} -c "update processes set display_name = 'Changed'"\n\n  Ready. Ctrl-C ends it.\n`;
 }
 
 let ending: Promise<void> | undefined;

@@ -61,6 +61,11 @@ test("it prints lines that work as they are, one for each kind of process", asyn
   expect((await client.query("select count(*)::int as count from processes")).rows[0].count).toBe(
     SEED_PROCESSES.length,
   );
+  // The feed sees a change whoever makes it, while the copy at the edge would be good for long.
+  const [line = ""] = lines;
+  await client.query("update processes set display_name = 'Changed'");
+  const changed = async () => ((await curl(line)).body as { display_name: string }).display_name;
+  await expect.poll(changed, { interval: 500, timeout: 60_000 }).toBe("Changed");
   await client.end();
   // What matters is not buried under complaints about a network that is not there.
   expect(said(output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
