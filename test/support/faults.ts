@@ -11,6 +11,8 @@ export const FAULTS = [
   "stalled body",
   "no JSON",
   "other JSON",
+  "no permit",
+  "no connection slot",
   "starting up",
   "statement timeout",
   "SQL error",
@@ -49,6 +51,17 @@ export function inflict(fault: Fault, response: ServerResponse): true {
     case "other JSON":
       response.writeHead(200).end(JSON.stringify({ secret: DRIVER_SECRET }));
       break;
+    case "no permit":
+      sqlError(
+        response,
+        "",
+        "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.",
+        500,
+      );
+      break;
+    case "no connection slot":
+      sqlError(response, "53300", "sorry, too many clients already", 500);
+      break;
     case "starting up":
       sqlError(response, "57P03", "the database system is starting up");
       break;
@@ -68,8 +81,8 @@ export function inflict(fault: Fault, response: ServerResponse): true {
   return true;
 }
 
-function sqlError(response: ServerResponse, code: string, message: string): void {
+function sqlError(response: ServerResponse, code: string, message: string, status = 400): void {
   response
-    .writeHead(400, { "content-type": "application/json" })
+    .writeHead(status, { "content-type": "application/json" })
     .end(JSON.stringify({ message, code, severity: "ERROR", detail: DRIVER_SECRET }));
 }

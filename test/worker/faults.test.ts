@@ -23,10 +23,10 @@ const [web] = SEED_PROCESSES;
 const get = () => api.fetch(`/v3/applications/${web.applicationId}/processes/${web.processId}`, bearer(web.token));
 
 /** What a client is told without a copy to fall back on, and how often the database is asked for it. */
-const ANSWERS: Record<Fault, { status: number; attempts: number }> = {
+const ANSWERS: Record<Fault, { status: number; attempts: number; retryAfter?: string }> = {
   hang: { status: 503, attempts: 1 },
   reset: { status: 503, attempts: 3 },
-  "429": { status: 503, attempts: 3 },
+  "429": { status: 503, attempts: 1, retryAfter: "2" },
   "500": { status: 503, attempts: 3 },
   "502": { status: 503, attempts: 3 },
   // Between the Worker and the endpoint stands Node, which passes a cut on as a stall. By itself workerd sees a cut.
@@ -34,6 +34,8 @@ const ANSWERS: Record<Fault, { status: number; attempts: number }> = {
   "stalled body": { status: 503, attempts: 1 },
   "no JSON": { status: 503, attempts: 3 },
   "other JSON": { status: 503, attempts: 3 },
+  "no permit": { status: 503, attempts: 1, retryAfter: "2" },
+  "no connection slot": { status: 503, attempts: 1, retryAfter: "2" },
   "starting up": { status: 503, attempts: 3 },
   "statement timeout": { status: 503, attempts: 1 },
   "SQL error": { status: 500, attempts: 1 },
@@ -43,7 +45,7 @@ const ANSWERS: Record<Fault, { status: number; attempts: number }> = {
 };
 
 describe.for(FAULTS)("when the database answers with: %s", (fault) => {
-  const { status, attempts } = ANSWERS[fault];
+  const { status, attempts, retryAfter = "5" } = ANSWERS[fault];
 
   /** Fills the edge while all is well, lets it age, and then lets the database fail. */
   async function aged(seconds: number): Promise<void> {
@@ -67,7 +69,7 @@ describe.for(FAULTS)("when the database answers with: %s", (fault) => {
     const before = api.queries();
     const response = await get();
     expect(response.status).toBe(status);
-    expect(response.headers.get("retry-after")).toBe(status === 503 ? "5" : null);
+    expect(response.headers.get("retry-after")).toBe(status === 503 ? retryAfter : null);
     expect(response.headers.get("cache-control")).toBe("no-store");
     const body = await response.json();
     expect(isError(body)).toBe(true);
@@ -133,7 +135,9 @@ test("no line of the log quotes the driver, and each failed query has one", () =
     .map((line) => JSON.parse(line))
     .filter(({ event, error }) => event === "query" && error !== undefined);
   expect(queries.length).toBeGreaterThan(FAULTS.length);
-  expect(new Set(queries.map(({ error }) => error))).toStrictEqual(new Set(["timeout", "unavailable", "rejected"]));
+  expect(new Set(queries.map(({ error }) => error))).toStrictEqual(
+    new Set(["timeout", "unavailable", "overloaded", "rejected"]),
+  );
   expect(new Set(queries.map(({ sqlState }) => sqlState))).toStrictEqual(
     new Set([undefined, "57P03", "57014", "42P01", "3D000"]),
   );

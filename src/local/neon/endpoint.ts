@@ -14,6 +14,9 @@ import { runStatement } from "./statement.ts";
 /** As many as the proxy keeps for one endpoint by default. */
 const DEFAULT_MAX_CONNECTIONS = 20;
 
+/** As many permits to connect as the proxy gives out for one endpoint (`connect_compute_lock`). */
+const DEFAULT_MAX_WAITING = 100;
+
 /** A well-formed `POST /sql`, before it reaches Postgres. */
 export interface InterceptedRequest {
   method: string;
@@ -36,6 +39,8 @@ export interface NeonEndpointOptions {
   port?: number;
   /** Upper bound of connections to Postgres; further requests wait. 20 by default. */
   maxConnections?: number;
+  /** Upper bound of requests that wait; further ones are refused, with the proxy's error. 100 by default. */
+  maxWaiting?: number;
   intercept?: Intercept;
 }
 
@@ -60,7 +65,10 @@ export interface NeonEndpoint {
  */
 export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<NeonEndpoint> {
   const upstream = new URL(options.connectionString);
-  const pool = new ConnectionPool(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
+  const pool = new ConnectionPool(
+    options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    options.maxWaiting ?? DEFAULT_MAX_WAITING,
+  );
   let requests = 0;
 
   const server = createServer((request, response) => {

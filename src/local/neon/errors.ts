@@ -1,6 +1,6 @@
 // How Neon's proxy words what went wrong: always one JSON object with the same keys, whatever failed.
 import pg from "pg";
-import { ConnectError } from "./pool.ts";
+import { BusyError, ConnectError } from "./pool.ts";
 
 /**
  * The fields of an error body, in the proxy's order. The driver copies them onto its `NeonDbError`.
@@ -71,6 +71,10 @@ export function cancelledError(): EndpointError {
   return new EndpointError(400, { message: "Query cancelled, connection was terminated", code: "08P01" });
 }
 
+/** `TooManyConnectionAttempts` in https://github.com/neondatabase/neon/blob/main/proxy/src/serverless/backend.rs */
+const BUSY =
+  "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.";
+
 /**
  * What a request's upstream failure is to its client. A failed statement is 400, whether Postgres refused it or the
  * connection broke under it. Without a connection, wrong credentials and an unknown database are the caller's mistake
@@ -78,6 +82,7 @@ export function cancelledError(): EndpointError {
  */
 export function upstreamError(error: unknown, user: string): EndpointError {
   if (error instanceof EndpointError) return error;
+  if (error instanceof BusyError) return new EndpointError(500, { message: BUSY });
   if (error instanceof ConnectError) return connectError(error.cause, user);
   if (error instanceof pg.DatabaseError) return new EndpointError(400, postgresFields(error));
   return new EndpointError(400, { message: `error communicating with the server: ${error}` });

@@ -44,18 +44,22 @@ export class Lease {
 /** A connection could not be had; `cause` says why. */
 export class ConnectError extends Error {}
 
+/** There are as many requests under way and waiting as may be. */
+export class BusyError extends Error {}
+
 /** What a client must learn from the server to cancel a query; `pg` keeps it, its published types do not say so. */
 type Cancellable = pg.Client & { processID: number | null; secretKey: number | null };
 
 /**
  * At most `maxConnections` connections, whatever the number of different credentials: for new ones, the connection that
- * has been idle longest makes room. Requests beyond that wait their turn.
+ * has been idle longest makes room. Requests beyond that wait their turn, `maxWaiting` of them; more are refused.
  *
  * A connection is reset between two requests, so that the second finds no setting, temporary table, prepared statement,
  * lock or transaction of the first.
  */
 export class ConnectionPool {
   readonly #maxConnections: number;
+  readonly #maxWaiting: number;
   /** Longest idle first. */
   #idle: { url: string; client: pg.Client }[] = [];
   readonly #open = new Set<pg.Client>();
@@ -63,14 +67,15 @@ export class ConnectionPool {
   readonly #waiting: (() => void)[] = [];
   #closed = false;
 
-  constructor(maxConnections: number) {
+  constructor(maxConnections: number, maxWaiting: number) {
     this.#maxConnections = maxConnections;
+    this.#maxWaiting = maxWaiting;
   }
 
   /**
    * Runs `work` on a connection of its own. Settles with `work`; the reset follows in the background.
    *
-   * @throws ConnectError, or whatever `work` throws
+   * @throws BusyError, ConnectError, or whatever `work` throws
    */
   async use<T>(url: string, work: (lease: Lease) => Promise<T>): Promise<T> {
     await this.#slot();
@@ -97,9 +102,13 @@ export class ConnectionPool {
   }
 
   async #slot(): Promise<void> {
-    if (this.#leased < this.#maxConnections) this.#leased++;
+    if (this.#leased < this.#maxConnections) {
+      this.#leased++;
+      return;
+    }
+    if (this.#waiting.length >= this.#maxWaiting) throw new BusyError();
     // A slot is handed over, not freed and taken: whoever waits longest gets it.
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   #freeSlot(): void {

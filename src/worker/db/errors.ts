@@ -6,7 +6,7 @@ import { NeonDbError } from "@neondatabase/serverless";
  *
  * - `unavailable`: the database cannot be reached now.
  * - `timeout`: the database did not answer before the deadline, or its own.
- * - `overloaded`: too many queries are under way; this one was not run.
+ * - `overloaded`: too many queries are under way; the statement was not run.
  * - `rejected`: the database refused the statement; asking again is of no use.
  */
 export class DatabaseError extends Error {
@@ -37,6 +37,13 @@ export class DatabaseError extends Error {
 const TRANSIENT_SQL_STATE = /^(?:08|53|57P)/;
 /** query_canceled: `statement_timeout` has passed. */
 const TIMEOUT_SQL_STATE = "57014";
+/**
+ * Neon has no room for one more: status 429, too_many_connections of Postgres, and the proxy's `TooManyConnectionAttempts`.
+ * The last two come with status 500. The driver quotes status and body.
+ *
+ * @see https://github.com/neondatabase/neon/blob/main/proxy/src/serverless/backend.rs
+ */
+const OVERLOAD = /HTTP status 429|"code":"53300"|Too many database connection attempts/;
 /** Invalid authorization (28) and unknown database (3D): wrong until an operator mends it, and no fault of the statement. */
 const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 
@@ -52,6 +59,7 @@ export function classifyError(error: unknown): DatabaseError {
       sqlState: error.code,
     });
   }
+  if (error instanceof NeonDbError && OVERLOAD.test(error.message)) return new DatabaseError("overloaded");
   // Everything else lies between the database and us: no connection, a proxy's status, an answer that is cut or garbled.
   // Neon reports failures of its control plane (neondatabase/neon#11975), and a wrong password, without a code.
   return new DatabaseError("unavailable", { isTransient: true });

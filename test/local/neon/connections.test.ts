@@ -202,6 +202,23 @@ describe("many requests at once", () => {
     for (const role of roles) await onPostgres(`DROP ROLE ${role}`);
   });
 
+  it("are refused beyond those that may wait, at once and in the proxy's words", async () => {
+    // A server that accepts connections and never speaks.
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const connectionString = `postgres://u:p@127.0.0.1:${(silent.address() as { port: number }).port}/d`;
+    let others: Promise<unknown>[] = [];
+    await withEndpoint({ connectionString, maxConnections: 1, maxWaiting: 1 }, async (bounded) => {
+      const url = { "Neon-Connection-String": bounded.connectionString };
+      others = Array.from({ length: 3 }, () => post({ query: "SELECT 1" }, url, bounded));
+      const refused = (await Promise.race(others)) as Awaited<ReturnType<typeof post>>;
+      expect(refused.status).toBe(500);
+      expect(refused.json).toMatchObject({ code: "", message: expect.stringMatching(/^Failed to acquire permit/) });
+    });
+    expect((await Promise.allSettled(others)).filter(({ status }) => status === "rejected")).toHaveLength(2);
+    silent.close();
+  });
+
   it("keep their connection when a transaction fails, or is never ended", async () => {
     await withEndpoint({ connectionString: tapped, maxConnections: 1 }, async (single) => {
       const begun = { query: "SELECT 1 AS begun" };
