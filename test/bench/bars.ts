@@ -13,8 +13,19 @@ export interface Bar {
 
 const KIB = 1024;
 
-/** The bars of a run. Ratios are of medians. */
-export function barsOf({ rows, bundle, start, memory }: Omit<Report, "bars">): Bar[] {
+/** The bars of what was measured. Ratios are of medians. */
+export function barsOf({ rows, bundle, start, memory, overload, freshness }: Report): Bar[] {
+  return [
+    ...(rows === undefined ? [] : rowBars(rows)),
+    atMost(100, "bundle, KiB gzip", bundle.gzipBytes / KIB),
+    ...(start === undefined ? [] : [atMost(35, "start-up CPU, ms", start.ours.cpuMs - start.empty.cpuMs)]),
+    ...(memory === undefined ? [] : [memoryBar(memory)]),
+    ...(overload === undefined ? [] : overloadBars(overload)),
+    ...(freshness ?? []).map(freshnessBar),
+  ];
+}
+
+function rowBars(rows: NonNullable<Report["rows"]>): Bar[] {
   const near = 0;
   const far = Math.max(...rows.map(({ delayMs }) => delayMs));
   const of = (name: ContenderName, what: Measured, delayMs: number) => {
@@ -28,20 +39,49 @@ export function barsOf({ rows, bundle, start, memory }: Omit<Report, "bars">): B
   return [
     atLeast(0.85, "hit / gateway floor, requests a second", ratio("hit", "gateway floor", "requestsPerSecond")),
     atLeast(1, "304 / hit, requests a second", ratio("hit, 304", "hit", "requestsPerSecond")),
-    atLeast(0.8, "miss / query floor, requests a second", ratio("miss", "query floor", "requestsPerSecond")),
+    atMost(1.8, "miss without cache / query floor, CPU", ratio("miss, no cache", "query floor", "cpuPerRequest")),
+    atMost(0.65, "miss without cache / usual Worker, CPU", ratio("miss, no cache", "usual Worker", "cpuPerRequest")),
+    atMost(1_050, "queries per 1,000 misses", of("miss", "queriesPerThousand", near)),
     atLeast(3, "hit / usual Worker, requests a second", ratio("hit", "usual Worker", "requestsPerSecond")),
     atMost(1 / 20, `hit / usual Worker, p50 at ${far} ms`, ratio("hit", "usual Worker", "p50Ms", far)),
     atMost(0.6, `miss / usual Worker, p50 at ${far} ms`, ratio("miss", "usual Worker", "p50Ms", far)),
-    atLeast(1, "hit / usual server, requests a CPU second", ratio("usual server", "hit", "cpuPerRequest")),
-    atLeast(1, "the same, Postgres's CPU counted", cpuWithPostgres("usual server") / cpuWithPostgres("hit")),
-    atMost(150, "bundle, KiB gzip", bundle.gzipBytes / KIB),
-    atMost(50, "start-up CPU, ms", start.ours.cpuMs - start.empty.cpuMs),
-    atMost(
-      0.1,
-      `memory over ${memory.requests.toLocaleString("en")} requests, last tenth against second, deviation`,
-      Math.abs((memory.tenths.at(-1) ?? Number.NaN) / (memory.tenths[1] ?? Number.NaN) - 1),
+    atLeast(
+      2,
+      "hit / usual server, requests a CPU second, Postgres counted",
+      cpuWithPostgres("usual server") / cpuWithPostgres("hit"),
     ),
   ];
+}
+
+function memoryBar({ requests, tenths }: NonNullable<Report["memory"]>): Bar {
+  return atMost(
+    0.1,
+    `memory over ${requests.toLocaleString("en")} requests, last tenth against second, deviation`,
+    Math.abs((tenths.at(-1) ?? Number.NaN) / (tenths[1] ?? Number.NaN) - 1),
+  );
+}
+
+function overloadBars({ curves, hits }: NonNullable<Report["overload"]>): Bar[] {
+  const [misses] = curves;
+  const worst = misses?.offers.at(-1);
+  const peak = Math.max(...(misses?.offers ?? []).map(({ goodput }) => goodput?.served.perSecond ?? 0));
+  return [
+    atLeast(0.9, `goodput at ${worst?.factor} × capacity / its peak`, (worst?.goodput?.served.perSecond ?? 0) / peak),
+    atMost(50, `refusals at ${worst?.factor} × capacity, p50 ms`, worst?.goodput?.refused.p50Ms ?? Number.NaN),
+    atMost(
+      2,
+      `hits, p99 beside misses at ${worst?.factor} × capacity / alone`,
+      hits.besideMissesP99Ms / hits.aloneP99Ms,
+    ),
+  ];
+}
+
+function freshnessBar({ changesPerMinute, changes }: NonNullable<Report["freshness"]>[number]): Bar {
+  return atMost(
+    changesPerMinute > 60 ? 15 : 5,
+    `commit to fresh at ${changesPerMinute} a minute, p99 s`,
+    changes.p99Ms / 1_000,
+  );
 }
 
 const atLeast = (bar: number, name: string, value: number): Bar => ({

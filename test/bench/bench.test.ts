@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import "../../src/cli/support/quiet.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
-import { bench } from "./bench.ts";
+import { barsOf } from "./bars.ts";
+import { bench, PARTS } from "./bench.ts";
 import { Children } from "./children.ts";
 import { SMOKE } from "./plan.ts";
 import { toMarkdown } from "./table.ts";
@@ -21,11 +22,20 @@ test("the benchmark runs to its end, and every number is one", { timeout: 180_00
   });
 
   const { connectionString } = postgres;
-  const report = await bench(SMOKE, { connectionString, children, directory, say: () => {} });
+  const saved: string[] = [];
+  const report = await bench(SMOKE, PARTS, {
+    connectionString,
+    children,
+    directory,
+    say: () => {},
+    save: async (soFar) => saved.push(JSON.stringify(soFar)),
+  });
 
-  expect(report.rows).toHaveLength(8 * SMOKE.delaysMs.length);
+  expect(report.failures).toStrictEqual({});
+  expect(saved).toHaveLength(PARTS.length);
+  expect(report.rows).toHaveLength(9 * SMOKE.delaysMs.length);
   // What is no number is null in JSON.
   expect(JSON.stringify(report)).not.toContain("null");
   expect(toMarkdown(report)).not.toMatch(/NaN|undefined|∞/);
-  expect(report.bars.length).toBeGreaterThanOrEqual(10);
+  expect(barsOf(report).length).toBeGreaterThanOrEqual(10);
 });

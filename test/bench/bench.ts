@@ -1,46 +1,73 @@
-// One run from the first build to the last process ended.
+// One run from the first build to the last process ended. Each part stands for itself: one that fails says why, and the
+// others go on.
 import { cpus, loadavg } from "node:os";
 import { migrate } from "../../drizzle/migrate.ts";
-import { type Bar, barsOf } from "./bars.ts";
-import { type Bundle, type BundleName, buildAll } from "./build.ts";
+import { SETTINGS } from "../../src/worker/shared/config.ts";
+import { type Bundle, buildAll } from "./build.ts";
 import type { Children } from "./children.ts";
 import { askFor, PURGE_SECRET, startContenders, startOurs } from "./contenders.ts";
+import { type Bench, nearestOf } from "./context.ts";
 import { costsOf, type MonthlyCost } from "./costs.ts";
-import { type DatabaseSide, startDatabaseSide } from "./database.ts";
+import { startDatabaseSide } from "./database.ts";
+import { type Freshness, measureFreshness, startFeeding } from "./freshness.ts";
 import { measureAll, type Row } from "./measure.ts";
 import { type Memory, measureMemory } from "./memory.ts";
+import { measureOverload, type Overload } from "./overload.ts";
 import type { Plan } from "./plan.ts";
 import { measurePopularity, type Popularity } from "./popularity.ts";
 import { populate, targetOf } from "./population.ts";
 import { measureStarts, type Start } from "./starts.ts";
 import { measureStatement } from "./statement.ts";
-import { simulateTiers, type Tiers } from "./tiers.ts";
+import { modelTiers, type Tiers } from "./tiers.ts";
+import { measureWriters, type WriterCost } from "./writers.ts";
 import { createZipf } from "./zipf.ts";
 
-export interface Report {
+/** What a run measures, each by itself. */
+interface Parts {
+  start: { ours: Start; usual: Start; empty: Start };
+  rows: Row[];
+  /** Of Postgres, for our statement. */
+  statementMs: number;
+  popularity: Popularity;
+  overload: Overload;
+  /** Of ours, at hits. */
+  memory: Memory;
+  writers: WriterCost[];
+  freshness: Freshness[];
+}
+
+export type PartName = keyof Parts;
+
+/** In the order in which they run. The last two are about the feed. */
+export const PARTS = [
+  "start",
+  "rows",
+  "statementMs",
+  "popularity",
+  "overload",
+  "memory",
+  "writers",
+  "freshness",
+] as const satisfies PartName[];
+
+export interface Report extends Partial<Parts> {
   /** When it began, in ISO 8601. */
   at: string;
   machine: { cpu: string; cores: number; node: string; loadAverageBefore: number };
   plan: Plan;
-  rows: Row[];
   /** Of the Worker that is deployed. */
   bundle: Omit<Bundle, "path">;
-  start: { ours: Start; usual: Start; empty: Start };
-  /** Of ours, at hits. */
-  memory: Memory;
-  popularity: Popularity;
   tiers: Tiers[];
-  /** Of Postgres, for our statement. */
-  statementMs: number;
   costs: MonthlyCost[];
-  bars: Bar[];
+  /** Why parts are missing. */
+  failures: Partial<Record<PartName, string>>;
 }
 
 /** https://developers.cloudflare.com/workers/cache/#tiered-cache says nothing of numbers; Cloudflare has some 330. */
 const DATA_CENTRES = [1, 10, 100, 300];
 const MODEL_REQUESTS_PER_SECOND = 100_000;
-/** The defaults of src/worker/shared/config.ts. */
-const POLICY = { freshSeconds: 30, staleWhileRevalidateSeconds: 30 };
+/** Without the feed, and with it. */
+const FRESH_SECONDS = [SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default, SETTINGS.EDGE_FRESH_SECONDS.default];
 /** How many times Postgres is asked how long it takes. */
 const STATEMENTS = 200;
 /** Drawn once and asked for over and over while memory is measured. */
@@ -55,11 +82,13 @@ interface Surroundings {
   /** Will hold what was built. */
   directory: string;
   say(line: string): void;
+  /** Called after each part with all that there is until then. */
+  save(report: Report): Promise<unknown>;
 }
 
-/** Measures everything there is to measure. */
-export async function bench(plan: Plan, { connectionString, children, directory, say }: Surroundings): Promise<Report> {
-  const startedAt = performance.now();
+/** Measures what was asked for. */
+export async function bench(plan: Plan, parts: readonly PartName[], surroundings: Surroundings): Promise<Report> {
+  const { connectionString, children, directory, say, save } = surroundings;
   const at = new Date().toISOString();
   const machine = describeMachine();
   say("building");
@@ -67,24 +96,38 @@ export async function bench(plan: Plan, { connectionString, children, directory,
   say("filling the database");
   await migrate(connectionString);
   await populate(connectionString, plan.population);
-  const targets = Array.from({ length: STATEMENTS }, (_, n) => targetOf(plan.population, n));
-  const statementMs = await measureStatement(connectionString, targets);
   const database = await startDatabaseSide(children, connectionString, plan.delaysMs);
-  say("starting");
-  const start = await measureAllStarts(children, bundles, database, plan);
-  const contenders = await startContenders(children, bundles, database, plan.population);
-  const rows = await measureAll(contenders, plan, say);
-  say("the Zipf run");
-  const popularity = await runPopularity(children, bundles, database, connectionString, plan);
-  say(`memory over ${plan.memoryRequests} requests`);
-  const memory = await runMemory(children, bundles, database, plan, startedAt + 1_000 * plan.memoryUntilSeconds);
-  say("the model of data centres");
-  const tiers = DATA_CENTRES.map((dataCentres) => model(dataCentres, plan));
   const { path: _, ...bundle } = bundles.deployed;
-  const costs = costsOf({ rows, statementMs, processes: plan.population.processes, freshSeconds: POLICY.freshSeconds });
-  const report = { at, machine, plan, rows, bundle, start, memory, popularity, tiers, statementMs, costs };
-  return { ...report, bars: barsOf(report) };
+  const report: Report = { at, machine, plan, bundle, tiers: modelAll(plan), costs: [], failures: {} };
+  const run: Bench = { plan, connectionString, children, bundles, database, say };
+  for (const part of PARTS.filter((name) => parts.includes(name))) {
+    say(part);
+    try {
+      Object.assign(report, { [part]: await MEASURES[part](run) });
+    } catch (error) {
+      report.failures[part] = String(error);
+      say(`${part} failed: ${error}`);
+    }
+    report.costs = costs(report);
+    await save(report);
+  }
+  return report;
 }
+
+const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
+  start: measureAllStarts,
+  rows: measureRows,
+  statementMs: ({ connectionString, plan }) =>
+    measureStatement(
+      connectionString,
+      Array.from({ length: STATEMENTS }, (_, n) => targetOf(plan.population, n)),
+    ),
+  popularity: runPopularity,
+  overload: measureOverload,
+  memory: runMemory,
+  writers: ({ connectionString, plan }) => measureWriters(connectionString, plan.writers),
+  freshness: runFreshness,
+};
 
 function describeMachine(): Report["machine"] {
   const [processor] = cpus();
@@ -96,17 +139,10 @@ function describeMachine(): Report["machine"] {
   };
 }
 
-type Bundles = Record<BundleName, Bundle>;
-
-async function measureAllStarts(
-  children: Children,
-  bundles: Bundles,
-  { distances }: DatabaseSide,
-  { starts, population }: Plan,
-): Promise<Report["start"]> {
-  const ask = askFor(targetOf(population, 0));
-  const bindings = { DATABASE_URL: distances[0]?.neonConnectionString ?? "", PURGE_SECRET };
-  const measure = ({ path }: Bundle) => measureStarts(children, { bundle: path, bindings }, ask, starts);
+async function measureAllStarts({ plan, bundles, database, children }: Bench): Promise<Parts["start"]> {
+  const ask = askFor(targetOf(plan.population, 0));
+  const bindings = { DATABASE_URL: database.distances[0]?.neonConnectionString ?? "", PURGE_SECRET };
+  const measure = ({ path }: Bundle) => measureStarts(children, { bundle: path, bindings }, ask, plan.starts);
   return {
     ours: await measure(bundles.ours),
     usual: await measure(bundles.usual),
@@ -114,44 +150,81 @@ async function measureAllStarts(
   };
 }
 
-async function runPopularity(
-  children: Children,
-  bundles: Bundles,
-  database: DatabaseSide,
-  connectionString: string,
-  { population, zipf }: Plan,
-): Promise<Popularity> {
-  const [nearest] = database.distances;
-  if (nearest === undefined) throw new Error("The database is nowhere");
-  const server = await startOurs(children, bundles.ours, nearest);
-  const queries = async () => (await database.queries())[0] as number;
-  const popularity = await measurePopularity(server, queries, connectionString, population, zipf);
-  await children.stop(server.process);
-  return popularity;
+async function measureRows({ plan, bundles, database, children, say }: Bench): Promise<Row[]> {
+  const contenders = await startContenders(children, bundles, database, plan.population);
+  try {
+    return await measureAll(contenders, plan, say);
+  } finally {
+    for (const { server } of contenders) await children.stop(server.process);
+  }
 }
 
-async function runMemory(
-  children: Children,
-  bundles: Bundles,
-  { distances: [nearest] }: DatabaseSide,
-  { population, memoryRequests, connections }: Plan,
-  deadline: number,
-): Promise<Memory> {
-  if (nearest === undefined) throw new Error("The database is nowhere");
-  const server = await startOurs(children, bundles.ours, nearest);
-  const draw = createZipf(population.processes);
-  const asks = Array.from({ length: MEMORY_ASKS }, () => askFor(targetOf(population, draw())));
-  const memory = await measureMemory(server, asks, { requests: memoryRequests, connections, deadline });
-  await children.stop(server.process);
-  return memory;
+async function runPopularity({ plan, bundles, database, connectionString, children }: Bench): Promise<Popularity> {
+  const server = await startOurs(children, bundles.feeding, nearestOf(database));
+  const stopFeeding = startFeeding(server);
+  const queries = async () => (await database.queries())[0]?.arrived as number;
+  try {
+    return await measurePopularity(server, queries, connectionString, plan.population, plan.zipf);
+  } finally {
+    stopFeeding();
+    await children.stop(server.process);
+  }
 }
 
-function model(dataCentres: number, { population, modelSeconds }: Plan): Tiers {
-  return simulateTiers({
-    dataCentres,
-    requestsPerSecond: MODEL_REQUESTS_PER_SECOND,
-    seconds: modelSeconds,
-    processes: population.processes,
-    ...POLICY,
-  });
+async function runMemory({ plan, bundles, database, children }: Bench): Promise<Memory> {
+  const server = await startOurs(children, bundles.ours, nearestOf(database));
+  const draw = createZipf(plan.population.processes);
+  const asks = Array.from({ length: MEMORY_ASKS }, () => askFor(targetOf(plan.population, draw())));
+  const deadline = performance.now() + 1_000 * plan.memorySeconds;
+  try {
+    return await measureMemory(server, asks, {
+      requests: plan.memoryRequests,
+      connections: plan.connections,
+      deadline,
+    });
+  } finally {
+    await children.stop(server.process);
+  }
+}
+
+async function runFreshness({ plan, bundles, database, connectionString, children, say }: Bench): Promise<Freshness[]> {
+  const all: Freshness[] = [];
+  const used = { changes: 0, revocations: 0 };
+  for (const rate of plan.freshness.rates) {
+    say(`${rate.changesPerMinute} changes a minute`);
+    // One for each, and with it a full bucket.
+    const server = await startOurs(children, bundles.feeding, nearestOf(database));
+    const stopFeeding = startFeeding(server);
+    try {
+      const options = { ...rate, pollMs: plan.freshness.pollMs };
+      const freshness = await measureFreshness(server, connectionString, plan.population, options, used);
+      used.changes += freshness.changes.count;
+      used.revocations += freshness.revocations.count;
+      all.push(freshness);
+    } finally {
+      stopFeeding();
+      await children.stop(server.process);
+    }
+  }
+  return all;
+}
+
+function modelAll({ population }: Plan): Tiers[] {
+  return FRESH_SECONDS.flatMap((freshSeconds) =>
+    DATA_CENTRES.map((dataCentres) =>
+      modelTiers({
+        dataCentres,
+        requestsPerSecond: MODEL_REQUESTS_PER_SECOND,
+        processes: population.processes,
+        freshSeconds,
+        staleWhileRevalidateSeconds: SETTINGS.EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
+      }),
+    ),
+  );
+}
+
+function costs({ rows, statementMs, plan }: Report): MonthlyCost[] {
+  if (rows === undefined || statementMs === undefined) return [];
+  const { processes } = plan.population;
+  return FRESH_SECONDS.flatMap((freshSeconds) => costsOf({ rows, statementMs, processes, freshSeconds }));
 }

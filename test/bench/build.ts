@@ -14,6 +14,10 @@ const ENTRIES = {
   deployed: { config: OWN_CONFIG, entry: "src/worker/index.ts" },
   /** The same behind the stand-in for Workers Caching. */
   ours: { config: OWN_CONFIG, entry: "src/local/worker.ts" },
+  /** The same without it. */
+  uncached: { config: OWN_CONFIG, entry: "test/bench/workers/uncached.ts" },
+  /** Ours, with a way to run the feed. */
+  feeding: { config: OWN_CONFIG, entry: "test/bench/workers/feeding.ts" },
   bare: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/bare.ts" },
   empty: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/empty.ts" },
   "gateway-floor": { config: CONTENDERS_CONFIG, entry: "test/bench/workers/gateway-floor.ts" },

@@ -13,6 +13,7 @@ export type ContenderName =
   | "hit"
   | "hit, 304"
   | "miss"
+  | "miss, no cache"
   | "bare Worker"
   | "gateway floor"
   | "query floor"
@@ -45,7 +46,7 @@ const WEB = 4;
 export const askFor = ({ path, token }: Target): Ask => ({ path, headers: { authorization: `Bearer ${token}` } });
 
 /** Every process in turn, the neighbour of none: long before one comes again, no cache has it any more. */
-function walk(population: Population): () => Ask {
+export function walk(population: Population): () => Ask {
   let n = 0;
   return () => askFor(targetOf(population, (n++ * STRIDE) % population.processes));
 }
@@ -65,7 +66,7 @@ export async function startContenders(
   let constant: Awaited<ReturnType<typeof startConstants>> | undefined;
   for (const [place, distance] of database.distances.entries()) {
     const { delayMs } = distance;
-    const ofEndpoint = async () => (await database.queries())[place] as number;
+    const ofEndpoint = async () => (await database.queries())[place]?.arrived as number;
     const add = (name: ContenderName, server: Server, asks: Asks, more: Partial<Contender> = {}) =>
       all.push({
         name,
@@ -85,6 +86,8 @@ export async function startContenders(
     add("hit", hits, warm);
     add("hit, 304", hits, answers.map(conditional), { status: 304 });
     add("miss", misses, walk(population));
+    const uncached = await startOurs(children, bundles.uncached, distance);
+    add("miss, no cache", uncached, walk(population));
 
     constant ??= await startConstants(children, bundles, answers[0] as Answer);
     add("bare Worker", constant.bare, warm);
@@ -109,14 +112,23 @@ export async function startContenders(
 
     const { server, queries } = await startUsualServer(children, distance, database.isEmbedded);
     add("usual server", server, walk(population), { queries });
-    for (const one of [misses, constant.bare, constant.floor, usual, server]) await expectSame(one, first, answers[0]);
+    for (const one of [misses, uncached, constant.bare, constant.floor, usual, server])
+      await expectSame(one, first, answers[0]);
   }
   return all;
 }
 
-/** The Worker of src/local/worker.ts. */
-export function startOurs(children: Children, { path }: Bundle, { neonConnectionString }: Distance) {
-  return startWorker(children, { bundle: path, bindings: { DATABASE_URL: neonConnectionString, PURGE_SECRET } });
+/** The product, with or without the stand-in for Workers Caching. */
+export function startOurs(
+  children: Children,
+  { path }: Bundle,
+  { neonConnectionString }: Distance,
+  settings: Record<string, string> = {},
+) {
+  return startWorker(children, {
+    bundle: path,
+    bindings: { DATABASE_URL: neonConnectionString, PURGE_SECRET, ...settings },
+  });
 }
 
 /** Of the connection, and what workerd writes by itself. */
@@ -132,7 +144,7 @@ async function startConstants(children: Children, bundles: Record<BundleName, Bu
   };
 }
 
-async function startUsualServer(children: Children, { postgresUrl }: Distance, isEmbedded: boolean) {
+export async function startUsualServer(children: Children, { postgresUrl }: Distance, isEmbedded: boolean) {
   const child = children.start(process.execPath, [new URL("usual-server.ts", import.meta.url).pathname], {
     env: {
       ...process.env,
@@ -155,7 +167,12 @@ async function startUsualServer(children: Children, { postgresUrl }: Distance, i
 /** The answers to some requests, one after the other. */
 async function fetchAll({ port }: Server, asks: readonly Ask[]): Promise<Answer[]> {
   const answers: Answer[] = [];
-  for (const ask of asks) await pace(port, [ask], { perSecond: 1, seconds: 1 }, (answer) => answers.push(answer));
+  for (const ask of asks) {
+    await pace(port, [ask], { perSecond: 1, seconds: 1 }, (answer) => {
+      if (answer.status !== 200) throw new Error(`${answer.status} ${answer.body}`);
+      answers.push(answer);
+    });
+  }
   return answers;
 }
 

@@ -33,6 +33,7 @@ export interface Cost {
 }
 
 export interface MonthlyCost {
+  freshSeconds: number;
   monthlyRequests: number;
   /** Part of the requests to ours. */
   queryRatio: number;
@@ -56,8 +57,9 @@ export function costsOf({ rows, processes, freshSeconds, statementMs }: CostOpti
       const database = (units * DOLLARS_PER_CU_HOUR * HOURS_PER_MONTH) / (monthlyRequests / 1e6);
       return { requests, cpu, database, total: requests + cpu + database };
     };
-    const ourCpuMs = (1 - queryRatio) * cpuMs("hit") + queryRatio * cpuMs("miss");
+    const ourCpuMs = (1 - queryRatio) * cpuMs("hit") + queryRatio * cpuMs("miss, no cache");
     return {
+      freshSeconds,
       monthlyRequests,
       queryRatio,
       ours: cost(REQUESTS_BILLED.ours, ourCpuMs, queriesPerSecond),

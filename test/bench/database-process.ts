@@ -3,23 +3,43 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
-import type { Distance } from "./database.ts";
-
-/** For one endpoint: two of them, and the usual servers, share the hundred connections of a Postgres. */
-const MAX_CONNECTIONS = 10;
+import { type Distance, MAX_CONNECTIONS, type Queries } from "./database.ts";
 
 const postgresUrl = process.env.DATABASE_URL as string;
 const delaysMs: number[] = JSON.parse(process.env.DELAYS_MS as string);
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What {@link slowly} adds to a query; 0: nothing. */
+let slowMs = 0;
+let nextFree: number[] = Array(MAX_CONNECTIONS).fill(0);
+
+/** Waits for one of the connections, and keeps it. */
+function slowly(): Promise<unknown> {
+  const now = performance.now();
+  nextFree = nextFree.toSorted((a, b) => a - b);
+  const until = Math.max(now, nextFree[0] ?? 0) + slowMs;
+  nextFree[0] = until;
+  return sleep(until - now);
+}
+
 /** One round trip of HTTP each, on connections that are kept. */
 async function startEndpoint(delayMs: number) {
-  return startNeonEndpoint({
+  const count: Queries = { arrived: 0, givenUp: 0 };
+  const { connectionString, url } = await startNeonEndpoint({
     connectionString: postgresUrl,
     maxConnections: MAX_CONNECTIONS,
-    ...(delayMs > 0 && { intercept: () => sleep(delayMs).then(() => false) }),
+    async intercept(_, response) {
+      count.arrived++;
+      response.once("close", () => {
+        if (!response.writableFinished) count.givenUp++;
+      });
+      if (delayMs > 0) await sleep(delayMs);
+      if (slowMs > 0) await slowly();
+      return false;
+    },
   });
+  return { connectionString, url, count };
 }
 
 /** For what speaks Postgres's own protocol: everything arrives half a round trip later, in both directions. */
@@ -59,6 +79,14 @@ const distances: Distance[] = await Promise.all(
     };
   }),
 );
-process.on("message", () => process.send?.(endpoints.map(({ requests }) => requests)));
+process.on("message", (asked) => {
+  if (typeof asked === "number") {
+    slowMs = asked;
+    nextFree = Array(MAX_CONNECTIONS).fill(0);
+    process.send?.(null);
+  } else {
+    process.send?.(endpoints.map(({ count }) => count));
+  }
+});
 process.on("disconnect", () => process.exit());
 process.send?.(distances);

@@ -15,10 +15,24 @@ export interface Distance {
   postgresUrl: string;
 }
 
+/** How many queries have arrived, and how many of those were given up before their answer. */
+export interface Queries {
+  arrived: number;
+  givenUp: number;
+}
+
+/** For one endpoint: two of them, and the usual servers, share the hundred connections of a Postgres. */
+export const MAX_CONNECTIONS = 10;
+
 export interface DatabaseSide {
   distances: Distance[];
-  /** How many queries have come from Workers so far, a number for each distance. */
-  queries(): Promise<number[]>;
+  /** What has come from Workers so far, at each distance. */
+  queries(): Promise<Queries[]>;
+  /**
+   * Slows the nearest endpoint down: each query keeps a connection for so many milliseconds more, of which there are
+   * {@link MAX_CONNECTIONS}. 0: no more.
+   */
+  slowDown(ms: number): Promise<void>;
   /** An embedded Postgres has one session for all: what one client prepares, another one's query discards. */
   isEmbedded: boolean;
   /** CPU time of Postgres so far, in milliseconds; 0 of an embedded one, which has no process of its own. */
@@ -41,7 +55,11 @@ export async function startDatabaseSide(
     distances,
     queries: () => {
       child.send("queries");
-      return message<number[]>(child);
+      return message<Queries[]>(child);
+    },
+    slowDown: (ms) => {
+      child.send(ms);
+      return message<void>(child);
     },
     isEmbedded: server === undefined,
     postgresCpuMs: () => (server === undefined ? 0 : childrenCpuMs(server)),

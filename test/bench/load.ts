@@ -55,9 +55,13 @@ export async function saturate({ port, asks, status, connections, until }: Satur
   return { requests, seconds };
 }
 
+/** After which a client has given up. */
+const TIMEOUT_MS = 30_000;
+
 /** An answer to a request of {@link pace}. */
 export interface Answer {
   ask: Ask;
+  /** Undefined if there was no answer; the body says why. */
   status: number | undefined;
   headers: NodeJS.Dict<string | string[]>;
   body: string;
@@ -70,8 +74,6 @@ export interface Answer {
 /**
  * Asks at a steady rate, whether answers come or not. Our own, because autocannon sends the requests of every second at
  * its beginning and each only after the answer to the last, which measures a queue.
- *
- * @throws Error if there is no answer
  */
 export async function pace(
   port: number,
@@ -96,18 +98,21 @@ export async function pace(
 }
 
 function send(agent: Agent, port: number, ask: Ask): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const sentAt = performance.now();
-    const request = get({ agent, port, host: "127.0.0.1", path: ask.path, headers: ask.headers }, (response) => {
+    const fail = (error: Error) =>
+      resolve({ ask, status: undefined, headers: {}, body: String(error), sentAt, ms: performance.now() - sentAt });
+    const target = { agent, port, host: "127.0.0.1", path: ask.path, headers: ask.headers, timeout: TIMEOUT_MS };
+    const request = get(target, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (chunk: string) => {
         body += chunk;
       });
-      response.on("error", reject).on("end", () => {
+      response.on("error", fail).on("end", () => {
         const { statusCode: status, headers } = response;
         resolve({ ask, status, headers, body, sentAt, ms: performance.now() - sentAt });
       });
     });
-    request.on("error", reject);
+    request.on("timeout", () => request.destroy(new Error("no answer in time"))).on("error", fail);
   });
 }

@@ -27,6 +27,8 @@ export interface Row {
   spreads: Sample;
   /** In all that it has done. */
   peakMemoryBytes: number;
+  /** Why it was measured no further. */
+  failed?: string;
 }
 
 /** Measures everybody once in each round, each time beginning with the next. */
@@ -35,16 +37,29 @@ export async function measureAll(
   plan: Plan,
   say: (line: string) => void,
 ): Promise<Row[]> {
-  for (const contender of contenders) await warmUp(contender, plan);
   const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
+  const failures = new Map<Contender, string>();
+  /** A contender that fails once is left out from then on. */
+  async function attempt(contender: Contender, work: () => Promise<void>): Promise<void> {
+    if (failures.has(contender)) return;
+    await work().catch((error: Error) => {
+      failures.set(contender, error.message);
+      say(`${contender.name} failed: ${error.message}`);
+    });
+  }
+  for (const contender of contenders) await attempt(contender, () => warmUp(contender, plan));
   for (let round = 0; round < plan.rounds; round++) {
     say(`round ${round + 1} of ${plan.rounds}`);
     const start = (round * STEP) % contenders.length;
     for (const contender of [...contenders.slice(start), ...contenders.slice(0, start)]) {
-      samples.get(contender)?.push(await measure(contender, plan));
+      await attempt(contender, async () => void samples.get(contender)?.push(await measure(contender, plan)));
     }
   }
-  return contenders.map((contender) => summarize(contender, samples.get(contender) ?? []));
+  return contenders.map((contender) => {
+    const failed = failures.get(contender);
+    const row = summarize(contender, samples.get(contender) ?? []);
+    return failed === undefined ? row : { ...row, failed };
+  });
 }
 
 /** No divisor of the number of contenders: each gets another neighbour to begin with. */
@@ -73,7 +88,7 @@ async function measure(contender: Contender, plan: Plan): Promise<Sample> {
   const times: number[] = [];
   const rhythm = { perSecond: plan.latencyRate, seconds: plan.latencySeconds };
   await pace(server.port, asks, rhythm, (answer) => {
-    if (answer.status !== status) throw new Error(`${contender.name}: ${answer.status} ${answer.body}`);
+    if (answer.status !== status) throw new Error(`${answer.status} ${answer.body}`);
     times.push(answer.ms);
   });
   return {
@@ -103,6 +118,6 @@ function summarize({ name, delayMs, server }: Contender, samples: readonly Sampl
     delayMs,
     medians: over(median),
     spreads: over(spread),
-    peakMemoryBytes: memoryBytes(server.pid, "VmHWM"),
+    peakMemoryBytes: server.process.exitCode === null ? memoryBytes(server.pid, "VmHWM") : 0,
   };
 }

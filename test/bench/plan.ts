@@ -20,14 +20,33 @@ export interface Plan {
   starts: number;
   /** After which the memory of a Worker must have stopped growing. */
   memoryRequests: number;
-  /** Since the run began, for all but the model and the table. */
-  memoryUntilSeconds: number;
+  /** A machine too slow to be done by then leaves out the last tenths. */
+  memorySeconds: number;
   zipf: { seconds: number; requestsPerSecond: number; updatesPerSecond: number };
-  /** Simulated seconds, after as many to fill the caches. */
-  modelSeconds: number;
+  overload: OverloadPlan;
+  freshness: FreshnessPlan;
+  /** How many rows are written at once when the triggers are measured, and how often. */
+  writers: { rows: readonly number[]; times: number };
 }
 
-/** `npm run bench`: within ten minutes on two cores. */
+export interface OverloadPlan {
+  /** While capacity is measured, as fast as answers come. */
+  capacitySeconds: number;
+  /** Parts of the capacity that are offered, and for how long each. */
+  offers: readonly { factor: number; seconds: number }[];
+  /** Before and after the database is slow, and while it is. */
+  faultSeconds: { before: number; slow: number; after: number };
+  /** Of hits, while misses are offered beside them. */
+  hitsPerSecond: number;
+}
+
+export interface FreshnessPlan {
+  rates: readonly { changesPerMinute: number; seconds: number }[];
+  /** How often a client asks whether it sees the change, in milliseconds. */
+  pollMs: number;
+}
+
+/** `npm run bench`: a quarter of an hour on two cores, and the feed's parts ten minutes more. */
 export const FULL: Plan = {
   population: { keys: 1_000, processes: 100_000 },
   delaysMs: [0, 40],
@@ -39,9 +58,28 @@ export const FULL: Plan = {
   warmUp: { seconds: 1.5 },
   starts: 7,
   memoryRequests: 1_000_000,
-  memoryUntilSeconds: 560,
-  zipf: { seconds: 30, requestsPerSecond: 1_000, updatesPerSecond: 1 },
-  modelSeconds: 60,
+  memorySeconds: 200,
+  zipf: { seconds: 30, requestsPerSecond: 400, updatesPerSecond: 1 },
+  overload: {
+    capacitySeconds: 4,
+    offers: [
+      { factor: 0.5, seconds: 10 },
+      { factor: 1, seconds: 10 },
+      { factor: 2, seconds: 10 },
+      { factor: 4, seconds: 60 },
+    ],
+    faultSeconds: { before: 10, slow: 20, after: 20 },
+    hitsPerSecond: 100,
+  },
+  freshness: {
+    rates: [
+      { changesPerMinute: 1, seconds: 300 },
+      { changesPerMinute: 60, seconds: 120 },
+      { changesPerMinute: 1_000, seconds: 120 },
+    ],
+    pollMs: 100,
+  },
+  writers: { rows: [1, 1_000, 100_000], times: 9 },
 };
 
 /** `--smoke`: everything once and briefly, however busy the machine is. Its numbers mean nothing. */
@@ -56,7 +94,14 @@ export const SMOKE: Plan = {
   warmUp: { requests: 20 },
   starts: 1,
   memoryRequests: 500,
-  memoryUntilSeconds: 560,
+  memorySeconds: 200,
   zipf: { seconds: 0.5, requestsPerSecond: 100, updatesPerSecond: 10 },
-  modelSeconds: 0.1,
+  overload: {
+    capacitySeconds: 0.2,
+    offers: [{ factor: 1, seconds: 0.2 }],
+    faultSeconds: { before: 1, slow: 1, after: 1 },
+    hitsPerSecond: 10,
+  },
+  freshness: { rates: [{ changesPerMinute: 600, seconds: 0.5 }], pollMs: 100 },
+  writers: { rows: [1, 10], times: 1 },
 };

@@ -1,6 +1,6 @@
 // The Zipf run: some processes are asked for all the time and most hardly ever, and now and then one is changed.
 import { withClient } from "./client.ts";
-import { askFor, PURGE_SECRET } from "./contenders.ts";
+import { askFor } from "./contenders.ts";
 import { type Answer, pace } from "./load.ts";
 import { type Population, targetOf } from "./population.ts";
 import type { Server } from "./server.ts";
@@ -30,7 +30,7 @@ interface Change {
   committedAt: number;
 }
 
-/** Asks for processes by their popularity and changes some, purging each change, all through one Worker. */
+/** Asks for processes by their popularity and changes some, which only the feed sees. */
 export async function measurePopularity(
   server: Server,
   queries: () => Promise<number>,
@@ -49,7 +49,6 @@ export async function measurePopularity(
       await client.query("update processes set display_name = $1 where id = $2", [name, processId]);
       const known = changes.get(processId) ?? [];
       changes.set(processId, [...known, { name, committedAt: performance.now() }]);
-      await purge(server, processId);
     });
     const asks = () => askFor(targetOf(population, draw()));
     const rhythm = { perSecond: options.requestsPerSecond, seconds: options.seconds };
@@ -73,15 +72,6 @@ export async function measurePopularity(
     staleAnswers: staleness.length,
     maxStalenessMs: Math.max(0, ...staleness),
   };
-}
-
-async function purge({ port }: Server, processId: string): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/ops/purge`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${PURGE_SECRET}` },
-    body: JSON.stringify({ processes: [processId] }),
-  });
-  if (!response.ok) throw new Error(`The purge failed: ${response.status} ${await response.text()}`);
 }
 
 /** How long before an answer was asked for it had become wrong, in milliseconds; undefined if it was right. */

@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** Of one application: a web process, a worker, a cron process and a job. */
-const PROCESSES_PER_APPLICATION = 4;
+export const PROCESSES_PER_APPLICATION = 4;
 
 type Kind = "company" | "application" | "process" | "key" | "resource type";
 const BLOCKS: Record<Kind, string> = {

@@ -1,23 +1,37 @@
 // A report for people: Markdown, because the README has the last one.
+import { barsOf } from "./bars.ts";
 import type { Report } from "./bench.ts";
 
 const MIB = 1024 * 1024;
 
+/** What was measured, part by part. */
 export function toMarkdown(report: Report): string {
-  const { machine, plan } = report;
+  const { machine, plan, failures } = report;
   return [
     `${report.at.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, \`npm run bench\`. Medians of ${plan.rounds} rounds; ± is from the least to the most.`,
-    measurements(report),
+    ...Object.entries(failures).map(([part, reason]) => `**${part}** failed: ${reason}`),
+    ...(report.rows === undefined ? [] : [measurements(report.rows, plan)]),
     bars(report),
     oneOffs(report),
-    `**Many data centres.** A simulation with lower and upper tiers, 100,000 requests a second and the same Zipf's law everywhere: one key for each process, nothing evicted or changed, copies fresh for 30 seconds and renewed at the first request after.`,
+    ...(report.overload === undefined ? [] : overload(report.overload)),
+    ...(report.freshness === undefined ? [] : [FRESHNESS, freshness(report.freshness)]),
+    ...(report.writers === undefined ? [] : [WRITERS, writers(report.writers)]),
+    TIERS,
     tiers(report),
-    "**What it costs.** In dollars for a million requests, beyond what Workers Paid includes: $0.30 for a million requests, twice, because with caching on the call from the gateway to the Api is billed too, hit or not; $0.02 for a million ms of CPU, taken as measured above; on Neon $0.106 for an hour of a CU, awake all month, at least a quarter of one and half of it idle. Traffic is even, popularity as above, one key for each process; the usual Worker's two queries count as one of ours. Storage and traffic are left out.",
-    costs(report),
+    ...(report.costs.length === 0 ? [] : [COSTS, costs(report)]),
   ].join("\n\n");
 }
 
-function measurements({ rows, plan }: Report): string {
+const FRESHNESS =
+  "**Freshness.** From a commit, by whoever, to the first answer that shows it, and from a key's revocation to 401; in the cache before, asked for ten times a second; the platform's limits on purges hold.";
+const WRITERS =
+  "**What the outbox costs writers.** One statement on `processes`, in milliseconds, with its triggers and without them.";
+const TIERS =
+  "**Many data centres.** A model with lower and upper tiers, 100,000 requests a second, 100,000 processes and the same Zipf's law everywhere: one key for each process, nothing evicted or changed. Fresh for 30 seconds without the feed, for an hour with it.";
+const COSTS =
+  "**What it costs.** In dollars for a million requests, beyond what Workers Paid includes: $0.30 for a million requests, twice, because with caching on the call from the gateway to the Api is billed too, hit or not; $0.02 for a million ms of CPU, taken as measured above; on Neon $0.106 for an hour of a CU, awake all month, at least a quarter of one and half of it idle. Traffic is even, popularity as above, one key for each process; the usual Worker's two queries count as one of ours. Storage and traffic are left out.";
+
+function measurements(rows: NonNullable<Report["rows"]>, plan: Report["plan"]): string {
   const header = [
     "database at",
     "what",
@@ -32,25 +46,29 @@ function measurements({ rows, plan }: Report): string {
   ];
   return table(
     header,
-    rows.map(({ delayMs, name, medians, spreads, peakMemoryBytes }) => [
+    rows.map(({ delayMs, name, medians, spreads, peakMemoryBytes, failed }) => [
       `${delayMs} ms`,
       name,
-      fixed(medians.requestsPerSecond, 0),
-      `${fixed(100 * spreads.requestsPerSecond, 0)} %`,
-      fixed(medians.cpuPerRequest, 0),
-      fixed(medians.postgresCpuPerRequest, 0),
-      fixed(medians.p50Ms, 2),
-      fixed(medians.p99Ms, 2),
-      fixed(medians.queriesPerThousand, 1),
-      fixed(peakMemoryBytes / MIB, 0),
+      ...(failed === undefined
+        ? [
+            fixed(medians.requestsPerSecond, 0),
+            `${fixed(100 * spreads.requestsPerSecond, 0)} %`,
+            fixed(medians.cpuPerRequest, 0),
+            fixed(medians.postgresCpuPerRequest, 0),
+            fixed(medians.p50Ms, 2),
+            fixed(medians.p99Ms, 2),
+            fixed(medians.queriesPerThousand, 1),
+            fixed(peakMemoryBytes / MIB, 0),
+          ]
+        : [`failed: ${failed}`]),
     ]),
   );
 }
 
-function bars({ bars }: Report): string {
+function bars(report: Report): string {
   return table(
     ["bar", "value", "bar", "held"],
-    bars.map(({ name, value, bar, rule, held }) => [
+    barsOf(report).map(({ name, value, bar, rule, held }) => [
       name,
       value.toPrecision(3),
       `${rule === "at least" ? "≥" : "≤"} ${bar}`,
@@ -60,18 +78,116 @@ function bars({ bars }: Report): string {
 }
 
 function oneOffs({ bundle, start, memory, popularity }: Report): string {
-  const of = ({ cpuMs, firstAnswerMs }: Report["start"]["ours"]) =>
+  const of = ({ cpuMs, firstAnswerMs }: NonNullable<Report["start"]>["ours"]) =>
     `${fixed(cpuMs, 0)} ms of CPU until it listens, ${fixed(firstAnswerMs, 0)} ms until the first answer`;
+  const lines = [`- Bundle: ${fixed(bundle.rawBytes / 1024, 0)} KiB, ${fixed(bundle.gzipBytes / 1024, 1)} KiB gzip.`];
+  if (start !== undefined) {
+    lines.push(
+      `- Start of the process: ours ${of(start.ours)}; the usual Worker ${of(start.usual)}; an empty one ${of(start.empty)}.`,
+    );
+  }
+  if (memory !== undefined) {
+    const tenths = memory.tenths.map((bytes) => fixed(bytes / MIB, 0)).join(", ");
+    lines.push(`- Memory over ${memory.requests.toLocaleString("en")} requests, by tenths, in MiB: ${tenths}.`);
+  }
+  if (popularity !== undefined) {
+    lines.push(
+      `- Zipf run, ${popularity.requestsPerSecond} requests a second for ${popularity.seconds} s from cold: ${fixed(100 * popularity.hitRatio, 1)} % hits, ${fixed(popularity.queriesPerSecond, 0)} queries a second; ${popularity.updates} changes by SQL, ${popularity.staleAnswers} stale answers, the oldest by ${fixed(popularity.maxStalenessMs, 0)} ms.`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function overload({ curves, fault, hits }: NonNullable<Report["overload"]>): string[] {
+  const header = [
+    "what",
+    "offered",
+    "a second",
+    "200/s",
+    "p50 ms",
+    "p99 ms",
+    "503/s",
+    "p50 ms",
+    "p99 ms",
+    "failed/s",
+    "queries/s",
+    "given up/s",
+    "peak MiB",
+    "files",
+  ];
+  type Goodput = (typeof curves)[number]["after"];
+  const cells = ({ served, refused, ...goodput }: Goodput) => [
+    fixed(goodput.offeredPerSecond, 0),
+    fixed(served.perSecond, 0),
+    fixed(served.p50Ms, 0),
+    fixed(served.p99Ms, 0),
+    fixed(refused.perSecond, 0),
+    fixed(refused.p50Ms, 0),
+    fixed(refused.p99Ms, 0),
+    fixed(goodput.failedPerSecond, 0),
+    fixed(goodput.queriesPerSecond, 0),
+    fixed(goodput.givenUpPerSecond, 0),
+    fixed(goodput.peakMemoryBytes / MIB, 0),
+    String(goodput.peakFiles),
+  ];
+  const rows = curves.flatMap(({ name, offers, after }) => [
+    ...offers.map(({ factor, goodput, failed }) => [
+      name,
+      `${factor} ×`,
+      ...(goodput === undefined ? [`failed: ${failed}`] : cells(goodput)),
+    ]),
+    [name, "0.5 ×, 5 s later", ...cells(after)],
+  ]);
+  const { offeredPerSecond, slowFrom, slowUntil, slowCapacityPerSecond, servedBySecond } = fault;
   return [
-    `- Bundle: ${fixed(bundle.rawBytes / 1024, 0)} KiB, ${fixed(bundle.gzipBytes / 1024, 1)} KiB gzip.`,
-    `- Start of the process: ours ${of(start.ours)}; the usual Worker ${of(start.usual)}; an empty one ${of(start.empty)}.`,
-    `- Memory over ${memory.requests.toLocaleString("en")} requests, by tenths, in MiB: ${memory.tenths.map((bytes) => fixed(bytes / MIB, 0)).join(", ")}.`,
-    `- Zipf run, ${popularity.requestsPerSecond} requests a second for ${popularity.seconds} s from cold: ${fixed(100 * popularity.hitRatio, 1)} % hits, ${fixed(popularity.queriesPerSecond, 0)} queries a second; ${popularity.updates} changes purged, ${popularity.staleAnswers} stale answers, the oldest by ${fixed(popularity.maxStalenessMs, 0)} ms.`,
-  ].join("\n");
+    "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody.",
+    table(header, rows),
+    `**A slow database.** ${fixed(offeredPerSecond, 0)} misses a second; from second ${slowFrom} to ${slowUntil} the database can do ${fixed(slowCapacityPerSecond, 0)}. Served, second by second: ${servedBySecond.map((count) => fixed(count, 0)).join(", ")}.`,
+    `**Hits beside misses.** p99 of hits alone ${fixed(hits.aloneP99Ms, 1)} ms, beside the most misses ${fixed(hits.besideMissesP99Ms, 1)} ms.`,
+  ];
+}
+
+function freshness(rates: NonNullable<Report["freshness"]>): string {
+  const header = [
+    "changes a minute",
+    "for",
+    "p50 s",
+    "p99 s",
+    "max s",
+    "revoked: p50 s",
+    "p99 s",
+    "max s",
+    "purge calls",
+  ];
+  return table(
+    header,
+    rates.map(({ changesPerMinute, seconds, changes, revocations, purges }) => [
+      fixed(changesPerMinute, 0),
+      `${seconds} s`,
+      ...[changes, revocations].flatMap(({ p50Ms, p99Ms, maxMs }) =>
+        [p50Ms, p99Ms, maxMs].map((ms) => fixed(ms / 1_000, 1)),
+      ),
+      String(purges),
+    ]),
+  );
+}
+
+function writers(costs: NonNullable<Report["writers"]>): string {
+  return table(
+    ["statement", "rows", "without", "with", "ratio"],
+    costs.map(({ what, rows, withMs, withoutMs }) => [
+      what,
+      fixed(rows, 0),
+      fixed(withoutMs, 2),
+      fixed(withMs, 2),
+      fixed(withMs / withoutMs, 2),
+    ]),
+  );
 }
 
 function tiers({ tiers }: Report): string {
   const header = [
+    "fresh for",
     "data centres",
     "answered at once",
     "to the upper tier",
@@ -82,6 +198,7 @@ function tiers({ tiers }: Report): string {
   return table(
     header,
     tiers.map((one) => [
+      `${fixed(one.freshSeconds, 0)} s`,
       String(one.dataCentres),
       `${fixed(100 * one.lowerHitRatio, 1)} %`,
       `${fixed(100 * one.upperRatio, 1)} %`,
@@ -94,6 +211,7 @@ function tiers({ tiers }: Report): string {
 
 function costs({ costs }: Report): string {
   const header = [
+    "fresh for",
     "requests a month",
     "to Postgres",
     "requests",
@@ -105,7 +223,8 @@ function costs({ costs }: Report): string {
   ];
   return table(
     header,
-    costs.map(({ monthlyRequests, queryRatio, ours, usual }) => [
+    costs.map(({ freshSeconds, monthlyRequests, queryRatio, ours, usual }) => [
+      `${fixed(freshSeconds, 0)} s`,
       `${(monthlyRequests / 1e6).toLocaleString("en")} million`,
       `${fixed(100 * queryRatio, 1)} %`,
       fixed(ours.requests, 2),

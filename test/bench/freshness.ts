@@ -1,0 +1,139 @@
+// How long a change takes from its commit to the first answer that shows it, on real time, through the feed.
+import { withClient } from "./client.ts";
+import { askFor } from "./contenders.ts";
+import { type Answer, type Ask, pace } from "./load.ts";
+import type { FreshnessPlan } from "./plan.ts";
+import { type Population, PROCESSES_PER_APPLICATION, type Target, targetOf } from "./population.ts";
+import type { Server } from "./server.ts";
+import { quantile } from "./statistics.ts";
+
+/** Milliseconds from commits to what clients see. */
+export interface Delays {
+  count: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+export interface Freshness {
+  changesPerMinute: number;
+  seconds: number;
+  /** From a process's change until an answer shows it. */
+  changes: Delays;
+  /** From a key's revocation until it is answered 401. */
+  revocations: Delays;
+  /** Calls in all, and the most in a minute once the bucket of the first burst is spent. */
+  purges: number;
+}
+
+/** One in so many changes revokes a key. */
+const REVOCATION_EVERY = 5;
+/** Until the last change must be seen. */
+const MAX_WAIT_MS = 120_000;
+
+/** The first half of the keys is revoked, one after the other, … */
+const revokedTarget = (population: Population, n: number): Target => targetOfApplication(population, n);
+
+/** … and of the second half, one process after the other is changed. */
+function changedTarget(population: Population, n: number): Target {
+  const half = Math.floor(population.keys / 2);
+  return targetOfApplication(population, half + (n % half) + population.keys * Math.floor(n / half));
+}
+
+const targetOfApplication = (population: Population, n: number): Target =>
+  targetOf(population, n * PROCESSES_PER_APPLICATION);
+
+/**
+ * Changes processes and revokes keys at a steady rate, and asks for each until it is seen. Each is in the cache before.
+ *
+ * @param server the Worker of workers/feeding.ts
+ * @param used how many changes and revocations were made before: a key that was revoked is of no more use
+ */
+export async function measureFreshness(
+  server: Server,
+  connectionString: string,
+  population: Population,
+  { changesPerMinute, seconds, pollMs }: FreshnessPlan["rates"][number] & Pick<FreshnessPlan, "pollMs">,
+  used: { changes: number; revocations: number },
+): Promise<Freshness> {
+  const count = Math.max(2, Math.round((changesPerMinute * seconds) / 60));
+  const before = await purgesOf(server);
+  const changes: Promise<number>[] = [];
+  const revocations: Promise<number>[] = [];
+  await withClient(connectionString, async (client) => {
+    const startedAt = performance.now();
+    for (let n = 0; n < count; n++) {
+      const isRevocation = n % REVOCATION_EVERY === REVOCATION_EVERY - 1;
+      const target = isRevocation
+        ? revokedTarget(population, used.revocations + revocations.length)
+        : changedTarget(population, used.changes + changes.length);
+      await once(server, askFor(target));
+      const dueMs = startedAt + (n * 60_000) / changesPerMinute - performance.now();
+      if (dueMs > 0) await sleep(dueMs);
+      if (isRevocation) {
+        await client.query(REVOKE, [target.token]);
+        revocations.push(untilSeen(server, target, pollMs, ({ status }) => status === 401));
+      } else {
+        const name = `Change ${crypto.randomUUID()}`;
+        await client.query("update processes set display_name = $1 where id = $2", [name, target.processId]);
+        changes.push(untilSeen(server, target, pollMs, ({ body }) => body.includes(name)));
+      }
+    }
+  });
+  return {
+    changesPerMinute,
+    seconds,
+    changes: delaysOf(await Promise.all(changes)),
+    revocations: delaysOf(await Promise.all(revocations)),
+    purges: (await purgesOf(server)) - before,
+  };
+}
+
+const REVOKE = `update api_keys set is_enabled = false
+  where id = (select api_key_id from api_key_tokens where hash = sha256($1::text::bytea))`;
+
+/** Has the feed run again and again, as the cron trigger does. @returns what ends it */
+export function startFeeding({ port }: Server): () => void {
+  let isOver = false;
+  void (async () => {
+    while (!isOver) await fetch(`http://127.0.0.1:${port}/bench/feed`).catch(() => sleep(1_000));
+  })();
+  return () => {
+    isOver = true;
+  };
+}
+
+/** @returns from now until the first request whose answer is as it should be, in milliseconds */
+async function untilSeen(
+  server: Server,
+  target: Target,
+  pollMs: number,
+  isSeen: (answer: Answer) => boolean,
+): Promise<number> {
+  const committedAt = performance.now();
+  while (performance.now() - committedAt < MAX_WAIT_MS) {
+    const answer = await once(server, askFor(target));
+    if (isSeen(answer)) return answer.sentAt - committedAt;
+    await sleep(pollMs);
+  }
+  throw new Error(`Not seen after ${MAX_WAIT_MS / 1_000} s: ${target.path}`);
+}
+
+async function once({ port }: Server, ask: Ask): Promise<Answer> {
+  const answers: Answer[] = [];
+  await pace(port, [ask], { perSecond: 1, seconds: 1 }, (answer) => void answers.push(answer));
+  return answers[0] as Answer;
+}
+
+async function purgesOf({ port }: Server): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${port}/bench/purges`)).json() as Promise<number>;
+}
+
+const delaysOf = (times: readonly number[]): Delays => ({
+  count: times.length,
+  p50Ms: times.length === 0 ? 0 : quantile(times, 0.5),
+  p99Ms: times.length === 0 ? 0 : quantile(times, 0.99),
+  maxMs: Math.max(0, ...times),
+});
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
