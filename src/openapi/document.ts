@@ -19,8 +19,11 @@ A data centre near you answers.
 **Methods.** Every GET also answers HEAD, with the same headers. Browsers may call from any origin.
 
 **Conditional requests.** Every body has an \`ETag\`. Send it back in \`If-None-Match\`, and the answer is 304 without a
-body as long as nothing has changed. The edge answers from its cache for up to a minute, for machine sizes for up to 330
-seconds, and for an hour more while the database fails; \`Cache-Status\` and \`Age\` show what it did.
+body as long as nothing has changed.
+
+**Freshness.** The edge answers from its cache. A change shows within seconds, and within a minute when much changes at once.
+While the database or the purging of the cache fails, an answer may be an hour old. \`Cache-Status\` and \`Age\` show what
+the edge did. To read what the database says now, send \`Cache-Control: no-cache\`.
 
 **Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
 of the request, which is also in the header \`x-request-id\`.
