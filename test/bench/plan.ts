@@ -75,7 +75,7 @@ export const FULL: Plan = {
     rates: [
       { changesPerMinute: 1, seconds: 300 },
       { changesPerMinute: 60, seconds: 120 },
-      { changesPerMinute: 1_000, seconds: 120 },
+      { changesPerMinute: 1_000, seconds: 240 },
     ],
     pollMs: 100,
   },

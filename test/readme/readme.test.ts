@@ -1,6 +1,6 @@
-// Every command of README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs accounts.
+// Every command of every README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs accounts.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,17 +9,17 @@ import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
 import { connectionUris } from "../stand-ins/neon.ts";
 import { startWorld, type World } from "../stand-ins/world.ts";
 import { type Dev, startDev } from "../support/dev.ts";
-import { commandsOf, readBlocks } from "./readme.ts";
+import { anchorsOf, commandsOf, linksOf, PAGES, readBlocks } from "./readme.ts";
 
 /** npm installs a client; wrangler deploys. */
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const README_URL = "http://localhost:8787";
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
-const blocks = readBlocks();
+const blocks = PAGES.flatMap(readBlocks);
 const [web] = SEED_PROCESSES;
 const under = (heading: string, language: string) =>
-  blocks.filter((block) => block.headings.at(-1) === heading && block.language === language);
+  blocks.filter((block) => block.heading === heading && block.language === language);
 
 let dev: Dev;
 let directory: string;
@@ -41,8 +41,16 @@ async function bash(script: string, cwd: string = process.cwd()): Promise<string
 }
 
 test("there is no command that is not run here", () => {
-  const headings = blocks.filter(({ language }) => language === "sh").map(({ headings }) => headings.at(-1));
-  expect([...new Set(headings)]).toStrictEqual(["Process API", "Call it", "Keys", "Staleness and purges", "Deploy it"]);
+  const places = blocks.filter(({ language }) => language === "sh").map(({ page, heading }) => `${page}: ${heading}`);
+  expect([...new Set(places)]).toStrictEqual([
+    "README.md: Process API",
+    "src/cli/README.md: Keys",
+    "src/cli/README.md: Purges",
+    "src/cli/README.md: Deploy",
+    "src/docs/README.md: Call it",
+    "src/docs/README.md: A typed client in five minutes",
+    "src/docs/README.md: Caching",
+  ]);
 });
 
 describe("Process API", () => {
@@ -65,8 +73,9 @@ describe("Process API", () => {
   });
 });
 
-describe("Call it", () => {
-  const [calls, install] = under("Call it", "sh");
+describe("Call the API", () => {
+  const [calls] = under("Call it", "sh");
+  const [install, run] = under("A typed client in five minutes", "sh");
 
   test("the calls are answered", async () => {
     const output = await bash(String(calls?.text));
@@ -75,22 +84,20 @@ describe("Call it", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test("from nothing to a typed call", async () => {
-    const [code] = under("Call it", "ts");
-    const source = String(code?.text).replaceAll(README_URL, `http://localhost:${dev.port}`);
-    writeFileSync(join(directory, "package.json"), JSON.stringify({ type: "module" }));
+  test("from an empty folder to a typed call", async () => {
+    const [code] = under("A typed client in five minutes", "ts");
     await bash(String(install?.text), directory);
-    writeFileSync(join(directory, "call.ts"), source);
-    const strict = "npx tsc --noEmit --strict --skipLibCheck --module nodenext --target es2022 --lib es2022,dom";
     writeFileSync(
-      join(directory, "node.d.ts"),
-      "declare const process: { env: Record<string, string | undefined> };\n",
+      join(directory, "call.ts"),
+      String(code?.text).replaceAll(README_URL, `http://localhost:${dev.port}`),
     );
-    await bash(`${strict} call.ts node.d.ts`, directory);
-    const exports = commandsOf(calls ?? { headings: [], language: "sh", text: "" }).filter((line) =>
-      /^export /.test(line),
-    );
-    expect(await bash([...exports, `'${process.execPath}' call.ts`].join("\n"), directory)).toBe("10\n");
+    const key = `export KEY=${web.token}\n`;
+    expect(await bash(key + String(run?.text), directory)).toBe("10\n");
+  });
+
+  test("a request that must be fresh is answered by the database", async () => {
+    const [fresh] = under("Caching", "sh");
+    for (let n = 0; n < 2; n++) expect(await bash(String(fresh?.text))).toMatch(/^cache-status: .*fwd=request/im);
   });
 });
 
@@ -105,12 +112,12 @@ test("the commands for keys do what they say, one after another", async () => {
 });
 
 test("the two ways to purge tell what was purged", async () => {
-  const [block] = under("Staleness and purges", "sh");
+  const [block] = under("Purges", "sh");
   const output = await bash(String(block?.text));
   expect(output.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
 });
 
-describe("Deploy it", () => {
+describe("Deploy", () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld();
@@ -130,7 +137,7 @@ describe("Deploy it", () => {
       "db:migrate": { DATABASE_URL: direct },
       smoke: { SMOKE_TOKEN: web.token, SMOKE_APPLICATION: web.applicationId, SMOKE_PROCESS: web.processId },
     };
-    const commands = under("Deploy it", "sh").flatMap(commandsOf);
+    const commands = under("Deploy", "sh").flatMap(commandsOf);
     expect(commands.length).toBeGreaterThan(4);
     for (const command of commands) {
       const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
@@ -144,8 +151,26 @@ describe("Deploy it", () => {
   });
 });
 
-test("every script that it names exists, and CI runs each that tests", () => {
-  const text = readFileSync("README.md", "utf8").replaceAll(/^```json$.*?^```$/gms, "");
+test.for(PAGES)("every link of %s leads somewhere", (page) => {
+  for (const { path, anchor } of linksOf(page)) {
+    expect(existsSync(path), path).toBe(true);
+    if (anchor !== undefined) expect(anchorsOf(path)).toContain(anchor);
+  }
+});
+
+test.for(PAGES)("every file that %s names exists", (page) => {
+  const text = readFileSync(page, "utf8");
+  const named = [...text.matchAll(/`((?:src|test|drizzle|gateway|api|db|feed|shared)\/[\w./-]+)`/g)].map(
+    ([, path]) => path,
+  );
+  const missing = named.filter((path) => !existsSync(String(path)) && !existsSync(`src/worker/${path}`));
+  expect(missing).toStrictEqual([]);
+});
+
+test("every script that is named exists, and CI runs each that tests", () => {
+  const text = PAGES.map((page) => readFileSync(page, "utf8"))
+    .join("\n")
+    .replaceAll(/^```json$.*?^```$/gms, "");
   const named = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)].map((found) =>
     String(found[1] ?? found[2]),
   );

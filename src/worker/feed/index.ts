@@ -21,6 +21,8 @@ export interface FeedOptions {
 const POLL_MS = 2_000;
 /** From the end of a query to its answer's being stored. */
 const QUIET_MARGIN_MS = 5_000;
+/** From one purge to the next, so that the platform's bucket lasts for minutes of steady changes rather than for one. */
+const SPACING_MS = 4_000;
 /** Until the platform's bucket has a token again. */
 const REFUSED_PAUSE_MS = 60_000 / PURGES.callsPerMinute;
 
@@ -81,10 +83,8 @@ export async function runFeed({
     if (due.length === 0 || now() < pausedUntil) return;
     const startedAt = now();
     const { success } = await purgeAll(due);
-    if (!success) {
-      pausedUntil = now() + REFUSED_PAUSE_MS;
-      return;
-    }
+    pausedUntil = now() + (success ? SPACING_MS : REFUSED_PAUSE_MS);
+    if (!success) return;
     for (const one of due) {
       one.isPurged = true;
       if (startedAt >= one.seenAt + quietMs) done.push(one.change.id);
