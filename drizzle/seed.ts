@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { isLoopback } from "../src/cli/support/loopback.ts";
 import {
   apiKeyCapabilities,
   apiKeys,
@@ -57,7 +58,7 @@ export const SEED_PROCESSES = [
  * @throws Error if the database is not on this machine, unless `force`
  */
 export async function seed(connectionString: string, { force = false } = {}): Promise<void> {
-  if (!force && !isLocal(connectionString)) {
+  if (!force && !isLoopback(new URL(connectionString).hostname)) {
     throw new Error(
       "The seed's API keys are public. It is for a database on this machine; --force writes it elsewhere.",
     );
@@ -69,11 +70,6 @@ export async function seed(connectionString: string, { force = false } = {}): Pr
   } finally {
     await client.end();
   }
-}
-
-/** Whether a database is on this machine. */
-export function isLocal(connectionString: string): boolean {
-  return ["localhost", "127.0.0.1", "[::1]"].includes(new URL(connectionString).hostname);
 }
 
 async function insertAll(db: Pick<NodePgDatabase, "insert">): Promise<void> {

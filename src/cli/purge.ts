@@ -1,9 +1,10 @@
 // `npm run purge`: ends the reuse of what the edge holds, for operators.
 import { text } from "node:stream/consumers";
 import { PURGE_LIMIT, PURGES } from "../worker/shared/limits.ts";
+import { isUuid } from "../worker/shared/uuid.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note, print, printJson } from "./support/output.ts";
-import { isUuid, parseId, parseWholeNumber } from "./support/parse.ts";
+import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { createProgram, run } from "./support/program.ts";
 import { purgeAll } from "./support/purge-all.ts";
 import { type Changed, runningWorker, type Worker, workerAt } from "./support/worker.ts";

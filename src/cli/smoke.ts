@@ -3,6 +3,7 @@
 import { readReader } from "./deploy/reader.ts";
 import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
 import { usageError } from "./support/errors.ts";
+import { parseWorkerUrl } from "./support/loopback.ts";
 import { print } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { createProgram, run } from "./support/program.ts";
@@ -27,8 +28,6 @@ user of the machine can read.
 Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
 wrong.`;
 
-const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
-
 async function targetOf(options: SmokeOptions): Promise<SmokeTarget> {
   const { token, application, process: processId, wait: waitSeconds } = options;
   const given = readReader({ token, application, process: processId });
@@ -43,11 +42,8 @@ async function targetOf(options: SmokeOptions): Promise<SmokeTarget> {
 }
 
 function readOrigin(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLocal = url?.protocol === "http:" && LOCAL_HOSTS.includes(url.hostname);
-  if (url === undefined || (url.protocol !== "https:" && !isLocal)) {
-    throw usageError("--url is not the URL of a deployment, such as https://api.example.com.");
-  }
+  const url = parseWorkerUrl(text);
+  if (url === undefined) throw usageError("--url is not the URL of a deployment, such as https://api.example.com.");
   return url.origin;
 }
 

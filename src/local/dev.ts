@@ -5,9 +5,10 @@ import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
-import { isLocal, SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
+import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import "../cli/support/quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
+import { isLoopback } from "../cli/support/loopback.ts";
 import { announce, withdraw } from "../cli/support/running.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
   const databaseUrl = await startEndpoint(postgresUrl);
   const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
   // A feed here would take changes away from the feed of the edge that serves a remote database.
-  const hasFeed = isLocal(postgresUrl);
+  const hasFeed = isLoopback(new URL(postgresUrl).hostname);
   const worker = await startWorker({
     config: "wrangler.toml",
     entrypoint: "src/local/worker.ts",

@@ -85,6 +85,9 @@ describe("an id", () => {
     "",
     "fb5e516842814bec94c50d1584e9e657",
     "{fb5e5168-4281-4bec-94c5-0d1584e9e657}",
+    // The API refuses these, and the database has none.
+    "fb5e5168-4281-9bec-94c5-0d1584e9e657",
+    "fb5e5168-4281-4bec-04c5-0d1584e9e657",
     "fb5e5168-4281-4bec-94c5-0d1584e9e657\n",
   ])("is not %j", (text) => {
     expect(() => parseId(text)).toThrow("Expected an id, a UUID.");

@@ -1,5 +1,5 @@
+import { isUuid } from "../../worker/shared/uuid.ts";
 import { usageError } from "../support/errors.ts";
-import { isUuid } from "../support/parse.ts";
 import type { SmokeTarget } from "./smoke.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { asc, eq, type SQL, sql } from "drizzle-orm";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies } from "../../worker/db/schema.ts";
+import { isUuid } from "../../worker/shared/uuid.ts";
 import type { Database } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
-import { isUuid } from "../support/parse.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 

@@ -1,15 +1,13 @@
 // Arguments of command lines. Each parser throws what commander turns into "… is invalid." and the rule.
 import { InvalidArgumentError } from "commander";
+import { isUuid } from "../../worker/shared/uuid.ts";
 
-const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DURATION_PATTERN = /^(\d{1,6})([mhdw])$/;
 const MS_OF: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const ISO_PATTERN = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
 /** When something ends: at a moment, or so long from now. */
 export type Ending = { at: Date } | { inMs: number };
-
-export const isUuid = (text: string): boolean => UUID_PATTERN.test(text);
 
 /** A UUID in any case. @returns it in lower case */
 export function parseId(text: string): string {

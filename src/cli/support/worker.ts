@@ -1,6 +1,7 @@
 // `POST /ops/purge` of the Worker, as src/worker/gateway/purge.ts answers it.
 import { z } from "zod";
 import { usageError } from "./errors.ts";
+import { parseWorkerUrl } from "./loopback.ts";
 import { printable } from "./output.ts";
 import { findRunning } from "./running.ts";
 
@@ -30,7 +31,6 @@ export class PurgeError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
-const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 const purgedBody = z.object({ purged: z.array(z.string()) });
 const errorBody = z.object({ message: z.string() });
@@ -100,11 +100,8 @@ async function post({ origin, secret }: Worker, changed: Changed) {
 }
 
 function readOrigin(text: string, option: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLocal = url?.protocol === "http:" && LOCAL_HOSTS.includes(url.hostname);
-  if (url === undefined || (url.protocol !== "https:" && !isLocal)) {
-    throw usageError(`${option} is not the Worker's origin, such as https://api.example.com.`);
-  }
+  const url = parseWorkerUrl(text);
+  if (url === undefined) throw usageError(`${option} is not the Worker's origin, such as https://api.example.com.`);
   if (url.href !== `${url.origin}/`) throw usageError(`${option} must be an origin alone: ${url.origin}`);
   return url.origin;
 }

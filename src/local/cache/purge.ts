@@ -1,15 +1,6 @@
 // `ctx.cache`: https://developers.cloudflare.com/workers/cache/purge/
+import type { Selection } from "./selection.ts";
 import type { CacheStore } from "./store.ts";
-import type { StoredResponse } from "./stored.ts";
-
-/** Which stored responses a purge means: those that any of its fields selects. */
-export interface Selection {
-  /** In lower case. */
-  tags: readonly string[];
-  /** Each with its leading slash. */
-  pathPrefixes: readonly string[];
-  everything: boolean;
-}
 
 /** Cloudflare documents that errors have a code, and none of the codes. */
 const INVALID_INPUT_CODE = 400;
@@ -68,23 +59,6 @@ export function createCacheContext(
     purge: async (options) => sweep(options, "purge"),
     invalidate: async (options) => sweep(options, "invalidate"),
   };
-}
-
-export function selects(selection: Selection, { tags, place }: Pick<StoredResponse, "tags" | "place">): boolean {
-  return (
-    selection.everything ||
-    selection.tags.some((tag) => tags.has(tag)) ||
-    selectsPath(selection.pathPrefixes, place.path)
-  );
-}
-
-/** Whether a response that is yet to come might be selected: its tags are not known. */
-export function mightSelect(selection: Selection, path: string): boolean {
-  return selection.everything || selection.tags.length > 0 || selectsPath(selection.pathPrefixes, path);
-}
-
-function selectsPath(prefixes: readonly string[], path: string): boolean {
-  return prefixes.some((prefix) => path.startsWith(prefix));
 }
 
 /** @returns what is wrong, if something is */

@@ -1,5 +1,5 @@
 import { variantOf } from "./key.ts";
-import { mightSelect, type Selection, selects } from "./purge.ts";
+import { mightSelect, type Selection, selects } from "./selection.ts";
 import type { Place, StoredResponse } from "./stored.ts";
 
 /** A purge, as it meets what is stored and what is on its way. */

@@ -32,7 +32,11 @@ type FailedResponse = {
 
 type FailureExamples = Record<string, readonly [summary: string, failure: Failure]>;
 
-function failed(description: string, headers: Parameters<typeof headersOf>, examples: FailureExamples): FailedResponse {
+function failedResponse(
+  description: string,
+  headers: Parameters<typeof headersOf>,
+  examples: FailureExamples,
+): FailedResponse {
   return {
     description,
     headers: headersOf("x-request-id", "Cache-Control", ...headers),
@@ -55,7 +59,7 @@ const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
 
 /** Below `components.responses`. */
 export const FAILED_RESPONSES = {
-  InvalidParameter: failed("A parameter is invalid. The message names it and says what was expected.", [], {
+  InvalidParameter: failedResponse("A parameter is invalid. The message names it and says what was expected.", [], {
     path: [
       "An id that is not a UUID",
       { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
@@ -70,7 +74,7 @@ export const FAILED_RESPONSES = {
       },
     ],
   }),
-  Unauthorized: failed(
+  Unauthorized: failedResponse(
     "The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these.",
     ["WWW-Authenticate", "Cache-Status"],
     {
@@ -78,10 +82,10 @@ export const FAILED_RESPONSES = {
       invalid: ["An invalid key", { reason: "invalid_key" }],
     },
   ),
-  Forbidden: failed("The API key lacks the permission.", ["WWW-Authenticate", "Cache-Status"], {
+  Forbidden: failedResponse("The API key lacks the permission.", ["WWW-Authenticate", "Cache-Status"], {
     permission: ["A key without the permission", { reason: "missing_permission", permission: "APP:READ" }],
   }),
-  NotFound: failed(
+  NotFound: failedResponse(
     "The resource does not exist or belongs to another company. The answer is the same for both.",
     ["Cache-Status"],
     {
@@ -89,13 +93,17 @@ export const FAILED_RESPONSES = {
       application: ["No such application", { reason: "no_such_resource", resource: "Application" }],
     },
   ),
-  MethodNotAllowed: failed("The path does not take this method. `Allow` lists the methods that it takes.", ["Allow"], {
-    method: ["Any other method", { reason: "method_not_allowed", allowed: ["GET", "HEAD", "OPTIONS"] }],
-  }),
-  UriTooLong: failed("Path and query are too long.", [], {
+  MethodNotAllowed: failedResponse(
+    "The path does not take this method. `Allow` lists the methods that it takes.",
+    ["Allow"],
+    {
+      method: ["Any other method", { reason: "method_not_allowed", allowed: ["GET", "HEAD", "OPTIONS"] }],
+    },
+  ),
+  UriTooLong: failedResponse("Path and query are too long.", [], {
     uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: MAX_URL_BYTES }],
   }),
-  TooManyRequests: failed(
+  TooManyRequests: failedResponse(
     "The rate limit of the API key or of the address is reached.",
     ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
     {
@@ -103,16 +111,16 @@ export const FAILED_RESPONSES = {
       address: ["The rate limit of the address", ADDRESS_LIMITED],
     },
   ),
-  HeaderTooLarge: failed("`Authorization`, `If-None-Match` or `If-Modified-Since` is too large.", [], {
+  HeaderTooLarge: failedResponse("`Authorization`, `If-None-Match` or `If-Modified-Since` is too large.", [], {
     header: [
       "A header that is too large",
       { reason: "header_too_large", header: "authorization", maxBytes: MAX_HEADER_BYTES.authorization },
     ],
   }),
-  InternalError: failed("A fault of the service.", ["Cache-Status"], {
+  InternalError: failedResponse("A fault of the service.", ["Cache-Status"], {
     fault: ["A fault", { reason: "unexpected" }],
   }),
-  Unavailable: failed(
+  Unavailable: failedResponse(
     "The database cannot be reached or is overloaded, and the edge has no copy that it may serve.",
     ["Retry-After", "Cache-Status"],
     {

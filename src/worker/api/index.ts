@@ -26,7 +26,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     try {
       return await this.#answer(request, requestId);
     } catch (error) {
-      const { failure, cacheHeaders } = error instanceof HttpError ? error : new HttpError(failureOf(error, requestId));
+      const { failure, cacheHeaders } = error instanceof HttpError ? error : new HttpError(toFailure(error, requestId));
       return Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
     }
   }
@@ -70,7 +70,7 @@ function readValue({ name, schema }: Parameter, { searchParams }: URL): number {
   return text === null && "default" in schema ? Number(schema.default) : Number(text);
 }
 
-function failureOf(error: unknown, requestId: string | undefined): Failure {
+function toFailure(error: unknown, requestId: string | undefined): Failure {
   if (!(error instanceof DatabaseError)) {
     log("error", "unexpected_error", { requestId, ...describeError(error) });
     return { reason: "unexpected" };

@@ -33,7 +33,7 @@ export const json = (body: object, status = 200): Answer => ({
 });
 
 /** Answers with the contract's error body. No cache may keep it: `data.code` is the id of this request alone. */
-export function failed(failure: Failure, requestId: string): Answer {
+export function answerFailure(failure: Failure, requestId: string): Answer {
   const { status, headers } = outcomeOf(failure);
   const answer = json(errorBody(failure, requestId), status);
   return { ...answer, headers: { ...answer.headers, ...headers } };

@@ -15,7 +15,7 @@ import {
   PURGE_LIMIT,
 } from "../shared/limits.ts";
 import { describeError, log } from "../shared/log.ts";
-import { type Answer, failed, json, toResponse } from "./answer.ts";
+import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
 import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
@@ -42,7 +42,7 @@ export function createGateway(): Hono<GatewayEnv> {
   publish("/health", () => json({ status: "ok" }));
   app.all(PURGE_PATH, handle(byMethod({ POST: purge })));
   app.all("/v3/*", handle(callApi));
-  app.notFound(handle(() => fail({ reason: "no_such_endpoint" })));
+  app.notFound(handle(() => throwFailure({ reason: "no_such_endpoint" })));
   return app;
 }
 
@@ -62,7 +62,7 @@ const handle =
       answer = await handler(c);
     } catch (error) {
       failure = failureOf(error, requestId);
-      answer = failed(failure, requestId);
+      answer = answerFailure(failure, requestId);
       if (error instanceof ApiFailure && error.cacheStatus) answer.headers["cache-status"] = error.cacheStatus;
     }
     const { status } = answer;
@@ -90,7 +90,7 @@ const byMethod =
     if (handler !== undefined) return handler(c);
     const allowed = allowedMethods(Object.keys(handlers));
     if (method === "OPTIONS" && handlers.GET !== undefined) return answerOptions(allowed);
-    return fail({ reason: "method_not_allowed", allowed });
+    return throwFailure({ reason: "method_not_allowed", allowed });
   };
 
 /** The value of `Allow` for a path that takes these methods. */
@@ -115,11 +115,11 @@ const acceptedType = (c: GatewayContext) =>
 function refuseAbsurd({ url, headers }: Request): void {
   // Past the scheme and the authority, whose length is not the client's to choose.
   if (url.length - url.indexOf("/", "https://".length) > MAX_URL_BYTES) {
-    fail({ reason: "uri_too_long", maxBytes: MAX_URL_BYTES });
+    throwFailure({ reason: "uri_too_long", maxBytes: MAX_URL_BYTES });
   }
   for (const header in MAX_HEADER_BYTES) {
     const maxBytes = MAX_HEADER_BYTES[header as keyof typeof MAX_HEADER_BYTES];
-    if ((headers.get(header)?.length ?? 0) > maxBytes) fail({ reason: "header_too_large", header, maxBytes });
+    if ((headers.get(header)?.length ?? 0) > maxBytes) throwFailure({ reason: "header_too_large", header, maxBytes });
   }
 }
 
@@ -151,14 +151,14 @@ async function callApi(c: GatewayContext): Promise<Answer> {
   const { method, url, headers: requestHeaders } = c.req.raw;
   const matches = matchUrl(url);
   const [first] = matches;
-  if (first === undefined) return fail({ reason: "no_such_endpoint" });
+  if (first === undefined) return throwFailure({ reason: "no_such_endpoint" });
   c.set("template", first.operation.template);
   const wanted = method === "HEAD" ? "GET" : method;
   const match = matches.find(({ operation }) => operation.method === wanted);
   if (match === undefined) {
     const allowed = allowedMethods(matches.map(({ operation }) => operation.method));
     if (method === "OPTIONS") return answerOptions(allowed);
-    return fail({ reason: "method_not_allowed", allowed });
+    return throwFailure({ reason: "method_not_allowed", allowed });
   }
   const keyHash = await readKeyHash(requestHeaders);
   await spend(KEY_LIMIT, c.env, keyHash);
@@ -182,8 +182,8 @@ async function callApi(c: GatewayContext): Promise<Answer> {
 
 async function readKeyHash(headers: Headers): Promise<string> {
   const key = readApiKey(headers.get("authorization"));
-  if (key === "missing") return fail({ reason: "missing_key" });
-  if (key === "malformed") return fail({ reason: "invalid_key" });
+  if (key === "missing") return throwFailure({ reason: "missing_key" });
+  if (key === "malformed") return throwFailure({ reason: "invalid_key" });
   return hashToken(key.token);
 }
 
@@ -194,7 +194,7 @@ async function purge(c: GatewayContext): Promise<Answer> {
   const { purgeSecret } = readConfig(c.env);
   const authorization = c.req.header("authorization") ?? null;
   if (purgeSecret === undefined || !(await holdsSecret(authorization, purgeSecret))) {
-    return fail(authorization === null ? { reason: "missing_secret" } : { reason: "invalid_secret" });
+    return throwFailure(authorization === null ? { reason: "missing_secret" } : { reason: "invalid_secret" });
   }
   await limitBody(c, MAX_PURGE_BODY_BYTES);
   const { exports } = c.executionCtx as ExecutionContext;
@@ -203,7 +203,7 @@ async function purge(c: GatewayContext): Promise<Answer> {
 
 /** Reads no more of a body than that, whether or not its length was announced. */
 async function limitBody(c: GatewayContext, maxBytes: number): Promise<void> {
-  await bodyLimit({ maxSize: maxBytes, onError: () => fail({ reason: "body_too_large", maxBytes }) })(
+  await bodyLimit({ maxSize: maxBytes, onError: () => throwFailure({ reason: "body_too_large", maxBytes }) })(
     c,
     async () => {},
   );
@@ -219,6 +219,6 @@ function failureOf(error: unknown, requestId: string): Failure {
   return { reason: "unexpected" };
 }
 
-function fail(failure: Failure): never {
+function throwFailure(failure: Failure): never {
   throw new HttpError(failure);
 }
