@@ -18,7 +18,7 @@ interface Migration {
   tag: string;
   /** When it was generated, in milliseconds since the epoch: Drizzle's order. */
   when: number;
-  /** Of the file's content. */
+  /** Hash of the file's content. */
   hash: string;
 }
 

@@ -42,7 +42,7 @@ export const SEED_TOKENS = {
   otherCompany: token(8),
 };
 
-/** What there is to read, and with which key. */
+/** The processes that there are to read, and the key for each. */
 export const SEED_PROCESSES = [
   { kind: "web", applicationId: APPLICATION, processId: uuid(101), token: SEED_TOKENS.full },
   { kind: "worker", applicationId: APPLICATION, processId: uuid(102), token: SEED_TOKENS.full },

@@ -1,13 +1,13 @@
-// `node src/cli/preview-comment.ts`: keeps one comment of a pull request up to date with what became of its preview. Run by
-// .github/workflows/preview.yml where no package is installed, hence without any.
+// `node src/cli/preview-comment.ts`: keeps one comment of a pull request up to date with what became of its preview. Run
+// by .github/workflows/preview.yml where no package is installed, hence without any.
 import { CommandError, usageError } from "./support/errors.ts";
 
-/** What the workflow says of its run. */
+/** The outcome of a run, as the workflow says it. */
 interface Report {
   action: "deploy" | "delete";
-  /** Of the job: `success`, `failure`, `cancelled`. */
+  /** The job's result: `success`, `failure`, `cancelled`. */
   outcome: string;
-  /** What `npm run preview` has printed; absent if it did not come so far. */
+  /** The output of `npm run preview`; absent if it did not come so far. */
   result?: { preview_url: string; deployment_url: string | null; expires_at: string | null };
   commit: string;
   runUrl: string;

@@ -41,7 +41,7 @@ environment is wrong.`;
 /** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
 const NOT_FOUND = [10_007, 10_025];
-/** What a preview never shares, whatever the environment says. */
+/** The secrets that a preview never shares, whatever the environment says. */
 const OWN_SECRETS = ["DATABASE_URL", "PURGE_SECRET"];
 
 async function previewBranch(options: PreviewOptions): Promise<void> {
@@ -84,7 +84,7 @@ async function deployPreview(project: neon.NeonProject, name: string, { fresh, w
   await smoke({ origin, reader: PREVIEW_READER, isCached: false, waitSeconds: wait });
 }
 
-/** What is gone already does not count as a failure; what fails does not keep the rest from being deleted. */
+/** A thing that is gone already is no failure, and a failure does not keep the rest from being deleted. */
 async function deletePreview(project: neon.NeonProject, name: string): Promise<void> {
   const outcomes = await Promise.allSettled([deleteWorker(name), deleteDatabase(project, name)]);
   const failed = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);

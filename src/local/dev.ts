@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const port = readPort(process.env.PORT ?? DEFAULT_PORT);
   await assertFree(port);
-  // Of the Worker; `logLevel` below does not reach all of Miniflare.
+  // For the Worker; `logLevel` below does not reach all of Miniflare.
   process.env.WRANGLER_LOG = "warn";
 
   const postgresUrl = await startPostgres(values.seed ?? false);
@@ -71,7 +71,10 @@ async function main(): Promise<void> {
   if (hasFeed) await runCron(url);
 }
 
-/** Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a minute. */
+/**
+ * Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a
+ * minute.
+ */
 async function runCron(url: string): Promise<never> {
   for (;;) {
     // It fails when a change to the source restarts the Worker.

@@ -1,5 +1,5 @@
-// What the Worker knows of the document: its operations, and a validator for each of their payloads. Compiled at build
-// time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
+// The parts of the document that the Worker needs: its operations, and a validator for each of their payloads. Compiled
+// at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
 import { Ajv2020 } from "ajv/dist/2020.js";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";

@@ -2,7 +2,7 @@ import type { Report } from "./bench.ts";
 import type { ContenderName } from "./contenders.ts";
 import type { Measured } from "./measure.ts";
 
-/** What a number ought to be, and whether it is. Reported, not asserted. */
+/** An aim for a number, and whether it is met. Reported, not asserted. */
 export interface Bar {
   name: string;
   value: number;

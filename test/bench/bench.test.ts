@@ -34,7 +34,7 @@ test("the benchmark runs to its end, and every number is one", { timeout: 180_00
   expect(report.failures).toStrictEqual({});
   expect(saved).toHaveLength(PARTS.length);
   expect(report.rows).toHaveLength(9 * SMOKE.delaysMs.length);
-  // What is no number is null in JSON.
+  // JSON writes null for what is no number.
   expect(JSON.stringify(report)).not.toContain("null");
   expect(toMarkdown(report)).not.toMatch(/NaN|undefined|∞/);
   expect(barsOf(report).length).toBeGreaterThanOrEqual(10);

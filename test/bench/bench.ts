@@ -22,15 +22,15 @@ import { modelTiers, type Tiers } from "./tiers.ts";
 import { measureWriters, type WriterCost } from "./writers.ts";
 import { createZipf } from "./zipf.ts";
 
-/** What a run measures, each by itself. */
+/** The parts of a run, each measured by itself. */
 interface Parts {
   start: { ours: Start; usual: Start; empty: Start };
   rows: Row[];
-  /** Of Postgres, for our statement. */
+  /** The time that Postgres takes for our statement. */
   statementMs: number;
   popularity: Popularity;
   overload: Overload;
-  /** Of ours, at hits. */
+  /** The memory of ours, at hits. */
   memory: Memory;
   writers: WriterCost[];
   freshness: Freshness[];
@@ -55,7 +55,7 @@ export interface Report extends Partial<Parts> {
   at: string;
   machine: { cpu: string; cores: number; node: string; loadAverageBefore: number };
   plan: Plan;
-  /** Of the Worker that is deployed. */
+  /** The bundle of the Worker that is deployed. */
   bundle: Omit<Bundle, "path">;
   tiers: Tiers[];
   costs: MonthlyCost[];

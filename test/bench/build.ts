@@ -1,4 +1,4 @@
-// What is measured is what would be deployed: bundled and minified by wrangler.
+// Builds what would be deployed: bundled and minified by wrangler.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,7 +10,7 @@ const OWN_CONFIG = join(ROOT, "wrangler.toml");
 const CONTENDERS_CONFIG = join(import.meta.dirname, "workers/wrangler.toml");
 
 const ENTRIES = {
-  /** What is deployed. Measured by its size alone: without Cloudflare it has no cache. */
+  /** The deployed Worker. Measured by its size alone: without Cloudflare it has no cache. */
   deployed: { config: OWN_CONFIG, entry: "src/worker/index.ts" },
   /** The same behind the stand-in for Workers Caching. */
   ours: { config: OWN_CONFIG, entry: "src/local/worker.ts" },
@@ -28,7 +28,7 @@ const ENTRIES = {
 export type BundleName = keyof typeof ENTRIES;
 
 export interface Bundle {
-  /** Of the one module. */
+  /** The path of the one module. */
   path: string;
   rawBytes: number;
   gzipBytes: number;

@@ -131,7 +131,7 @@ export function startOurs(
   });
 }
 
-/** Of the connection, and what workerd writes by itself. */
+/** Headers of the connection, and those that workerd writes by itself. */
 const HEADERS_OF_THE_SERVER = ["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
 
 /** The Workers that look nothing up: they answer what ours does, to the last header. */

@@ -1,4 +1,4 @@
-// What the parts of a run have in common.
+// The context that the parts of a run share.
 import type { Bundle, BundleName } from "./build.ts";
 import type { Children } from "./children.ts";
 import type { DatabaseSide, Distance } from "./database.ts";

@@ -1,4 +1,5 @@
-// What a million requests cost at list prices: on paper, from what the run has measured and the model of the tiers.
+// The price of a million requests by the price lists: on paper, from what the run has measured and the model of the
+// tiers.
 import type { Row } from "./measure.ts";
 import { renewalsPerSecond } from "./tiers.ts";
 
@@ -7,7 +8,7 @@ const DOLLARS_PER_MILLION_REQUESTS = 0.3;
 const DOLLARS_PER_MILLION_CPU_MS = 0.02;
 /** Caching bills calls through `ctx.exports`, hits too: https://developers.cloudflare.com/workers/cache/#pricing */
 const REQUESTS_BILLED = { ours: 2, usual: 1 };
-/** Of the plan Launch: https://neon.com/docs/introduction/plans */
+/** The price of the plan Launch: https://neon.com/docs/introduction/plans */
 const DOLLARS_PER_CU_HOUR = 0.106;
 /** The least that Neon runs, and its step: https://neon.com/docs/manage/computes */
 const CU_STEP = 0.25;
@@ -20,7 +21,7 @@ interface CostOptions {
   rows: readonly Row[];
   processes: number;
   freshSeconds: number;
-  /** Of Postgres, for our statement. */
+  /** The time that Postgres takes for our statement. */
   statementMs: number;
 }
 

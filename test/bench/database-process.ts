@@ -10,7 +10,7 @@ const delaysMs: number[] = JSON.parse(process.env.DELAYS_MS as string);
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What {@link slowly} adds to a query; 0: nothing. */
+/** The milliseconds that {@link slowly} adds to a query; 0: none. */
 let slowMs = 0;
 let nextFree: number[] = Array(MAX_CONNECTIONS).fill(0);
 

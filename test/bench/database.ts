@@ -5,9 +5,9 @@ import { childrenCpuMs, parentOf } from "./usage.ts";
 
 /** The database as it looks from some way off. */
 export interface Distance {
-  /** Of a round trip, in milliseconds. */
+  /** The length of a round trip, in milliseconds. */
   delayMs: number;
-  /** Of the Neon endpoint, for `fetch` … */
+  /** The Neon endpoint's URL for `fetch` … */
   neonUrl: string;
   /** … and for the driver. */
   neonConnectionString: string;
@@ -26,7 +26,7 @@ export const MAX_CONNECTIONS = 10;
 
 export interface DatabaseSide {
   distances: Distance[];
-  /** What has come from Workers so far, at each distance. */
+  /** The queries that have come from Workers so far, at each distance. */
   queries(): Promise<Queries[]>;
   /**
    * Slows the nearest endpoint down: each query keeps a connection for so many milliseconds more, of which there are

@@ -8,7 +8,7 @@ export interface Ask {
   headers: Record<string, string>;
 }
 
-/** What to ask: a few requests over and over, or each time the next one. */
+/** The requests: a few over and over, or each time the next one. */
 export type Asks = readonly Ask[] | (() => Ask);
 
 /** How long, or how many. */

@@ -7,9 +7,9 @@ import { cpuMs, memoryBytes } from "./usage.ts";
 /** One contender in one round. */
 interface Sample {
   requestsPerSecond: number;
-  /** Of the server's process, in microseconds. */
+  /** The CPU time of the server's process, in microseconds. */
   cpuPerRequest: number;
-  /** Of Postgres, likewise. */
+  /** The CPU time of Postgres, likewise. */
   postgresCpuPerRequest: number;
   queriesPerThousand: number;
   p50Ms: number;

@@ -1,4 +1,4 @@
-// What is still served when more is asked than can be served: offered at a steady rate, whether answers come or not.
+// Measures what is served when more is asked than can be served, at a steady rate, whether answers come or not.
 import { readdirSync } from "node:fs";
 import { askFor, startOurs, startUsualServer, walk } from "./contenders.ts";
 import { type Bench, nearestOf } from "./context.ts";
@@ -35,7 +35,7 @@ export interface Goodput {
   peakFiles: number;
 }
 
-/** What a server is asked, and what the database sees of it. */
+/** A server, its requests, and what the database sees of them. */
 export interface Offered {
   server: Server;
   asks: Asks;
@@ -99,7 +99,7 @@ export async function measureGoodput(
   };
 }
 
-/** What a contender made of what was offered, by parts of its capacity. */
+/** The goodput of a contender, by parts of its capacity. */
 export interface Curve {
   name: string;
   capacityPerSecond: number;
@@ -123,7 +123,7 @@ export interface Fault {
   /** When the database became slow, and when it recovered, in seconds. */
   slowFrom: number;
   slowUntil: number;
-  /** What a database that slow can do. */
+  /** The capacity of a database that slow. */
   slowCapacityPerSecond: number;
 }
 

@@ -36,7 +36,7 @@ export interface OverloadPlan {
   offers: readonly { factor: number; seconds: number }[];
   /** Before and after the database is slow, and while it is. */
   faultSeconds: { before: number; slow: number; after: number };
-  /** Of hits, while misses are offered beside them. */
+  /** The rate of hits, while misses are offered beside them. */
   hitsPerSecond: number;
 }
 

@@ -24,7 +24,7 @@ export interface Popularity extends PopularityOptions {
   maxStalenessMs: number;
 }
 
-/** What a process was called, and from when on. */
+/** A process's name, and from when on. */
 interface Change {
   name: string;
   committedAt: number;

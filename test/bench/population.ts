@@ -1,4 +1,4 @@
-// What there is to read in the benchmarks: customers of one shape, with ids and tokens that follow from their numbers.
+// The data of the benchmarks: customers of one shape, with ids and tokens that follow from their numbers.
 import { createHash } from "node:crypto";
 import { withClient } from "./client.ts";
 
@@ -16,7 +16,7 @@ export interface Target {
   processId: string;
 }
 
-/** Of one application: a web process, a worker, a cron process and a job. */
+/** The processes of an application: a web process, a worker, a cron process and a job. */
 export const PROCESSES_PER_APPLICATION = 4;
 
 type Kind = "company" | "application" | "process" | "key" | "resource type";

@@ -4,6 +4,6 @@ import type { ChildProcess } from "node:child_process";
 export interface Server {
   process: ChildProcess;
   pid: number;
-  /** Of 127.0.0.1. */
+  /** A port of 127.0.0.1. */
   port: number;
 }

@@ -4,7 +4,7 @@ import type { Report } from "./bench.ts";
 
 const MIB = 1024 * 1024;
 
-/** What was measured, part by part. */
+/** Writes what was measured, part by part. */
 export function toMarkdown(report: Report): string {
   const { machine, plan, failures } = report;
   return [

@@ -1,4 +1,4 @@
-// What would reach Postgres from many data centres: a model of Workers Caching's two tiers in closed form.
+// Models the load on Postgres from many data centres: a model of Workers Caching's two tiers in closed form.
 
 /**
  * Assumes: requests are a Poisson process, evenly spread over the data centres; the popularity of processes is the same

@@ -1,4 +1,4 @@
-// What the kernel says that a process has used: https://www.kernel.org/doc/html/latest/filesystems/proc.html
+// The kernel's account of a process: https://www.kernel.org/doc/html/latest/filesystems/proc.html
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Time on a processor by all threads, in milliseconds. Of `schedstat`, because `stat` counts in steps of 10 ms. */

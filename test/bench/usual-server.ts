@@ -1,6 +1,6 @@
-// What one would otherwise deploy: Fastify and a pool of connections on Node, a query for the key, one for the process,
-// both prepared. A process of its own, told by DATABASE_URL where the database is and by PREPARED whether that keeps what
-// is prepared; says its port, and on demand the number of its queries.
+// The server that one would otherwise deploy: Fastify and a pool of connections on Node, a query for the key, one for the
+// process, both prepared. A process of its own, told by DATABASE_URL where the database is and by PREPARED whether that
+// keeps what is prepared; says its port, and on demand the number of its queries.
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import fastify from "fastify";

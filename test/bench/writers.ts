@@ -1,4 +1,4 @@
-// What the outbox's triggers cost those who write.
+// Measures what the outbox's triggers cost those who write.
 import type pg from "pg";
 import { withClient } from "./client.ts";
 import { median } from "./statistics.ts";

@@ -21,7 +21,7 @@ export function createZipf(size: number): () => number {
     keep[rich] = (keep[rich] as number) - (1 - (keep[poor] as number));
     if ((keep[rich] as number) < 1) small.push(large.pop() as number);
   }
-  // What is left over is 1, save for rounding.
+  // The rest is 1, save for rounding.
   for (const n of [...small, ...large]) keep[n] = 1;
   return () => {
     const place = Math.random() * size;

@@ -21,9 +21,9 @@ const FLAGS = [
 
 export interface Browser {
   page: Page;
-  /** What went wrong unseen: errors, warnings, what the page's policy forbade, requests to elsewhere. */
+  /** Faults that nobody sees: errors, warnings, violations of the page's policy, requests to elsewhere. */
   complaints: string[];
-  /** Of all answers so far, each body as gzip makes it. */
+  /** The bytes of all answers so far, each body as gzip makes it. */
   transferredBytes(): Promise<number>;
   close(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export async function openBrowser(
   const complaints: string[] = [];
   const responses: Response[] = [];
   page.on("pageerror", ({ message }) => complaints.push(message));
-  // What a policy forbids is an error there, too.
+  // A violation of the policy is an error there, too.
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });

@@ -45,7 +45,7 @@ async function enterKey(page: Page): Promise<void> {
   await dialog.getByRole("button", { name: "Close" }).click();
 }
 
-/** What came back, as the page shows it. */
+/** The answer, as the page shows it. */
 async function shown(page: Page): Promise<{ status: string | null; payload: unknown }> {
   const answer = page.locator(".live-responses-table .response");
   const status = await answer.locator(".response-col_status").textContent();

@@ -13,7 +13,7 @@ export interface CommandOptions {
   /** Beside PATH, and instead of the run's database; undefined unsets. */
   env?: Record<string, string | undefined>;
   stdin?: string;
-  /** Of the project; by default this one. */
+  /** The project's directory; by default this one. */
   root?: string;
   /** Nobody reads stdout. */
   closeStdout?: boolean;

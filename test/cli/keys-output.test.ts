@@ -1,4 +1,4 @@
-// What is printed of keys, and what never is.
+// The output of the commands for keys, and what it never holds.
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { openRecords, type Records, sha256 } from "../support/records.ts";
 import { keys, lines } from "./command.ts";

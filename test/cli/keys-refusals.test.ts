@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => records.close());
 
-/** Of a key and its tokens, all that a command could have changed. */
+/** All that a command could have changed of a key and its tokens. */
 async function stateOf(id: string): Promise<unknown> {
   const { rows } = await records.pool.query(
     `select k.*, (select json_agg(t.* order by t.hash) from api_key_tokens t where t.api_key_id = k.id) as tokens
@@ -24,7 +24,7 @@ async function stateOf(id: string): Promise<unknown> {
 
 const DESTRUCTIVE = [["revoke"], ["disable"], ["rotate", "--overlap", "0"]] as const;
 
-/** What is typed, and whether it is a yes. */
+/** Answers that are typed, and whether each is a yes. */
 const ANSWERS: (readonly [string, boolean])[] = [
   ["y", true],
   ["n", false],

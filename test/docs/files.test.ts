@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** What the page asks for, as it names them. */
+/** The files that the page asks for, as it names them. */
 async function filesOfPage(): Promise<string[]> {
   const page = await (await api.fetch("/docs")).text();
   const paths = [...page.matchAll(/"(\/docs\/[^"]+)"/g)].map(([, path]) => String(path));

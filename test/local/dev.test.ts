@@ -22,7 +22,7 @@ async function dev(...args: Parameters<typeof startDev>): Promise<Dev> {
   return running;
 }
 
-/** What stands on the screen beside npm's own lines. */
+/** The lines on the screen beside npm's own. */
 const said = (output: string) => output.split("\n").filter((line) => line !== "" && !/^(> |npm )/.test(line));
 
 async function curl(line: string): Promise<{ status: number; headers: Headers; body: unknown }> {
@@ -67,7 +67,7 @@ test("it prints lines that work as they are, one for each kind of process", asyn
   const changed = async () => ((await curl(line)).body as { display_name: string }).display_name;
   await expect.poll(changed, { interval: 500, timeout: 60_000 }).toBe("Changed");
   await client.end();
-  // What matters is not buried under complaints about a network that is not there.
+  // No complaints about a network that is not there bury what matters.
   expect(said(output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
 });
 

@@ -1,4 +1,5 @@
-// Every command of every README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs accounts.
+// Every command of every README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs
+// accounts.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -143,7 +144,7 @@ describe("Deploy", () => {
       const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
       const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
       if (script === undefined) throw new Error(`${command} is no command of src/cli`);
-      // What the smoke test reads: operators have data.
+      // The smoke test reads it: operators have data.
       if (name === "smoke") await seed(main.postgres.connectionString);
       const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
       expect(exitCode, `${command}\n${stderr}`).toBe(0);

@@ -6,7 +6,7 @@ export interface CommandOptions {
   cwd: string;
   /** All of it, but PATH. undefined unsets. */
   env: Record<string, string | undefined>;
-  /** Of Node, before the script. */
+  /** Node's own arguments, before the script. */
   nodeArgs?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// What runs uploads: workerd, with the bindings and behind the cache that the upload asks for, and a network in which
+// Runs uploads: workerd, with the bindings and behind the cache that the upload asks for, and a network in which
 // Neon's host is a local Neon endpoint.
 import "../../src/cli/support/quiet.ts";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import type { Upload } from "./cloudflare/upload.ts";
 import { HOST_HEADER } from "./host-header.ts";
 
 export interface EdgeOptions {
-  /** What serves a hostname; undefined: nobody does. */
+  /** The upload that serves a hostname; undefined: none does. */
   serving(hostname: string): Upload | undefined;
   /** The URL of the Neon endpoint for a connection string; undefined: there is no such host. */
   neonEndpoint(connectionString: string): string | undefined;
@@ -22,12 +22,12 @@ export interface Edge {
   url: string;
   /** Hosts that Workers have asked for, other than Neon's. */
   strayHosts: string[];
-  /** What Workers have logged, a line each. */
+  /** The lines that Workers have logged. */
   logs: string[];
   close(): Promise<void>;
 }
 
-/** Of Miniflare, what is used here: it comes with wrangler and is no dependency of this project. */
+/** The parts of Miniflare that are used here: it comes with wrangler and is no dependency of this project. */
 interface Miniflare {
   dispatchFetch(url: string, init: RequestInit): Promise<Response>;
   dispose(): Promise<void>;

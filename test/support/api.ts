@@ -24,16 +24,16 @@ export interface TestApi {
   purge(changed: object, secret?: string): Promise<Response>;
   /** Runs the feed for its minute, as the cron trigger does. */
   runFeed(): Promise<unknown>;
-  /** What the platform answers to every purge from now on; null: it takes them. */
+  /** Sets the platform's answer to every purge from now on; null: it takes them. */
   refusePurge(error: { code: number; message: string } | null): Promise<void>;
-  /** What the Worker has logged, a line each. */
+  /** The lines that the Worker has logged. */
   logs(): string[];
   /** Ends everything, once no line of the log has given a secret away. */
   close(): Promise<void>;
 }
 
 export interface TestApiOptions {
-  /** Of the database; see test/support/global-setup.ts. */
+  /** The database's URL; see test/support/global-setup.ts. */
   connectionString: string;
   /** Beside those of every test; undefined unsets one. */
   vars?: Record<string, string | undefined>;

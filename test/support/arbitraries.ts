@@ -85,7 +85,7 @@ export const probe = record(
 const NIL = "00000000-0000-0000-0000-000000000000";
 const MAX = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
-/** What the contract takes for a UUID, in lower case. Not biased towards small ones: ids must not meet those of others. */
+/** UUIDs as the contract takes them, in lower case. Not biased towards small ones: ids must not meet those of others. */
 const uuid = fc.noShrink(fc.noBias(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7, 8] })));
 /** Nil and max too, where there is no harm in meeting them more than once. */
 export const anyUuid = fc.oneof({ weight: 20, arbitrary: uuid }, fc.constantFrom(NIL, MAX));

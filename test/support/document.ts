@@ -7,11 +7,11 @@ type Json = Record<string, unknown>;
 
 export interface DocumentedResponse {
   headers: Record<string, { required?: boolean; schema: object }>;
-  /** Of the JSON body; absent if there is none. */
+  /** The schema of the JSON body; absent if there is none. */
   body?: { schema: object; examples: Record<string, { value: unknown }> };
 }
 
-/** What a pointer within the document points at. */
+/** Resolves a pointer within the document. */
 function follow(ref: string): Json {
   let found: unknown = document;
   for (const name of ref.slice("#/".length).split("/")) found = (found as Json)[name];

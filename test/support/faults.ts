@@ -21,7 +21,7 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** What must never reach a client or the log. */
+/** A text that must never reach a client or the log. */
 export const DRIVER_SECRET = "SECRET-OF-THE-DRIVER";
 
 /** Answers in place of the Neon endpoint. @returns true, always: the request goes no further */

@@ -39,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => database.close();
 }
 
-/** What every test may count on finding in the database. */
+/** The rows that every test may count on. */
 async function prepare(connectionString: string): Promise<void> {
   await migrate(connectionString);
   await seed(connectionString);

@@ -22,7 +22,7 @@ afterAll(() => api.close());
 const [web] = SEED_PROCESSES;
 const get = () => api.fetch(`/v3/applications/${web.applicationId}/processes/${web.processId}`, bearer(web.token));
 
-/** What a client is told without a copy to fall back on, and how often the database is asked for it. */
+/** The status without a copy to fall back on, and how often the database is asked. */
 const ANSWERS: Record<Fault, { status: number; attempts: number; retryAfter?: string }> = {
   hang: { status: 503, attempts: 1 },
   reset: { status: 503, attempts: 3 },

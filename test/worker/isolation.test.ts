@@ -1,6 +1,6 @@
 // Many keys of several companies call every operation that reads, while keys are revoked and expire, processes change and
-// the edge is purged. Every answer is held against all that may have been true of its asker since the last purge, or for as
-// long as a copy lives. ISOLATION_SEED repeats a run's choices.
+// the edge is purged. Every answer is held against all that may have been true of its asker since the last purge, or for
+// as long as a copy lives. ISOLATION_SEED repeats a run's choices.
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { startApi, type TestApi } from "../support/api.ts";
@@ -168,7 +168,7 @@ async function readOne(keys: Key[], processes: Process[]): Promise<void> {
   expect({ ...what, names }).toMatchObject({ names: expect.arrayContaining([JSON.parse(body).display_name]) });
 }
 
-/** What a live key is answered. */
+/** The answers to a live key. */
 function statusFor(
   { needsPermission, parameters }: Operation,
   key: Key,

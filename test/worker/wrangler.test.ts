@@ -1,4 +1,4 @@
-// What wrangler.toml must hold to, and wrangler itself does not notice.
+// The rules for wrangler.toml that wrangler itself does not check.
 import "../../src/cli/support/quiet.ts";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -18,7 +18,7 @@ export function commitArgs(): string[] {
   return [`--tag=${sha}`, MESSAGE + [...subject].slice(0, MAX_MESSAGE_LENGTH).join("")];
 }
 
-/** Of {@link commitArgs}, what a deployment has, too, which has no tag. */
+/** The part of {@link commitArgs} that a deployment has, too: it has no tag. */
 export const messageArgs = (args: readonly string[]): string[] => args.filter((arg) => arg.startsWith(MESSAGE));
 
 /** The branch that is checked out; undefined if none is. */

@@ -1,4 +1,4 @@
-// What a command tells the GitHub workflow that runs it, and nobody else.
+// Messages of a command to the GitHub workflow that runs it, and to nobody else.
 import { appendFileSync } from "node:fs";
 
 /** Keeps values out of the workflow's log, whoever may print them. */

@@ -8,7 +8,7 @@ export interface NeonProject {
   apiUrl: string;
   apiKey: string;
   id: string;
-  /** Of the parent's, and so of every branch's. */
+  /** The database of the parent, and so of every branch. */
   database: string;
   role: string;
 }
@@ -31,7 +31,7 @@ export interface ConnectionUris {
 const API_URL = "https://console.neon.tech/api/v2";
 const TIMEOUT_MS = 30_000;
 const POLL_MS = 250;
-/** Of operations, and of other people's that are in the way. */
+/** For operations, and for other people's that are in the way. */
 const PATIENCE_MS = 120_000;
 const LOCKED = 423;
 /** https://neon.com/docs/guides/branch-expiration: at most 30 days. A push starts it anew. */
@@ -46,7 +46,7 @@ export function readNeonProject(): NeonProject {
     apiUrl: NEON_API_URL || API_URL,
     apiKey: NEON_API_KEY,
     id: NEON_PROJECT_ID,
-    // What Neon calls them unless it is told otherwise.
+    // Neon's own names for them.
     database: NEON_DATABASE || "neondb",
     role: NEON_ROLE || "neondb_owner",
   };

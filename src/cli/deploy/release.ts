@@ -6,7 +6,7 @@ import { type SmokeTarget, smoke } from "./smoke.ts";
 import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
 export interface Release {
-  /** Of the version, by name. */
+  /** The secrets of the version, by name. */
   secrets: Record<string, string>;
   /** Options that name its commit. */
   commit: readonly string[];

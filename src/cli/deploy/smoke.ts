@@ -1,4 +1,4 @@
-// What any deployment must do, asked of it over HTTP(S): the contract, its errors, and what it says to caches.
+// The checks that any deployment must pass, over HTTP(S): the contract, its errors, and its headers for caches.
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";

@@ -1,6 +1,6 @@
 import "../support/quiet.ts";
 
-/** What wrangler.toml says that a deployment must know. */
+/** The settings of wrangler.toml that a deployment needs. */
 export interface WorkerConfig {
   name: string;
   requiredSecrets: readonly string[];

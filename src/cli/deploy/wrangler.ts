@@ -24,7 +24,10 @@ export interface WranglerResult {
 
 /** Wrangler failed, and has said why on stderr. */
 export class WranglerError extends CommandError {
-  /** Of Cloudflare's API, such as 10007 for a Worker that does not exist; undefined if it was not the API that refused. */
+  /**
+   * The code of Cloudflare's API, such as 10007 for a Worker that does not exist; undefined if it was not the API
+   * that refused.
+   */
   readonly code: number | undefined;
 
   constructor(command: string, code: number | undefined) {
@@ -48,8 +51,8 @@ const ROOT = new URL("../../..", import.meta.url).pathname;
 const BIN = new URL("../bin/wrangler.js", import.meta.resolve("wrangler")).pathname;
 
 /**
- * Runs wrangler in the project's folder, with its credentials from the environment or from `wrangler login`. It shows what
- * it says on stderr.
+ * Runs wrangler in the project's folder, with its credentials from the environment or from `wrangler login`. It shows
+ * what it says on stderr.
  *
  * @param args a command and its options; never a secret: every user of the machine can read them
  * @throws WranglerError

@@ -1,4 +1,4 @@
-// What operators change. Each change is one transaction, and holds the lock of the key's row while it decides.
+// Changes that operators make. Each is one transaction, and holds the lock of the key's row while it decides.
 import { and, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications } from "../../worker/db/schema.ts";
@@ -8,7 +8,7 @@ import type { Ending } from "../support/parse.ts";
 import { findCompany, type Key, noSuchKey, type Permission, readKey } from "./read.ts";
 import { newToken } from "./token.ts";
 
-/** Of one key at a time. Rotations without an end would otherwise leave any number of tokens valid. */
+/** The most tokens of one key at a time. Rotations without an end would otherwise leave any number of tokens valid. */
 export const MAX_LIVE_TOKENS = 5;
 
 /** Postgres takes later ones, ISO 8601 in four digits does not. */
@@ -165,7 +165,10 @@ function momentOf(ending: Ending | undefined, now: Date): Date | null {
   return moment;
 }
 
-/** The database's time, which is what expiries are held against; not `now()`, which stands still while a lock is waited for. */
+/**
+ * The database's time, which is what expiries are held against; not `now()`, which stands still while a lock is
+ * waited for.
+ */
 async function clock(tx: Transaction): Promise<Date> {
   const { rows } = await tx.execute<{ now: string }>(sql`select ${isoTimestamp(sql`clock_timestamp()`)} as now`);
   return new Date(String(rows[0]?.now));

@@ -1,4 +1,4 @@
-// What the edge still holds of a key when the database has changed.
+// Purges the edge's copies of a key when the database has changed.
 import { SETTINGS } from "../../worker/shared/config.ts";
 import type { DatabaseTarget } from "../support/database.ts";
 import { CommandError, EXIT_CODE } from "../support/errors.ts";

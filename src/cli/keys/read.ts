@@ -19,7 +19,7 @@ export interface Key {
   /** The oldest first. */
   tokens: { masked_token: string; is_expired: boolean; expires_at: string | null; created_at: string }[];
   capabilities: { permission: Permission; resource_id: string | null; resource_name: string | null }[];
-  /** Of the key; a token may expire sooner. */
+  /** The key's own expiry; a token may expire sooner. */
   expires_at: string | null;
   last_used_at: string | null;
   created_at: string;

@@ -94,7 +94,7 @@ async function connect(client: pg.Client, { isOfRunning }: DatabaseTarget): Prom
   }
 }
 
-/** Of what an operator can mend. */
+/** The words for errors that an operator can mend. */
 const HINTS: Record<string, string> = {
   "28000": "it refuses the user",
   "28P01": "it refuses the password",

@@ -1,6 +1,6 @@
-/** What a command exits with. */
+/** The exit codes of commands. */
 export const EXIT_CODE = {
-  /** What was asked for cannot be done. */
+  /** The command cannot do what was asked for. */
   failed: 1,
   /** The command line or the environment is wrong: nothing was tried. */
   usage: 2,

@@ -5,7 +5,7 @@ import { type Changed, PurgeError, purge, type Worker } from "./worker.ts";
 export interface PurgeReport {
   /** Tags, as the Worker names them. */
   purged: string[];
-  /** What was not purged; empty if all was. */
+  /** The ids that were not purged; empty if all were. */
   left: Changed;
   /** Why there is something left. */
   error?: PurgeError;

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 export interface Running {
-  /** Of the Worker. */
+  /** The Worker's origin. */
   url: string;
   /** For `pg` and psql. */
   databaseUrl: string;

@@ -72,7 +72,7 @@ export async function purge(worker: Worker, changed: Changed): Promise<string[]>
   }
   if (status === 401) throw new PurgeError(`${worker.origin} does not take this PURGE_SECRET.`);
   const { data } = errorBody.safeParse(body);
-  // Of a server that is none of ours, too.
+  // The message may come from a server that is none of ours.
   const words = data === undefined ? "" : ` ${printable(data.message).slice(0, 200)}`;
   const retryAfter = /^\d{1,5}$/.exec(headers.get("retry-after") ?? "")?.[0];
   throw new PurgeError(

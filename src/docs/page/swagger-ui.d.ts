@@ -1,4 +1,4 @@
-// What the page uses of Swagger UI.
+// The parts of Swagger UI that the page uses.
 
 interface SwaggerUI {
   /** Enters a key as a person would in its dialog. */

@@ -9,7 +9,7 @@ import { type CacheStatus, outwardHead, StoredResponse } from "./stored.ts";
 /** A GET or HEAD that may be answered from the cache. */
 export interface Visit extends Ask {
   request: Request;
-  /** Of the resource, with all its variants. */
+  /** The key of the resource, with all its variants. */
   key: string;
   /** Runs the entrypoint. */
   run(request: Request): Promise<Response>;
@@ -203,13 +203,13 @@ export class EntrypointCache {
     return serve(outwardHead(head, "REVALIDATED"), stored.body, visit, receivedAt);
   }
 
-  /** What may not be stored still tells that the stored response is out of date, unless it is an error. */
+  /** A response that may not be stored still tells that the stored one is out of date, unless it is an error. */
   #forget({ stored, end }: Errand, { status }: Response): void {
     if (stored !== undefined && status < 500) this.#store.remove(stored.place);
     end({ kind: "uncacheable" });
   }
 
-  /** What stands in for an error. Looked up now: a purge in the meantime has the last word. */
+  /** The response that stands in for an error. Looked up now: a purge in the meantime has the last word. */
   #knownOnError(visit: Visit): Response | undefined {
     const known = this.#store.find(visit.key, visit.request.headers);
     return known?.mayServeOnError(this.#now()) ? this.#serve(visit, known, "STALE") : undefined;

@@ -1,4 +1,4 @@
-// What tells one cached response from another: https://developers.cloudflare.com/workers/cache/cache-keys/
+// Cache keys: https://developers.cloudflare.com/workers/cache/cache-keys/
 
 /** Request headers that frameworks take for another method, host or URL. In the key, they poison only their senders. */
 const POISONOUS_HEADERS = [

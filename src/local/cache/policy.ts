@@ -5,7 +5,7 @@ import { looksDeceptive } from "./deception.ts";
 import { type Directives, fieldNamesOf, instructionsOf, isAboutAll, secondsOf } from "./directives.ts";
 import { pathOf } from "./key.ts";
 
-/** What to do with a response of the Worker. */
+/** The verdict on a response of the Worker. */
 export type Verdict = Refusal | Storage;
 
 /** Not stored, with the reason as `Cf-Cache-Status` gives it: told not to, or not eligible to begin with. */

@@ -15,7 +15,7 @@ const MS_PER_TOKEN = 12_000;
 /** A bucket of tokens, one for each call, which fills up again with time. */
 export class PurgeBudget {
   readonly #now: () => number;
-  /** What is in the bucket, as the time that it took to earn it. */
+  /** The tokens in the bucket, as the time that it took to earn them. */
   #savedMs = BUCKET_SIZE * MS_PER_TOKEN;
   #countedAt: number;
 

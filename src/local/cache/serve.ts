@@ -1,6 +1,6 @@
-// What a request gets of a whole response: all of it, its headers, a part, or word that it has not changed.
+// Cuts a whole response to a request: all of it, its headers, a part, or word that it has not changed.
 
-/** What a request asks for. */
+/** The parts of a response that a request asks for. */
 export interface Ask {
   method: string;
   /** Headers that the cache heeds, by lower-case name. */

@@ -123,7 +123,10 @@ export class CacheStore {
     this.#resources.delete(key);
   }
 
-  /** Of one URL the oldest variant goes first. What was put last stays: it fits, and it is last in both orders. */
+  /**
+   * The oldest variant of a URL goes first. The response that was put last stays: it fits, and it is last in both
+   * orders.
+   */
   #evict(): void {
     for (const [key, { variants }] of this.#resources) {
       for (const variant of variants.keys()) {

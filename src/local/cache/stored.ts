@@ -1,22 +1,25 @@
 import type { Storage } from "./policy.ts";
 import { parseTags } from "./tags.ts";
 
-/** What happened to a request. https://developers.cloudflare.com/cache/concepts/cache-responses/ */
+/** The outcome of a request. https://developers.cloudflare.com/cache/concepts/cache-responses/ */
 export type CacheStatus = "HIT" | "MISS" | "EXPIRED" | "REVALIDATED" | "UPDATING" | "STALE" | "BYPASS" | "DYNAMIC";
 
 /** Where a response is stored. */
 export interface Place {
-  /** Of all variants together. */
+  /** The key of all variants together. */
   readonly key: string;
   /** Path of the request that filled it, for purges by prefix. */
   readonly path: string;
-  /** Of this variant: {@link variantOf}. */
+  /** The name of this variant: {@link variantOf}. */
   readonly variant: string;
 }
 
-/** Response headers for the edge alone. https://developers.cloudflare.com/workers/cache/configuration/#response-headers */
+/**
+ * Response headers for the edge alone.
+ * https://developers.cloudflare.com/workers/cache/configuration/#response-headers
+ */
 const EDGE_HEADERS = ["cache-tag", "cloudflare-cdn-cache-control"];
-/** Of one connection, not of the response (RFC 9111, section 3.1, and RFC 9110, section 7.6.1). */
+/** Headers of one connection, not of the response (RFC 9111, section 3.1, and RFC 9110, section 7.6.1). */
 const CONNECTION_HEADERS = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 /** They describe the body that a 304 does not bring (RFC 9111, section 3.2). */
 const BODY_HEADERS: ReadonlySet<string> = new Set([
@@ -26,7 +29,7 @@ const BODY_HEADERS: ReadonlySet<string> = new Set([
   "content-type",
 ]);
 
-/** What an entry takes besides body and text: two response heads and their places in maps. By the process's memory. */
+/** The memory of an entry besides body and text: two response heads and their places in maps. By the process's memory. */
 const OVERHEAD_BYTES = 4_096;
 
 /**

@@ -45,7 +45,7 @@ export interface NeonEndpointOptions {
 }
 
 export interface NeonEndpoint {
-  /** What DATABASE_URL must be for the driver to come here: host and port of this server, the rest as upstream. */
+  /** The DATABASE_URL that leads the driver here: host and port of this server, the rest as upstream. */
   connectionString: string;
   /** For `neonConfig.fetchEndpoint`: `http://127.0.0.1:PORT/sql`. */
   url: string;

@@ -76,7 +76,7 @@ const BUSY =
   "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.";
 
 /**
- * What a request's upstream failure is to its client. A failed statement is 400, whether Postgres refused it or the
+ * Translates an upstream failure for the client. A failed statement is 400, whether Postgres refused it or the
  * connection broke under it. Without a connection, wrong credentials and an unknown database are the caller's mistake
  * (400); everything else, such as no free connection slot or nobody listening, is the service's (500).
  */

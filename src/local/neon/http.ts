@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { EndpointError } from "./errors.ts";
 
 /**
- * What Neon documents ("64 MB") for requests and for responses over HTTP; the proxy's source has 10 MiB as its default.
- * https://neon.com/docs/serverless/serverless-driver
+ * The bound that Neon documents ("64 MB") for requests and for responses over HTTP; the proxy's source has 10 MiB as its
+ * default. https://neon.com/docs/serverless/serverless-driver
  */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
 

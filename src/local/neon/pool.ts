@@ -47,7 +47,7 @@ export class ConnectError extends Error {}
 /** There are as many requests under way and waiting as may be. */
 export class BusyError extends Error {}
 
-/** What a client must learn from the server to cancel a query; `pg` keeps it, its published types do not say so. */
+/** The numbers by which a client cancels a query; `pg` keeps it, its published types do not say so. */
 type Cancellable = pg.Client & { processID: number | null; secretKey: number | null };
 
 /**

@@ -12,13 +12,13 @@ import type { Call } from "./call.ts";
 type Tags = Partial<Record<Tagged, readonly string[]>>;
 
 interface Read<T> {
-  /** What the key must be permitted; null if every live key will do. */
+  /** The permission that the key needs; null if every live key will do. */
   permission: Permission | null;
-  /** What is not found if there is no payload: `Process`. */
+  /** The name of the resource, for a 404: `Process`. */
   resource: string;
-  /** What the answer depends on, whether or not there is a payload. */
+  /** The things that the answer depends on, whether or not there is a payload. */
   tags: Tags;
-  /** What it depends on besides, read off the payload. */
+  /** Further things that it depends on, read from the payload. */
   tagsIn?(payload: T): Tags;
   /** Other than the policy's. */
   freshWithoutFeedSeconds?: number;

@@ -3,7 +3,7 @@ import type { Database } from "../db/client.ts";
 import type { Config } from "../shared/config.ts";
 import type { Operation } from "../shared/operations.ts";
 
-/** What the gateway tells the Api about the caller. Part of the key of the edge's cache. */
+/** The caller, as the gateway tells the Api. Part of the edge's cache key. */
 export interface ApiProps {
   /** SHA-256 of the Bearer token in hexadecimal. */
   keyHash?: string;

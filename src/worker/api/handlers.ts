@@ -4,7 +4,7 @@ import { getProcess } from "./process/get.ts";
 import { listProcesses } from "./process/list.ts";
 import { listProcessResourceTypes } from "./process-resource-type/list.ts";
 
-/** What answers each operation of the OpenAPI document, by its `operationId`. */
+/** The handler of each operation of the OpenAPI document, by its `operationId`. */
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   listProcessesV3: listProcesses,
   getProcessV3: getProcess,

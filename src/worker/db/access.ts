@@ -7,11 +7,14 @@ import { isUseUnrecorded } from "./usage.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 
-/** What the holder of a live key may do. */
+/** The access that a live key gives. */
 export interface Access {
   keyId: string;
   companyId: string;
-  /** Seconds until the key or the token expires, whichever is first; null if neither does. Rounded in disfavour of the key. */
+  /**
+   * Seconds until the key or the token expires, whichever is first; null if neither does. Rounded in disfavour of the
+   * key.
+   */
   secondsLeft: number | null;
   isPermitted: boolean;
   /** Whether this use of the key is to be recorded. */

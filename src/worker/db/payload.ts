@@ -7,7 +7,7 @@ import { isoTimestamp } from "./expressions.ts";
 import { etagOf } from "./json.ts";
 import { columns } from "./statement.ts";
 
-/** What the key may do, and a payload. */
+/** The access of the key, and a payload. */
 export interface PayloadRow extends Access {
   /** JSON text; null if there is no such thing in the key's company. */
   body: string | null;

@@ -276,7 +276,7 @@ export const apiKeyTokens = pgTable(
   ],
 );
 
-/** What a key may do, and to which resource: `resource_id` null means to all of its company's. */
+/** A permission of a key, and the resource that it is for: `resource_id` null means all of its company's. */
 export const apiKeyCapabilities = pgTable(
   "api_key_capabilities",
   {
@@ -314,7 +314,7 @@ export const changes = pgTable("changes", {
   kind: changeKind("kind").notNull(),
   /** Null if there is only one of its kind. */
   resourceId: uuid("resource_id"),
-  /** What may be purged in its place, where there are too many. */
+  /** The coarser thing that may be purged in its place, where there are too many. */
   applicationId: uuid("application_id"),
   companyId: uuid("company_id"),
   changedAt: timestamp("changed_at", { withTimezone: true }).notNull().default(sql`clock_timestamp()`),

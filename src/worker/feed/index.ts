@@ -61,7 +61,7 @@ export async function runFeed({
     await step();
     await sleep(POLL_MS);
   }
-  // What is done is deleted, and the lease is free for the next run.
+  // Deletes the changes that are done, and frees the lease for the next run.
   await poll();
   await releaseLease(db, holder).catch(() => {});
 

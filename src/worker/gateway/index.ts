@@ -130,7 +130,7 @@ async function limitAddress(c: GatewayContext): Promise<void> {
   if (address !== undefined) await spend(ADDRESS_LIMIT, c.env, addressBudget(address));
 }
 
-/** What the gateway calls of the Api. By its own name, because the types of RPC get lost in a Response. */
+/** The methods of the Api that the gateway calls. Named here, because the types of RPC get lost in a Response. */
 interface ApiStub {
   fetch(request: Request): Promise<Response>;
   fetchUncached(request: Request): Promise<Response>;

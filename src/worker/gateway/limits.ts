@@ -24,7 +24,7 @@ export async function spend(limit: RateLimit, env: Bindings, key: string): Promi
   if (!isWithin) throw new HttpError({ reason: "rate_limited", ...limit });
 }
 
-/** What every answer can say truly about a budget: its size, but not what is left of it. */
+/** The headers that every answer can send truthfully: the size of a budget, but not what is left of it. */
 export const limitHeaders = ({ name, requests, periodSeconds }: RateLimit): Record<string, string> => ({
   "ratelimit-policy": `"${name}";q=${requests};w=${periodSeconds}`,
   "x-ratelimit-limit": String(requests),

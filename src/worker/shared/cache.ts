@@ -13,7 +13,7 @@ export interface CachePolicy {
   resourceTypesFreshSeconds: number;
 }
 
-/** What may be reused, and until when. */
+/** An answer that may be reused, and until when. */
 export interface Cacheable {
   /** Whether the feed purges what changes. */
   isFeedHealthy: boolean;
@@ -23,8 +23,9 @@ export interface Cacheable {
 }
 
 /**
- * What a cached answer depends on; a change to any of these can be purged. A list depends on what it holds, and besides on
- * what may come into it: `process-list` with the id of the application, `resource-type-list` with {@link EVERY}.
+ * The things that a cached answer depends on; a change to any of these can be purged. A list depends on what it holds,
+ * and besides on what may come into it: `process-list` with the id of the application, `resource-type-list` with {@link
+ * EVERY}.
  */
 export const TAGGED = [
   "company",

@@ -38,7 +38,7 @@ export interface ErrorBody {
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly failure: Failure;
-  /** What the edge may do with the answer. */
+  /** Tells the edge what it may do with the answer. */
   readonly cacheHeaders: Record<string, string>;
 
   constructor(failure: Failure, cacheHeaders: Record<string, string> = UNCACHEABLE) {
@@ -189,7 +189,7 @@ export function outcomeOf(failure: Failure): { status: number; headers: Record<s
   return { status, headers };
 }
 
-/** What a client is told about a failure. */
+/** The body that tells a client about a failure. */
 export function errorBody(failure: Failure, requestId: string): ErrorBody {
   const { status, message, advice } = wordingOf(failure);
   return { message, status, data: { code: requestId, message: advice } };

@@ -1,4 +1,4 @@
-/** What Workers answer that look nothing up. */
+/** The answer of Workers that look nothing up. */
 export interface ConstantEnv {
   /** The payload of one process, as ours sends it, … */
   PAYLOAD: string;

@@ -1,4 +1,4 @@
-// What workerd itself needs to start.
+// The least that workerd needs to start.
 export default {
   fetch: () => new Response(),
 } satisfies ExportedHandler;

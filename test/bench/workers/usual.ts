@@ -1,4 +1,5 @@
-// What most would write: Hono and Drizzle, a query for the key in a middleware, a query for the process, no cache.
+// The Worker that most would write: Hono and Drizzle, a query for the key in a middleware, a query for the process, no
+// cache.
 import "../../../src/local/loopback.ts";
 import { neon } from "@neondatabase/serverless";
 import { and, eq, gt, isNull, or, sql } from "drizzle-orm";

@@ -55,7 +55,7 @@ function worker() {
 }
 const trafficOf = () => worker().deployments[0]?.versions.map(({ version_id }) => version_id);
 const lastVersion = () => worker().versions.at(-1)?.id;
-/** What was asked that changes something. */
+/** The requests that change something. */
 const changes = () => world.cloudflare.requests.map(({ what }) => what).filter((what) => !/^GET |assets/.test(what));
 
 const databaseUrl = () => String(world.neon.branches[0]?.postgres.connectionString);

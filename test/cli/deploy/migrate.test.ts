@@ -11,7 +11,7 @@ import { run } from "../../stand-ins/command.ts";
 import type { Outcome } from "../../support/outcome.ts";
 import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
 
-/** What is printed when all of them are applied. */
+/** The output when all of them are applied. */
 const ALL = journal.entries.map(({ tag }) => `${tag}\n`).join("");
 
 const folder = mkdtempSync(join(tmpdir(), "process-api-migrate-"));

@@ -47,7 +47,7 @@ function uploadedTo(name: string) {
 const bindingsOf = (name: string) =>
   Object.fromEntries(uploadedTo(name).bindings.map(({ name: binding, ...value }) => [binding, value]));
 
-/** What the first preview said to GitHub. */
+/** The first preview's message to GitHub. */
 let firstLog: string;
 /** Secrets of this world. */
 const SECRETS = new RegExp([NEON_PASSWORD, NEON_API_KEY, API_TOKEN].join("|"));
@@ -81,7 +81,7 @@ describe("the first preview of a branch", () => {
     expect(askedOfNeon()).toStrictEqual([
       "GET /branches",
       "POST /branches",
-      // Of two operations, each until it has finished.
+      // Two operations, each polled until it has finished.
       ...Array(4).fill("GET /operations/<id>"),
       "GET /connection_uri",
       "GET /connection_uri",

@@ -1,4 +1,4 @@
-// What the smoke test passes, and what each of its checks is there to find.
+// The deployments that the smoke test passes, and the faults that each of its checks is there to find.
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -21,7 +21,7 @@ interface Answer {
 /** Changes the answers to requests for a path; undefined: passes them on. */
 type Fault = (path: string, answer: Answer) => void;
 
-/** What is not of the answer, but of the way that it came. */
+/** Headers that belong to the way of an answer, not to the answer. */
 const OF_CONNECTION = ["content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"];
 
 let api: TestApi;

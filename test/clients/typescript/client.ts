@@ -9,7 +9,7 @@ export function connect(origin: string, apiKey: string): Client<paths> {
   return createClient<paths>({ baseUrl: `${origin}/v3`, headers: { Authorization: `Bearer ${apiKey}` } });
 }
 
-/** What the API refused, in its own words. */
+/** An error of the API, in its own words. */
 export class RefusedError extends Error {
   readonly status: number;
   readonly requestId: string | undefined;

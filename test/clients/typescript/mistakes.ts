@@ -1,4 +1,4 @@
-// What the types must refuse: each line that is expected to be wrong is an error if it is right.
+// Mistakes that the types must refuse: each line that is expected to be wrong is an error if it is right.
 import type { Client } from "openapi-fetch";
 import type { Process } from "./client.ts";
 import type { paths } from "./process-api.d.ts";

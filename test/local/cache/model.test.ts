@@ -30,7 +30,7 @@ interface Step {
   message: Message;
 }
 
-/** What a client is to see. */
+/** The answer that a client is to see. */
 interface Expected {
   cache?: string;
   body?: string;

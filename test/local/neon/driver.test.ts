@@ -1,4 +1,5 @@
-// What our code may expect of @neondatabase/serverless, of Neon's own databases as well as of the local endpoint.
+// The behaviour of @neondatabase/serverless that our code expects, of Neon's own databases as well as of the local
+// endpoint.
 import { randomBytes } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { errorOf, openDatabase } from "./database.ts";

@@ -1,5 +1,5 @@
-// What our code may expect of drizzle-orm/neon-http. A file of its own: for the whole process, Drizzle makes the driver
-// leave dates and intervals as text.
+// The behaviour of drizzle-orm/neon-http that our code expects. A file of its own: for the whole process, Drizzle makes
+// the driver leave dates and intervals as text.
 import { eq, sql as fragment } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/neon-http";
 import { customType, integer, jsonb, pgSchema, text, timestamp } from "drizzle-orm/pg-core";

@@ -1,4 +1,4 @@
-// What the endpoint's tests share: an endpoint of the file's own, and requests that no driver would send.
+// Shared by the endpoint's tests: an endpoint of the file's own, and requests that no driver would send.
 import { neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { afterAll, inject } from "vitest";

@@ -64,7 +64,7 @@ class StepwiseQuery implements pg.Submittable {
     this.#connection?.sync();
   }
 
-  // What pg calls with the backend's messages.
+  // The method that pg calls with the backend's messages.
   handleDataRow({ fields }: { fields: unknown[] }): void {
     this.row.resolve(fields);
   }

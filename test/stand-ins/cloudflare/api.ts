@@ -8,7 +8,7 @@ import { type Deployment, now, type Preview, type PreviewDeployment, type Versio
 
 export const ACCOUNT_ID = "0123456789abcdef0123456789abcdef";
 export const API_TOKEN = "a-token-for-the-stand-in-and-nothing-else";
-/** Of workers.dev. */
+/** The subdomain of workers.dev. */
 const SUBDOMAIN = "example";
 
 /** One request, as it arrived. */
@@ -26,11 +26,11 @@ export interface CloudflareStandIn {
   /** All that was asked, in order. */
   requests: ApiRequest[];
   workers: Map<string, Worker>;
-  /** Of the requests whose {@link ApiRequest.what} matches, the next is refused, or the one `after` so many more. */
+  /** Refuses the next of the requests whose {@link ApiRequest.what} matches, or the one `after` so many more. */
   refuse(what: RegExp, error: ApiError, after?: number): void;
   /** Never answers the next request whose {@link ApiRequest.what} matches. @returns when it is there */
   hold(what: RegExp): Promise<HeldRequest>;
-  /** What serves a hostname of workers.dev now. */
+  /** The Worker that serves a hostname of workers.dev now. */
   serving(hostname: string): Upload | undefined;
   close(): Promise<void>;
 }
@@ -45,9 +45,9 @@ type Handler = (call: Call) => unknown;
 interface Call {
   /** The token of the session, for uploads of assets. */
   token: string;
-  /** Of the Worker that the path names. */
+  /** The name of the Worker in the path. */
   worker: string;
-  /** What else the path names. */
+  /** The other name in the path. */
   id: string;
   query: URLSearchParams;
   json: Record<string, unknown>;

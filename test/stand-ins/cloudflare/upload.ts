@@ -1,12 +1,12 @@
-// What wrangler uploads: modules and the metadata that says how to run them.
+// Reads wrangler's uploads: modules and the metadata that says how to run them.
 
 /** As Cloudflare's API writes one; `inherit` stands for the binding of that name in the version before. */
 export interface Binding {
   name: string;
   type: string;
-  /** Of `secret_text` and `plain_text`. */
+  /** The text of `secret_text` and `plain_text`. */
   text?: string;
-  /** Of `ratelimit`. */
+  /** The namespace of `ratelimit`. */
   namespace_id?: string;
   simple?: { limit: number; period: 10 | 60 };
 }
@@ -44,11 +44,11 @@ interface Metadata {
   placement?: object | null;
   annotations?: Record<string, string>;
   assets?: { jwt: string; config: AssetsConfig };
-  /** Of a version. */
+  /** In a version's upload. */
   bindings?: Binding[];
-  /** Of a version: types of bindings that the version before hands on. */
+  /** In a version's upload: types of bindings that the version before hands on. */
   keep_bindings?: string[];
-  /** Of a preview's deployment, by name. */
+  /** In a preview's upload, by name. */
   env?: Record<string, Omit<Binding, "name">>;
 }
 
@@ -106,7 +106,7 @@ function resolveBindings(metadata: Metadata, before: readonly Binding[]): Bindin
   return [...resolved, ...kept];
 }
 
-/** What must never be seen again once it is uploaded. */
+/** Secrets, which must never be seen again once they are uploaded. */
 export const secretsOf = ({ bindings }: Upload): Record<string, string | undefined> =>
   Object.fromEntries(bindings.filter(({ type }) => type === SECRET).map(({ name, text }) => [name, text]));
 

@@ -25,7 +25,7 @@ export interface PreviewDeployment {
 export interface Preview {
   id: string;
   name: string;
-  /** Of the name, for URLs. */
+  /** The name's part in URLs. */
   slug: string;
   settings: object;
   ignoresBaseConfig: boolean;
@@ -40,7 +40,7 @@ export class Worker {
   /** The one in force comes first. */
   readonly deployments: Deployment[] = [];
   readonly previews: Map<string, Preview> = new Map();
-  /** What is not of a version: observability, tags and the like. */
+  /** Settings that belong to no version: observability, tags and the like. */
   scriptSettings: object = {};
   schedules: object[] = [];
   hasUrl = false;

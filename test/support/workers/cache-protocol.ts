@@ -1,4 +1,4 @@
-// What the tests of the cache say to their fixture, test/support/workers/cache.ts, and what it answers. All of it is JSON.
+// The messages between the tests of the cache and their fixture, test/support/workers/cache.ts. All of it is JSON.
 
 /** How a scripted entrypoint answers. By default: 200 with the path and the number of the call as its body. */
 export interface Reply {

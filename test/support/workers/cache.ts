@@ -100,7 +100,7 @@ function openSocket(): WebSocket {
   return client;
 }
 
-/** What stands in front of the cache: counts what reaches it and knows of its work after answers. */
+/** Wraps the cache: counts what reaches it and knows of its work after answers. */
 function observed(options: CacheOptions): typeof Scripted {
   return class extends cached(Scripted, { now: () => clockMs, ...options }) {
     constructor(ctx: ExecutionContext, env: unknown) {

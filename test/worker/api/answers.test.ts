@@ -1,4 +1,5 @@
-// The OpenAPI document against the answers: nothing is sent that it does not tell, and it tells nothing that is never sent.
+// The OpenAPI document against the answers: nothing is sent that it does not tell, and it tells nothing that is never
+// sent.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { CORS_HEADERS } from "../../../src/worker/gateway/cors.ts";
@@ -14,7 +15,7 @@ interface Answer {
   body: string;
 }
 
-/** Of HTTP itself, and for browsers: the same on every answer, whatever was asked. */
+/** Headers of HTTP itself, and for browsers: the same on every answer, whatever was asked. */
 const UNDOCUMENTED = new Set([
   ...Object.keys(CORS_HEADERS),
   "connection",
@@ -54,7 +55,7 @@ const fromElsewhere = () => ({ "cf-connecting-ip": `192.0.2.${addresses++}` });
 
 const answers = new Map<string, Promise<Answer[]>>();
 
-/** What the operation at `path` answers to all that can be done to it; asked for once. */
+/** The answers of the operation at `path` to all that can be done to it; asked for once. */
 function answersOf(path: string): Promise<Answer[]> {
   const known = answers.get(path) ?? provoke(path);
   answers.set(path, known);

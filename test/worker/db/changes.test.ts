@@ -1,4 +1,4 @@
-// What the triggers write into the outbox, whoever the writer is.
+// The changes that triggers write into the outbox, whoever the writer is.
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -28,7 +28,7 @@ async function world() {
 }
 type World = Awaited<ReturnType<typeof world>>;
 
-/** What a statement records: kind, id, and what may be purged in its place; ids by their names. */
+/** The changes that a statement records: kind, id, and what may be purged in its place; ids by their names. */
 async function recorded(world: World, statement: string, values: unknown[] = []): Promise<string[]> {
   await client.query("begin");
   try {

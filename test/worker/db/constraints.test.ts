@@ -84,7 +84,7 @@ const times = (n: number, character = "é") => character.repeat(n);
 const date = (text: string) => new Date(text);
 const YEAR_ONE = date("0001-01-01T00:00:00.000Z");
 const LAST = date("9999-12-31T23:59:59.999Z");
-/** What Date cannot write, or Postgres not read from it. */
+/** Times that Date cannot write, or that Postgres cannot read from it. */
 const BEYOND = ["0001-12-31 23:59:59.999+00 BC", "10000-01-01 00:00:00+00", "infinity", "-infinity"];
 const MAX = 9_007_199_254_740_991;
 const iso = (column: string) => ({

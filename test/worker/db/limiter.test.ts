@@ -1,4 +1,5 @@
-// The limiter in front of a database that is simulated with a moved clock: connections, a service time, a queue without end.
+// The limiter in front of a database that is simulated with a moved clock: connections, a service time, a queue without
+// end.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConcurrencyLimiter } from "../../../src/worker/db/limiter.ts";
 import { RetryBudget } from "../../../src/worker/db/retry-budget.ts";
@@ -15,7 +16,7 @@ afterEach(() => void vi.useRealTimers());
 
 const createLimiter = () => new ConcurrencyLimiter({ queueingMs: DEADLINE_MS / 6, expiryMs: 2 * DEADLINE_MS });
 
-/** What becomes of a query is known this long after it was sent. */
+/** The outcome of a query is known this long after it was sent. */
 class Database {
   serviceMs = SERVICE_MS;
   readonly #freeAt: number[];
@@ -128,7 +129,7 @@ test("a database that is ten times slower for a while is followed down and up ag
   const answered = slow.slice(5).map((second) => second.answered);
   expect(answered.reduce((sum, count) => sum + count, 0) / answered.length).toBeGreaterThanOrEqual(0.09 * CAPACITY);
   expect(slow.slice(5).map(({ timeout }) => timeout)).toStrictEqual(Array(35).fill(0));
-  // What the queue may add, beside the service itself and the wait for a turn.
+  // The queue may add this, beside the service itself and the wait for a turn.
   const boundMs = database.serviceMs + DEADLINE_MS / 6 + BURST_WAIT_MS;
   for (const { slowestAnswerMs } of slow.slice(5)) expect(slowestAnswerMs).toBeLessThanOrEqual(boundMs);
   database.serviceMs = SERVICE_MS;

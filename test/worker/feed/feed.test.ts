@@ -1,5 +1,5 @@
-// Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves. FEED_SEED repeats a run's
-// choices.
+// Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves. FEED_SEED repeats a
+// run's choices.
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type pg from "pg";
@@ -15,7 +15,10 @@ const ROUND = 250;
 const SEED = seedOf("FEED_SEED");
 const random = new Random(SEED);
 
-/** From a commit to the last wrong answer while nothing goes wrong: two polls, the second purge, and waits for a token. */
+/**
+ * From a commit to the last wrong answer while nothing goes wrong: two polls, the second purge, and waits for a
+ * token.
+ */
 const BOUND_MS = 60_000;
 /** How long after the last trouble nothing of it is left. */
 const RECOVERY_MS = 180_000;
@@ -144,7 +147,10 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     return [process.id, process.application.id, `p-${process.id.slice(0, 8)}`];
   }
 
-  /** Now, or in a transaction that commits later than others that begin after it. A row that another has locked is left. */
+  /**
+   * Now, or in a transaction that commits later than others that begin after it. A row that another has locked is
+   * left.
+   */
   async function write(): Promise<void> {
     const [text, params] = random.pick(random.oneIn(150) ? BULK_WRITES : WRITES)();
     const client = await world.connect();
@@ -169,7 +175,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     open = open.filter(({ commitsAt }) => commitsAt > until);
   }
 
-  /** What is usual, what goes wrong often, and nobody there at all. */
+  /** The usual, frequent trouble, and no feed at all. */
   function changeTroubles(): void {
     world.troubles = { oneIn: random.pick([0, 0, 12, 60]), isSilent: random.oneIn(5) };
     if (world.troubles.isSilent) world.troubledAt = world.clock.now();

@@ -57,7 +57,7 @@ export interface Troubles {
   isSilent: boolean;
 }
 
-/** What has happened, so that a run can be held to have tried it. */
+/** Events, so that a run can be held to have tried them. */
 export type Event = "hit" | "miss" | "late store" | "refused" | "limited" | "died" | "coarse" | "everything" | "short";
 
 export class World {
@@ -122,7 +122,7 @@ export class World {
     query: async ({ text, bind }, values) => (await this.query(text, bind(values))) as never[],
   };
 
-  /** What the database says now. */
+  /** Asks the database itself. */
   async ask(keyHash: string, path: string): Promise<Answer> {
     const [match] = matchPath(path.split("/"));
     if (match === undefined) throw new Error(`No operation at ${path}`);

@@ -121,7 +121,7 @@ describe("a row that breaks the contract all the same", () => {
     const process = await records.process(application.id, { type: "web" });
     const path = `/v3/applications/${application.id}/processes/${process.id}`;
     expect((await api.fetch(path, bearer(token))).status).toBe(200);
-    // What a migration by hand might do.
+    // A migration by hand might do this.
     const client = await records.pool.connect();
     try {
       const { rows } = await client.query<{ definition: string }>(

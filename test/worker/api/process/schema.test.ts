@@ -6,7 +6,7 @@ import type { Validator } from "../../../../src/worker/shared/operations.ts";
 import { anyUuid, mutated, process, text } from "../../../support/arbitraries.ts";
 import { isProcess, processExample, processJsonSchema } from "../../../support/contract.ts";
 
-/** What the Worker runs: compiled from the OpenAPI document, which Zod's schema has become. */
+/** The validator that the Worker runs, compiled from the OpenAPI document, which Zod's schema has become. */
 const isDocumented = validateResponse.getProcessV3 as Validator;
 
 const payload = fc.tuple(process, anyUuid, fc.option(anyUuid, { nil: null })).map(([row, applicationId, sizeId]) => ({
