@@ -106,7 +106,7 @@ export async function bench(plan: Plan, parts: readonly PartName[], surroundings
       Object.assign(report, { [part]: await MEASURES[part](run) });
     } catch (error) {
       report.failures[part] = String(error);
-      say(`${part} failed: ${error}`);
+      say(`${part} failed: ${error instanceof Error ? error.stack : error}`);
     }
     report.costs = costs(report);
     await save(report);
