@@ -11,7 +11,11 @@ export class Children {
   /** @throws Error after {@link stopAll}: whoever starts one then has not yet noticed that the run is over */
   start(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
     if (this.#isOver) throw new Error("The run is over");
-    const child = spawn(command, args, options);
+    return this.adopt(spawn(command, args, options));
+  }
+
+  /** Takes a process that somebody else has started. */
+  adopt(child: ChildProcess): ChildProcess {
     this.#running.add(child);
     child.once("exit", () => this.#running.delete(child));
     // Without a listener it would be thrown; whoever waits for the child to be ready learns of it by its exit.

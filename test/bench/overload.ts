@@ -1,11 +1,13 @@
 // Measures what is served when more is asked than can be served, at a steady rate, whether answers come or not.
 import { readdirSync } from "node:fs";
-import { askFor, startOurs, startUsualServer, walk } from "./contenders.ts";
+import { sessionOf, startDev } from "../support/dev.ts";
+import type { Children } from "./children.ts";
+import { askFor, startOurs, walk } from "./contenders.ts";
 import { type Bench, nearestOf } from "./context.ts";
 import { type DatabaseSide, MAX_CONNECTIONS, type Queries } from "./database.ts";
 import { type Asks, pace, saturate } from "./load.ts";
 import type { OverloadPlan, Plan } from "./plan.ts";
-import { targetOf } from "./population.ts";
+import { PROCESSES_PER_APPLICATION, populate, targetOf } from "./population.ts";
 import type { Server } from "./server.ts";
 import { quantile } from "./statistics.ts";
 import { memoryBytes } from "./usage.ts";
@@ -36,17 +38,20 @@ export interface Goodput {
 }
 
 /** A server, its requests, and what the database sees of them. */
-export interface Offered {
+interface Offered {
   server: Server;
+  /** Processes whose memory and files are counted. */
+  pids: readonly number[];
   asks: Asks;
   /** How many queries have arrived so far, and how many were given up. */
   queries(): Promise<Queries>;
+  stop(): Promise<void>;
 }
 
 const SAMPLE_MS = 200;
 
 /** How many requests a second a server answers, asked as fast as answers come. */
-export async function measureCapacity({ server, asks }: Offered, connections: number, seconds: number) {
+async function measureCapacity({ server, asks }: Offered, connections: number, seconds: number) {
   const { requests, seconds: taken } = await saturate({
     port: server.port,
     asks,
@@ -57,16 +62,24 @@ export async function measureCapacity({ server, asks }: Offered, connections: nu
   return requests / taken;
 }
 
-export async function measureGoodput(
-  { server, asks, queries }: Offered,
+async function measureGoodput(
+  { server, pids, asks, queries }: Offered,
   { perSecond, seconds }: { perSecond: number; seconds: number },
 ): Promise<Goodput> {
   const before = await queries();
-  const memory = [memoryBytes(server.pid, "VmRSS")];
-  const files = [openFiles(server.pid)];
+  const memory: number[] = [];
+  const files: number[] = [];
+  const sample = () => {
+    memory.push(sum(pids.map((pid) => memoryBytes(pid, "VmRSS"))));
+    files.push(sum(pids.map(openFiles)));
+  };
+  sample();
   const sampling = setInterval(() => {
-    memory.push(memoryBytes(server.pid, "VmRSS"));
-    files.push(openFiles(server.pid));
+    try {
+      sample();
+    } catch {
+      // The process has ended: its answers say so.
+    }
   }, SAMPLE_MS);
   const served: number[] = [];
   const refused: number[] = [];
@@ -145,95 +158,104 @@ export async function measureOverload({ plan, bundles, database, children, say }
   const draw = createZipf(population.processes);
   const zipf = () => askFor(targetOf(population, draw()));
   const misses = walk(population);
-  const ours = () => startOurs(children, bundles.ours, nearest, MISSES_ONLY);
 
+  const offered = (server: Server, asks: Asks, more: Partial<Offered> = {}): Offered => ({
+    server,
+    pids: [server.pid],
+    asks,
+    queries,
+    stop: () => children.stop(server.process),
+    ...more,
+  });
+  const ours = async (asks: Asks, settings = {}) =>
+    offered(await startOurs(children, bundles.ours, nearest, settings), asks);
+  const usualWorker = () =>
+    startWorker(children, {
+      bundle: bundles.usual.path,
+      bindings: { DATABASE_URL: nearest.neonConnectionString },
+    });
   /** @param start called anew for each offer if what was there before would be in the way, as a warm cache is */
-  async function measureCurve(name: string, asks: Asks, start: () => Promise<Omit<Offered, "asks">>, isAnew: boolean) {
+  async function measureCurve(name: string, start: () => Promise<Offered>, isAnew = false): Promise<Curve> {
     say(`${name}, capacity`);
-    let offered = { ...(await start()), asks };
-    const restart = async () => {
-      if (!isAnew && offered.server.process.exitCode === null) return;
-      await children.stop(offered.server.process);
-      offered = { ...(await start()), asks };
-    };
-    const capacityPerSecond = await measureCapacity(offered, connections, overload.capacitySeconds);
+    let one = await start();
+    const capacityPerSecond = await measureCapacity(one, connections, overload.capacitySeconds);
+    const rate = (factor: number) => Math.max(1, Math.round(factor * capacityPerSecond));
     const offers: Curve["offers"] = [];
     for (const { factor, seconds } of overload.offers) {
       say(`${name}, ${factor} × ${capacityPerSecond.toFixed(0)} a second`);
-      await restart();
-      const rhythm = { perSecond: Math.max(1, Math.round(factor * capacityPerSecond)), seconds };
+      if (isAnew || one.server.process.exitCode !== null) {
+        await one.stop();
+        one = await start();
+      }
       try {
-        offers.push({ factor, goodput: await measureGoodput(offered, rhythm) });
+        offers.push({ factor, goodput: await measureGoodput(one, { perSecond: rate(factor), seconds }) });
       } catch (error) {
         offers.push({ factor, failed: String(error) });
       }
     }
     await sleep(RECOVERY_MS);
-    const calm = { perSecond: Math.max(1, Math.round(capacityPerSecond / 2)), seconds: overload.capacitySeconds };
-    const after = await measureGoodput(offered, calm);
-    await children.stop(offered.server.process);
+    const after = await measureGoodput(one, { perSecond: rate(0.5), seconds: overload.capacitySeconds });
+    await one.stop();
     return { name, capacityPerSecond, offers, after };
   }
 
+  await database.slowDown(overload.holdMs);
   const curves = [
-    await measureCurve("misses", misses, async () => ({ server: await ours(), queries }), false),
-    await measureCurve(
-      "Zipf mix",
-      zipf,
-      async () => ({ server: await startOurs(children, bundles.ours, nearest), queries }),
-      true,
-    ),
-    await measureCurve(
-      "usual Worker",
-      misses,
-      async () => ({
-        server: await startWorker(children, {
-          bundle: bundles.usual.path,
-          bindings: { DATABASE_URL: nearest.neonConnectionString },
-        }),
-        queries,
-      }),
-      false,
-    ),
-    await measureCurve(
-      "usual server",
-      misses,
-      async () => {
-        const usual = await startUsualServer(children, nearest, database.isEmbedded);
-        return { server: usual.server, queries: async () => ({ arrived: await usual.queries(), givenUp: 0 }) };
-      },
-      false,
-    ),
+    await measureCurve("misses", () => ours(misses, MISSES_ONLY)),
+    await measureCurve("Zipf mix", () => ours(zipf), true),
+    await measureCurve("npm run dev, misses", () => startDevWith(children, plan)),
+    await measureCurve("usual Worker", async () => offered(await usualWorker(), misses)),
   ];
   const capacity = curves[0]?.capacityPerSecond as number;
   say("a slow database");
-  const slow = await ours();
-  const fault = await measureFault({ server: slow, asks: misses, queries }, capacity, overload.faultSeconds, database);
-  await children.stop(slow.process);
+  const slow = await ours(misses, MISSES_ONLY);
+  const fault = await measureFault(slow, capacity, overload, database);
+  await slow.stop();
   say("hits beside misses");
-  const beside = await ours();
-  const hits = await measureHitsBesideMisses(beside, misses, capacity, plan);
-  await children.stop(beside.process);
+  const beside = await ours(misses, MISSES_ONLY);
+  const hits = await measureHitsBesideMisses(beside.server, misses, capacity, plan);
+  await beside.stop();
+  await database.slowDown(0);
   return { curves, fault, hits };
+}
+
+/** `npm run dev` with a population of its own, asked past the cache: its feed would keep answers for an hour. */
+async function startDevWith(children: Children, { population: { keys } }: Plan): Promise<Offered> {
+  const { child, port, ready, interrupt, output } = await startDev();
+  children.adopt(child);
+  await ready;
+  const population = { keys, processes: keys * PROCESSES_PER_APPLICATION };
+  await populate(String(/postgres:\/\/\S+/.exec(output())?.[0]), population);
+  const next = walk(population);
+  const pids = sessionOf(child).flatMap(({ pid, command }) => (command.includes("workerd") ? [pid] : []));
+  return {
+    server: { process: child, pid: child.pid as number, port },
+    pids,
+    asks: () => {
+      const ask = next();
+      // From an address of its own: the budgets of addresses are not what is measured.
+      const address = Array.from({ length: 4 }, () => Math.floor(Math.random() * 256)).join(".");
+      return { ...ask, headers: { ...ask.headers, "cache-control": "no-cache", "cf-connecting-ip": address } };
+    },
+    // Its endpoint counts nothing.
+    queries: async () => ({ arrived: 0, givenUp: 0 }),
+    stop: async () => void (await interrupt()),
+  };
 }
 
 /** A steady load, while the database takes ten times as long for a while. */
 async function measureFault(
   { server, asks }: Offered,
   capacityPerSecond: number,
-  { before, slow, after }: OverloadPlan["faultSeconds"],
+  { holdMs, faultSeconds: { before, slow, after } }: OverloadPlan,
   database: DatabaseSide,
 ): Promise<Fault> {
-  const slowCapacityPerSecond = capacityPerSecond / SLOWER;
   const perSecond = Math.max(1, Math.round(FAULT_LOAD * capacityPerSecond));
   const seconds = before + slow + after;
   const servedBySecond: number[] = Array(seconds).fill(0);
   const startedAt = performance.now();
-  const begins = setTimeout(
-    () => void database.slowDown((1_000 * MAX_CONNECTIONS) / slowCapacityPerSecond),
-    1_000 * before,
-  );
-  const ends = setTimeout(() => void database.slowDown(0), 1_000 * (before + slow));
+  const begins = setTimeout(() => void database.slowDown(SLOWER * holdMs), 1_000 * before);
+  const ends = setTimeout(() => void database.slowDown(holdMs), 1_000 * (before + slow));
   try {
     await pace(server.port, asks, { perSecond, seconds }, ({ status, sentAt, ms }) => {
       const second = Math.floor((sentAt + ms - startedAt) / 1_000);
@@ -242,14 +264,14 @@ async function measureFault(
   } finally {
     clearTimeout(begins);
     clearTimeout(ends);
-    await database.slowDown(0);
+    await database.slowDown(holdMs);
   }
   return {
     offeredPerSecond: perSecond,
     servedBySecond,
     slowFrom: before,
     slowUntil: before + slow,
-    slowCapacityPerSecond,
+    slowCapacityPerSecond: (1_000 * MAX_CONNECTIONS) / (SLOWER * holdMs),
   };
 }
 
@@ -273,5 +295,7 @@ async function measureHitsBesideMisses(server: Server, misses: Asks, capacityPer
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

@@ -30,6 +30,8 @@ export interface Plan {
 }
 
 export interface OverloadPlan {
+  /** How long each query keeps one of the database's connections: the database is to be the bottleneck, not this machine. */
+  holdMs: number;
   /** While capacity is measured, as fast as answers come. */
   capacitySeconds: number;
   /** Parts of the capacity that are offered, and for how long each. */
@@ -61,7 +63,8 @@ export const FULL: Plan = {
   memorySeconds: 200,
   zipf: { seconds: 30, requestsPerSecond: 400, updatesPerSecond: 1 },
   overload: {
-    capacitySeconds: 4,
+    holdMs: 33,
+    capacitySeconds: 5,
     offers: [
       { factor: 0.5, seconds: 10 },
       { factor: 1, seconds: 10 },
@@ -97,7 +100,8 @@ export const SMOKE: Plan = {
   memorySeconds: 200,
   zipf: { seconds: 0.5, requestsPerSecond: 100, updatesPerSecond: 10 },
   overload: {
-    capacitySeconds: 0.2,
+    holdMs: 5,
+    capacitySeconds: 1,
     offers: [{ factor: 1, seconds: 0.2 }],
     faultSeconds: { before: 1, slow: 1, after: 1 },
     hitsPerSecond: 10,

@@ -30,7 +30,9 @@ const BLOCKS: Record<Kind, string> = {
 
 const idPrefix = (kind: Kind): string => `00000000-${BLOCKS[kind]}-4000-8000-`;
 const idOf = (kind: Kind, n: number): string => idPrefix(kind) + String(n).padStart(12, "0");
-const tokenOf = (key: number): string => `svl_${String(key).padStart(64, "0")}`;
+/** Unlike those of the seed. */
+const TOKEN_PREFIX = "svl_b";
+const tokenOf = (key: number): string => `${TOKEN_PREFIX}${String(key).padStart(63, "0")}`;
 
 /** The process number `n`, from 0; every fourth is a web process, which has the largest payload. */
 export function targetOf({ keys }: Population, n: number): Target {
@@ -49,7 +51,7 @@ export const hashOf = ({ token }: Target): string => createHash("sha256").update
 /** Writes a population into a migrated database. */
 export async function populate(connectionString: string, { keys, processes }: Population): Promise<void> {
   const id = (kind: Kind, n: string) => `('${idPrefix(kind)}' || lpad((${n})::text, 12, '0'))::uuid`;
-  const token = (n: string) => `'svl_' || lpad((${n})::text, 64, '0')`;
+  const token = (n: string) => `'${TOKEN_PREFIX}' || lpad((${n})::text, 63, '0')`;
   const statements = [
     `insert into process_resource_types (id, name, cpu_millicores, memory_megabytes, category)
        values ('${idOf("resource type", 0)}', 'bench-s1', 500, 512, 'standard')`,

@@ -140,7 +140,7 @@ function overload({ curves, fault, hits }: NonNullable<Report["overload"]>): str
   ]);
   const { offeredPerSecond, slowFrom, slowUntil, slowCapacityPerSecond, servedBySecond } = fault;
   return [
-    "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody.",
+    "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody. The database has ten connections, each query keeps one for 33 ms more, and so the database is the bottleneck; under `npm run dev` it is the embedded Postgres.",
     table(header, rows),
     `**A slow database.** ${fixed(offeredPerSecond, 0)} misses a second; from second ${slowFrom} to ${slowUntil} the database can do ${fixed(slowCapacityPerSecond, 0)}. Served, second by second: ${servedBySecond.map((count) => fixed(count, 0)).join(", ")}.`,
     `**Hits beside misses.** p99 of hits alone ${fixed(hits.aloneP99Ms, 1)} ms, beside the most misses ${fixed(hits.besideMissesP99Ms, 1)} ms.`,

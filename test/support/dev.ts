@@ -43,15 +43,16 @@ export async function startDev(env: Record<string, string> = {}, args: string[] 
   return { child, port, ready, exited, interrupt, output: () => output };
 }
 
-/** The commands of all processes in the session that `pid` leads, zombies apart (proc(5)). */
-export function sessionOf({ pid }: ChildProcess): string[] {
+/** All processes in the session that `pid` leads, zombies apart (proc(5)). */
+export function sessionOf({ pid }: ChildProcess): { pid: number; command: string }[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, "utf8");
         const [state, , , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        return Number(session) === pid && state !== "Z" ? [readFileSync(`/proc/${name}/cmdline`, "utf8")] : [];
+        if (Number(session) !== pid || state === "Z") return [];
+        return [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, "utf8") }];
       } catch {
         // It has ended meanwhile.
         return [];

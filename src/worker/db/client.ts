@@ -22,6 +22,8 @@ const FIRST_BACKOFF_MS = 50;
 /** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
 const QUEUEING = 1 / 6;
 const SLOW_QUERY_MS = 500;
+/** The limiter's refusal. */
+const REFUSED = new DatabaseError("overloaded");
 
 /**
  * Opens Neon's SQL-over-HTTP, with what the driver leaves to its user: a deadline, a bound on queries under way, and
@@ -36,7 +38,7 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
 
   async function attempt<Row>(text: string, params: unknown[], signal: AbortSignal): Promise<Row[]> {
     const permit = await limiter.acquire();
-    if (permit === undefined) throw new DatabaseError("overloaded");
+    if (permit === undefined) throw REFUSED;
     try {
       const rows = await sql.query(text, params, { fetchOptions: { signal } });
       limiter.release(permit, { isOverload: false });
@@ -60,6 +62,8 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
           logQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
           return rows;
         } catch (cause) {
+          // The gateway's line of the request says so: a flood must not cost two.
+          if (cause === REFUSED) throw cause;
           const error = cause as DatabaseError;
           const durationMs = Date.now() - startedAt;
           const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());

@@ -21,12 +21,17 @@ export interface Permit {
 const INITIAL_LIMIT = 20;
 const MIN_LIMIT = 5;
 const MAX_LIMIT = 200;
-/** By how much the limit shrinks when queries are too slow. It grows by one for each limit's worth of queries. */
+/**
+ * By how much the limit shrinks when queries are too slow. It grows by one for each limit's worth of queries, and until it
+ * has shrunk once by one for each query, as with TCP's slow start (RFC 5681).
+ */
 const BACKOFF_RATIO = 0.8;
 /** How long a burst may wait for its turn. */
 const BURST_WAIT_MS = 250;
 /** How long a request may wait while others have been waiting for longer than a burst. */
 const STANDING_WAIT_MS = 10;
+/** More would hardly get a turn, and each that waits costs timers. */
+const WAITING_PER_PERMIT = 5;
 const MIN_POLL_MS = 5;
 /** Looks of all that wait, in a millisecond: looking must not cost more than serving. */
 const POLLS_PER_MS = 20;
@@ -51,6 +56,8 @@ export class ConcurrencyLimiter {
   /** The fastest query so far: what the way to the database takes. */
   #baselineMs = Number.POSITIVE_INFINITY;
   #shrunkAt = Number.NEGATIVE_INFINITY;
+  /** Whether the limit has never shrunk. */
+  #isStarting = true;
   /** In the order of their start. */
   readonly #running = new Set<Permit>();
   readonly #waiting = new Set<{ readonly until: number }>();
@@ -85,11 +92,13 @@ export class ConcurrencyLimiter {
       if (permit.startedAt < this.#shrunkAt) return;
       this.#limit = Math.max(MIN_LIMIT, this.#limit * BACKOFF_RATIO);
       this.#shrunkAt = now;
+      this.#isStarting = false;
       return;
     }
     this.#baselineMs = Math.min(this.#baselineMs, latencyMs);
     // A limit that is not used says nothing about the next higher one.
-    if (inFlight * 2 >= this.#limit) this.#limit = Math.min(MAX_LIMIT, this.#limit + 1 / this.#limit);
+    if (inFlight * 2 < this.#limit) return;
+    this.#limit = Math.min(MAX_LIMIT, this.#limit + (this.#isStarting ? 1 : 1 / this.#limit));
   }
 
   #take(): Permit | undefined {
@@ -107,6 +116,7 @@ export class ConcurrencyLimiter {
   async #wait(): Promise<Permit | undefined> {
     const now = this.#now();
     for (const waiting of this.#waiting) if (waiting.until < now) this.#waiting.delete(waiting);
+    if (this.#waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
     if (this.#waiting.size === 0) this.#emptyAt = now;
     const isStanding = now - this.#emptyAt > BURST_WAIT_MS;
     const place = { until: now + (isStanding ? STANDING_WAIT_MS : BURST_WAIT_MS) };
