@@ -148,8 +148,6 @@ const MISSES_ONLY = {
 };
 const SLOWER = 10;
 const FAULT_LOAD = 0.8;
-/** After an overload everything must be as before. */
-const RECOVERY_MS = 5_000;
 
 export async function measureOverload({ plan, bundles, database, children, say }: Bench): Promise<Overload> {
   const { population, overload, connections } = plan;
@@ -193,7 +191,7 @@ export async function measureOverload({ plan, bundles, database, children, say }
         offers.push({ factor, failed: String(error) });
       }
     }
-    await sleep(RECOVERY_MS);
+    await sleep(1_000 * overload.recoverySeconds);
     const after = await measureGoodput(one, { perSecond: rate(0.5), seconds: overload.capacitySeconds });
     await one.stop();
     return { name, capacityPerSecond, offers, after };

@@ -36,6 +36,8 @@ export interface OverloadPlan {
   capacitySeconds: number;
   /** Parts of the capacity that are offered, and for how long each. */
   offers: readonly { factor: number; seconds: number }[];
+  /** After the last offer everything must be as before. */
+  recoverySeconds: number;
   /** Before and after the database is slow, and while it is. */
   faultSeconds: { before: number; slow: number; after: number };
   /** The rate of hits, while misses are offered beside them. */
@@ -71,6 +73,7 @@ export const FULL: Plan = {
       { factor: 2, seconds: 10 },
       { factor: 4, seconds: 60 },
     ],
+    recoverySeconds: 5,
     faultSeconds: { before: 10, slow: 20, after: 20 },
     hitsPerSecond: 100,
   },
@@ -103,6 +106,7 @@ export const SMOKE: Plan = {
     holdMs: 5,
     capacitySeconds: 1,
     offers: [{ factor: 1, seconds: 0.2 }],
+    recoverySeconds: 0,
     faultSeconds: { before: 1, slow: 1, after: 1 },
     hitsPerSecond: 10,
   },
