@@ -70,17 +70,15 @@ async function measureGoodput(
   const memory: number[] = [];
   const files: number[] = [];
   const sample = () => {
-    memory.push(sum(pids.map((pid) => memoryBytes(pid, "VmRSS"))));
-    files.push(sum(pids.map(openFiles)));
+    try {
+      memory.push(sum(pids.map((pid) => memoryBytes(pid, "VmRSS"))));
+      files.push(sum(pids.map(openFiles)));
+    } catch {
+      // A process has ended: the answers say so.
+    }
   };
   sample();
-  const sampling = setInterval(() => {
-    try {
-      sample();
-    } catch {
-      // The process has ended: its answers say so.
-    }
-  }, SAMPLE_MS);
+  const sampling = setInterval(sample, SAMPLE_MS);
   const served: number[] = [];
   const refused: number[] = [];
   let failed = 0;
@@ -107,8 +105,8 @@ async function measureGoodput(
     failedPerSecond: failed / seconds,
     queriesPerSecond: (arrived - before.arrived) / seconds,
     givenUpPerSecond: (givenUp - before.givenUp) / seconds,
-    peakMemoryBytes: Math.max(...memory),
-    peakFiles: Math.max(...files),
+    peakMemoryBytes: Math.max(0, ...memory),
+    peakFiles: Math.max(0, ...files),
   };
 }
 
