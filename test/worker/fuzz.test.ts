@@ -1,13 +1,15 @@
 import fc from "fast-check";
+import { OpenAPIBackend } from "openapi-backend";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
-import { operations } from "../support/operations.ts";
+import { document, operations } from "../support/operations.ts";
 import { randomToken } from "../support/records.ts";
 
 let api: TestApi;
 beforeAll(async () => {
+  await validator.init();
   api = await startApi({ connectionString: inject("connectionString") });
 });
 afterAll(() => api.close());
@@ -39,7 +41,11 @@ const path = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .tuple(fc.constantFrom(...operations), segment, segment)
+      .tuple(
+        fc.constantFrom(...operations),
+        fc.oneof(fc.constant(web.applicationId), segment),
+        fc.oneof(fc.constant(web.processId), segment),
+      )
       .map(([operation, id, processId]) => operation.path({ id, process_id: processId })),
   },
 );
@@ -59,7 +65,10 @@ const query = fc.oneof(
   fc.stringMatching(/^\?[!-"$-~]{0,30}$/),
 );
 const authorization = fc.oneof(
-  fc.constantFrom(...Object.values(SEED_TOKENS).map((token) => `Bearer ${token}`)),
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(...Object.values(SEED_TOKENS).map((token) => `Bearer ${token}`)),
+  },
   fc.constant(undefined).map(() => `Bearer ${randomToken()}`),
   fc.constant(undefined),
   fc.stringMatching(/^[ -~]{0,40}$/),
@@ -91,7 +100,30 @@ const method = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE", "QUERY") },
 );
 
-test("no request is answered with a 5xx, and every failure with the contract's body", async () => {
+/** Another's reading of the document. */
+const validator = new OpenAPIBackend({
+  definition: document as never,
+  apiRoot: "/v3",
+  quick: true,
+  ajvOpts: { strict: false, logger: false },
+});
+const validated = new Map<string, number>();
+
+/** What a third party finds in the answer to a GET that the document does not allow. */
+function mistakesIn(response: Response, body: string): unknown {
+  const { pathname } = new URL(response.url);
+  // Its router takes them for paths without.
+  if (pathname.endsWith("/") || pathname.includes("//")) return [];
+  const operation = validator.matchOperation({ method: "get", path: pathname, headers: {} });
+  if (operation === undefined) return [];
+  const what = `${operation.operationId} ${response.status}`;
+  validated.set(what, (validated.get(what) ?? 0) + 1);
+  if (!Object.hasOwn(operation.responses ?? {}, response.status)) return `${what} is not documented`;
+  if (response.status === 304) return body === "" ? [] : `${what} has a body`;
+  return validator.validateResponse(JSON.parse(body), operation, response.status).errors ?? [];
+}
+
+test("no request is answered with a 5xx, every failure with the contract's body, and nothing that breaks the document", async () => {
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(path, query, method, authorization, headers, async (path, query, method, authorization, extra) => {
@@ -105,6 +137,7 @@ test("no request is answered with a 5xx, and every failure with the contract's b
       expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
       expect(response.headers.get("cache-control")).not.toBeNull();
       const body = await response.text();
+      if (method === "GET") expect(mistakesIn(response, body)).toStrictEqual([]);
       if (response.status < 400 || method === "HEAD") return;
       isError(JSON.parse(body));
       expect(isError.errors).toBeNull();
@@ -113,5 +146,6 @@ test("no request is answered with a 5xx, and every failure with the contract's b
     { numRuns: 1_500 },
   );
   // Else the requests went nowhere near the code.
+  expect([...validated.keys()].filter((what) => what.endsWith(" 200")).length).toBeGreaterThan(3);
   for (const status of [200, 400, 401, 404, 405]) expect([status, statuses.get(status)]).not.toContain(undefined);
 });
