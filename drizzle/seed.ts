@@ -22,6 +22,9 @@ const OTHER_COMPANY = uuid(2);
 const APPLICATION = uuid(11);
 const BARE_APPLICATION = uuid(12);
 const OTHER_APPLICATION = uuid(13);
+const PUBLIC_GIT_APPLICATION = uuid(14);
+const DOCKER_APPLICATION = uuid(15);
+const PREVIEW_APPLICATION = uuid(16);
 const SMALL = uuid(21);
 const LARGE = uuid(22);
 
@@ -72,6 +75,15 @@ export async function seed(connectionString: string, { force = false } = {}): Pr
   }
 }
 
+const privateGit = {
+  projectId: uuid(31),
+  clusterId: uuid(32),
+  createdBy: uuid(34),
+  gitType: "github" as const,
+  repoUrl: "https://github.com/example/my-app",
+  autoDeploy: true,
+};
+
 async function insertAll(db: Pick<NodePgDatabase, "insert">): Promise<void> {
   await db
     .insert(companies)
@@ -88,7 +100,59 @@ async function insertAll(db: Pick<NodePgDatabase, "insert">): Promise<void> {
         companyId: SEED_COMPANY,
         name: "my-app",
         displayName: "My App",
+        status: "deploymentSuccess",
         namespace: "my-app-abc123",
+        source: "privateGit",
+        ...privateGit,
+        defaultBranch: "main",
+        allowDeployPaths: ["src/**", "package.json"],
+        buildPath: ".",
+        nixpacksVersion: "1.41.0",
+        ...written,
+      },
+      {
+        id: PUBLIC_GIT_APPLICATION,
+        companyId: SEED_COMPANY,
+        name: "docs",
+        displayName: "Documentation",
+        status: "deploymentFailed",
+        source: "publicGit",
+        gitType: "gitlab",
+        repoUrl: "https://gitlab.com/example/docs",
+        defaultBranch: "main",
+        ignoreDeployPaths: ["drafts/**"],
+        buildType: "pack",
+        packBuilder: "heroku/builder:24",
+        buildpacks: [{ id: "heroku/nodejs", source: "docker.io/heroku/buildpack-nodejs", order: 0 }],
+        isHibernationEnabled: true,
+        hibernateAfterSeconds: 3_600,
+        ...written,
+      },
+      {
+        id: DOCKER_APPLICATION,
+        companyId: SEED_COMPANY,
+        name: "metrics",
+        displayName: "Metrics",
+        status: "deploymentInProgress",
+        source: "dockerImage",
+        dockerImage: "ghcr.io/example/metrics:1",
+        dockerRegistryCredentialId: uuid(33),
+        isSuspended: true,
+        ...written,
+      },
+      {
+        id: PREVIEW_APPLICATION,
+        companyId: SEED_COMPANY,
+        name: "my-app-preview",
+        displayName: "My App, preview",
+        status: "deploymentSuccess",
+        type: "previewApp",
+        source: "privateGit",
+        ...privateGit,
+        defaultBranch: "change",
+        buildType: "dockerfile",
+        dockerfilePath: "Dockerfile",
+        dockerContext: ".",
         ...written,
       },
       { id: BARE_APPLICATION, companyId: SEED_COMPANY, name: "bare-app", displayName: "Bare App", ...written },
@@ -197,7 +261,13 @@ async function insertProcesses(db: Pick<NodePgDatabase, "insert">): Promise<void
 }
 
 async function insertKeys(db: Pick<NodePgDatabase, "insert">): Promise<void> {
-  const key = (n: number, name: string) => ({ id: uuid(n), companyId: SEED_COMPANY, name, ...written });
+  const key = (n: number, name: string) => ({
+    id: uuid(n),
+    companyId: SEED_COMPANY,
+    name,
+    source: "DASHBOARD" as const,
+    ...written,
+  });
   await db
     .insert(apiKeys)
     .values([
@@ -213,7 +283,7 @@ async function insertKeys(db: Pick<NodePgDatabase, "insert">): Promise<void> {
   const tokenOf = (n: number, plain: string, expiresAt: Date | null = null) => ({
     hash: createHash("sha256").update(plain).digest("hex"),
     apiKeyId: uuid(n),
-    masked: `${plain.slice(0, 8)}…${plain.slice(-4)}`,
+    masked: `${plain.slice(0, 6)}…${plain.slice(-4)}`,
     expiresAt,
     createdAt,
   });

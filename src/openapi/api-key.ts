@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { apiKeyPermission } from "../worker/db/schema.ts";
+import { apiKeyPermission, apiKeySource } from "../worker/db/schema.ts";
 import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP } from "./components/examples.ts";
 import { conditional } from "./components/headers.ts";
 import { getResponses } from "./components/responses.ts";
@@ -8,6 +8,7 @@ import { text, timestamp, uuid } from "./components/schemas.ts";
 const apiKeySchema = z
   .strictObject({
     id: uuid(EXAMPLE_IDS.apiKey).openapi({ description: "Identifier of the API key" }),
+    company_id: uuid(EXAMPLE_IDS.company).openapi({ description: "Identifier of the company" }),
     company: z
       .strictObject({
         id: uuid(EXAMPLE_IDS.company).openapi({ description: "Identifier of the company" }),
@@ -15,8 +16,12 @@ const apiKeySchema = z
       })
       .openapi({ description: "Company that the key belongs to" }),
     name: text(1, 255).openapi({ description: "Human-readable name", example: "CI" }),
+    source: z.enum(apiKeySource.enumValues).openapi({ description: "Where the key was made", example: "CLI" }),
     is_enabled: z.boolean().openapi({ description: "Always true: a disabled key is refused", example: true }),
-    masked_token: z.string().openapi({ description: "The token that was sent, masked", example: "svl_0000…0001" }),
+    masked_token: z.string().openapi({
+      description: "The token that was sent: its first six and its last four characters",
+      example: "svl_00…0001",
+    }),
     capabilities: z
       .array(
         z.strictObject({
@@ -42,11 +47,11 @@ const apiKeySchema = z
 
 export type ApiKey = z.infer<typeof apiKeySchema>;
 
-export const getOwnApiKey = createRoute({
+export const getCurrentApiKey = createRoute({
   method: "get",
   path: "/api-keys/me",
-  operationId: "getOwnApiKeyV3",
-  tags: ["API keys"],
+  operationId: "getCurrentApiKeyV3",
+  tags: ["API Keys"],
   summary: "Get your API key",
   description: "Returns the API key that the request is made with, and what it may do. Any valid API key will do.",
   parameters: conditional("If-None-Match"),
@@ -58,16 +63,51 @@ export const getOwnApiKey = createRoute({
         summary: "A key that may read all applications of its company",
         value: {
           id: EXAMPLE_IDS.apiKey,
+          company_id: EXAMPLE_IDS.company,
           company: { id: EXAMPLE_IDS.company, name: "Example Company" },
           name: "Full access",
+          source: "DASHBOARD",
           is_enabled: true,
-          masked_token: "svl_0000…0001",
+          masked_token: "svl_00…0001",
           capabilities: [{ permission: "APP:READ", resource_id: null }],
           expires_at: null,
           last_used_at: null,
           created_at: EXAMPLE_TIMESTAMP,
           updated_at: EXAMPLE_TIMESTAMP,
         },
+      },
+    },
+  }),
+});
+
+const validationSchema = z
+  .strictObject({
+    name: text(1, 255).openapi({ description: "Human-readable name of the key", example: "CI" }),
+    expires_at: timestamp().nullable().openapi({
+      description: "When the key or the token that was sent expires, whichever is first; null: never",
+    }),
+    company_id: uuid(EXAMPLE_IDS.company).openapi({ description: "Identifier of the company that the key belongs to" }),
+    status: z.literal("active").openapi({ description: "Always `active`: any other key is answered with 401" }),
+  })
+  .openapi("ApiKeyValidation", { description: "What says that an API key can be used" });
+
+export type ApiKeyValidation = z.infer<typeof validationSchema>;
+
+export const validateApiKey = createRoute({
+  method: "get",
+  path: "/api-keys/validate",
+  operationId: "validateApiKeyV3",
+  tags: ["API Keys"],
+  summary: "Validate your API key",
+  description: "Returns the status of the API key that the request is made with; 401 if it cannot be used.",
+  parameters: conditional("If-None-Match"),
+  responses: getResponses({
+    description: "The API key can be used",
+    schema: validationSchema,
+    examples: {
+      active: {
+        summary: "A key that does not expire",
+        value: { name: "Full access", expires_at: null, company_id: EXAMPLE_IDS.company, status: "active" },
       },
     },
   }),

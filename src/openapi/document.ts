@@ -1,20 +1,30 @@
 // The OpenAPI document: every operation, and the components that operations refer to by name.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { ADDRESS_LIMIT, KEY_LIMIT } from "../worker/shared/limits.ts";
-import { getOwnApiKey } from "./api-key.ts";
+import { getCurrentApiKey, validateApiKey } from "./api-key.ts";
+import { getApplication, listApplications } from "./application/operations.ts";
 import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
 import { CONDITIONAL_PARAMETERS, HEADERS } from "./components/headers.ts";
 import { NOT_MODIFIED } from "./components/responses.ts";
 import { getProcess, listProcesses } from "./process/operations.ts";
 import { listProcessResourceTypes } from "./process-resource-type.ts";
 
-const OPERATIONS = [listProcesses, getProcess, listProcessResourceTypes, getOwnApiKey];
+const OPERATIONS = [
+  listApplications,
+  getApplication,
+  listProcesses,
+  getProcess,
+  listProcessResourceTypes,
+  getCurrentApiKey,
+  validateApiKey,
+];
 
 const DESCRIPTION = `
 Returns the processes of your applications: runtime configuration, scaling strategy, resource limits and probe settings.
 A data centre near you answers.
 
-**Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do.
+**Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do,
+\`GET /applications\` which applications it may read.
 
 **Methods.** Every GET also answers HEAD, with the same headers. Browsers may call from any origin.
 
@@ -28,8 +38,9 @@ the edge did. To read what the database says now, send \`Cache-Control: no-cache
 **Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
 of the request, which is also in the header \`x-request-id\`.
 
-**Limits.** A key has ${KEY_LIMIT.requests} requests a minute and an address ${ADDRESS_LIMIT.requests.toLocaleString("en")}, in each data centre. Beyond that the
-answer is 429 with \`Retry-After\`.
+**Limits.** A key has ${KEY_LIMIT.requests} requests in ${KEY_LIMIT.periodSeconds} seconds and an address ${ADDRESS_LIMIT.requests}, in each data centre. Beyond that the answer
+is 429 with \`Retry-After\`. There is no \`x-ratelimit-remaining\`, and \`x-ratelimit-reset\` stands on 429 alone: data centres
+count without saying how many requests are left.
 `.trim();
 
 const INFO = {
@@ -43,7 +54,7 @@ const INFO = {
 
 const TAGS = [
   { name: "Applications", description: "Applications and their processes" },
-  { name: "API keys", description: "The keys that requests are made with" },
+  { name: "API Keys", description: "The keys that requests are made with" },
   { name: "Resources", description: "Machine sizes that processes can have" },
 ];
 
@@ -51,7 +62,7 @@ const TAGS = [
 export function createDocument() {
   const app = new OpenAPIHono();
   const registry = app.openAPIRegistry;
-  registry.registerComponent("securitySchemes", "apiKey", {
+  registry.registerComponent("securitySchemes", "bearerAuth", {
     type: "http",
     scheme: "bearer",
     bearerFormat: "svl_ and 64 hexadecimal digits",
@@ -71,7 +82,7 @@ export function createDocument() {
     openapi: "3.1.0",
     info: INFO,
     servers: [{ url: "/v3" }],
-    security: [{ apiKey: [] }],
+    security: [{ bearerAuth: [] }],
     tags: TAGS,
   });
   for (const { get } of Object.values(document.paths ?? {})) {

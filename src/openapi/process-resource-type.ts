@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { resourceTypeCategory } from "../worker/db/schema.ts";
 import { EXAMPLE_IDS } from "./components/examples.ts";
 import { conditional } from "./components/headers.ts";
 import { getResponses } from "./components/responses.ts";
@@ -11,7 +12,9 @@ const processResourceTypesSchema = z.array(
       name: z.string().openapi({ description: "Name of the machine size", example: "s1" }),
       cpu_limit: integer(1).openapi({ description: "CPU in millicores", example: 500 }),
       memory_limit: integer(1).openapi({ description: "Memory in megabytes", example: 512 }),
-      category: z.string().openapi({ description: "Purpose of the machine size", example: "standard" }),
+      category: z
+        .enum(resourceTypeCategory.enumValues)
+        .openapi({ description: "Purpose of the machine size", example: "standard" }),
     })
     .openapi("ProcessResourceType", { description: "A machine size" }),
 );

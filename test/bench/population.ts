@@ -60,7 +60,7 @@ export async function populate(connectionString: string, { keys, processes }: Po
     `insert into api_keys (id, company_id, name)
        select ${id("key", "n")}, ${id("company", "n")}, 'Key ' || n from generate_series(0, ${keys - 1}) n`,
     `insert into api_key_tokens (hash, api_key_id, masked)
-       select sha256((${token("n")})::bytea), ${id("key", "n")}, 'svl_0000…' || lpad((n % 10000)::text, 4, '0')
+       select sha256((${token("n")})::bytea), ${id("key", "n")}, 'svl_00…' || lpad((n % 10000)::text, 4, '0')
        from generate_series(0, ${keys - 1}) n`,
     `insert into api_key_capabilities (api_key_id, company_id, permission)
        select ${id("key", "n")}, ${id("company", "n")}, 'APP:READ' from generate_series(0, ${keys - 1}) n`,

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => records.close());
 
-const masked = (token: string) => `${token.slice(0, 8)}…${token.slice(-4)}`;
+const masked = (token: string) => `${token.slice(0, 6)}…${token.slice(-4)}`;
 const FAR = new Date("2099-12-31T23:59:59.999Z");
 const PAST = new Date("2025-01-31T00:00:00.000Z");
 
@@ -204,7 +204,7 @@ describe("a token", () => {
     const { token } = await records.key(await records.company());
     const outcome = await keys([command, ...options, token, ...(command === "issue" ? ["--name", "CI"] : [])]);
     expect(outcome.exitCode).not.toBe(0);
-    expect(outcome.stderr).toContain(`${token.slice(0, 8)}…`);
+    expect(outcome.stderr).toContain(`${token.slice(0, 6)}…`);
     expectSecret(token, outcome.stdout + outcome.stderr);
   });
 });

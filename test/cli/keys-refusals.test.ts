@@ -60,7 +60,7 @@ describe.for(DESTRUCTIVE)("%s", ([command, ...options]) => {
       const { exitCode, stdout } = await keysOnTerminal([command, id, ...options], `${answer}\r`);
       const { host } = new URL(inject("connectionString"));
       expect(stdout).toContain(
-        `"The key" of A company (${token.slice(0, 8)}…${token.slice(-4)}) on ${host}/postgres? [y/N] `,
+        `"The key" of A company (${token.slice(0, 6)}…${token.slice(-4)}) on ${host}/postgres? [y/N] `,
       );
       expect(exitCode).toBe(isYes ? 0 : 1);
       if (isYes) expect(await stateOf(id)).not.toStrictEqual(before);

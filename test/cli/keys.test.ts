@@ -43,7 +43,7 @@ test("issue, rotate and revoke", async () => {
   expect(body).toMatchObject({
     company: { id: companyId },
     name: "CI",
-    masked_token: `${old.slice(0, 8)}…${old.slice(-4)}`,
+    masked_token: `${old.slice(0, 6)}…${old.slice(-4)}`,
     capabilities: [{ permission: "APP:READ", resource_id: null }],
   });
   const id = String(body.id);

@@ -66,16 +66,16 @@ describe("npm run openapi -- --check", () => {
     [
       "an operation that is gone",
       ({ paths }) => {
-        paths["/applications"] = paths["/api-keys/me"] as (typeof paths)[string];
+        paths["/sites"] = paths["/api-keys/me"] as (typeof paths)[string];
       },
-      /Path `\/applications` was removed/,
+      /Path `\/sites` was removed/,
     ],
     [
       "a name that clients call",
       ({ paths }) => {
         Object.assign(paths["/api-keys/me"]?.get ?? {}, { operationId: "me" });
       },
-      /`operationId` .* changed from 'me' to 'getOwnApiKeyV3'/,
+      /`operationId` .* changed from 'me' to 'getCurrentApiKeyV3'/,
     ],
     [
       "a bound that is narrower",

@@ -1,5 +1,6 @@
 // Random values for property tests, by the contract's rules.
 import fc from "fast-check";
+import { applicationStatus, applicationType, buildType, gitType } from "../../src/worker/db/schema.ts";
 
 /** Any text that Postgres can hold: all of Unicode but NUL and lone surrogates. Lengths are in code points. */
 export const text = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
@@ -112,6 +113,58 @@ export const application = record({
   name: dnsLabel,
   namespace: optional(dnsLabel),
 });
+
+const pathList = fc.array(jsonText, { maxLength: 3 });
+const details = {
+  id: uuid,
+  name: dnsLabel,
+  displayName: text(1, 255),
+  namespace: optional(dnsLabel),
+  status: optional(fc.constantFrom(...applicationStatus.enumValues)),
+  type: fc.constantFrom(...applicationType.enumValues),
+  isSuspended: fc.boolean(),
+  projectId: optional(anyUuid),
+  clusterId: optional(anyUuid),
+  dockerRegistryCredentialId: optional(anyUuid),
+  createdBy: optional(anyUuid),
+  autoDeploy: fc.boolean(),
+  buildType: fc.constantFrom(...buildType.enumValues),
+  buildPath: optional(text(0, 60)),
+  isBuildCacheEnabled: fc.boolean(),
+  packBuilder: optional(text(0, 60)),
+  buildpacks: fc.array(record({ id: jsonText, source: jsonText, order: seconds(0) }), { maxLength: 3 }),
+  nixpacksVersion: optional(text(0, 60)),
+  dockerfilePath: optional(text(0, 60)),
+  dockerContext: optional(text(0, 60)),
+  isHibernationEnabled: fc.boolean(),
+  hibernateAfterSeconds: optional(integer(1, 2_147_483_647)),
+  createdAt: moment,
+  updatedAt: moment,
+};
+const none = fc.constant(null);
+const noGit = { gitType: none, repoUrl: none, defaultBranch: none };
+
+/** The columns of an application that Postgres must accept, but for the company. */
+export const detailedApplication = fc
+  .tuple(
+    record(details),
+    fc.oneof(
+      record({
+        source: fc.constantFrom("privateGit" as const, "publicGit" as const),
+        gitType: optional(fc.constantFrom(...gitType.enumValues)),
+        repoUrl: optional(text(0, 60)),
+        defaultBranch: optional(text(0, 60)),
+        dockerImage: none,
+      }),
+      record({ ...noGit, source: fc.constant("dockerImage" as const), dockerImage: optional(text(0, 60)) }),
+      record({ ...noGit, source: fc.constant("app" as const), dockerImage: none }),
+    ),
+    fc.oneof(
+      record({ allowDeployPaths: pathList, ignoreDeployPaths: fc.constant<string[]>([]) }),
+      record({ allowDeployPaths: fc.constant<string[]>([]), ignoreDeployPaths: pathList }),
+    ),
+  )
+  .map(([common, source, paths]) => ({ ...common, ...source, ...paths }));
 
 export const resourceType = record({
   id: uuid,

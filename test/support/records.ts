@@ -39,7 +39,7 @@ export async function openRecords(connectionString: string) {
 
   async function resourceType(values: Insert<"processResourceTypes"> = {}) {
     const id = values.id ?? randomUUID();
-    const row = { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" };
+    const row = { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" as const };
     await db.insert(tables.processResourceTypes).values({ ...row, ...values, id });
     return { id };
   }
@@ -63,7 +63,7 @@ export async function openRecords(connectionString: string) {
 
   async function token(apiKeyId: string, expiresAt: Date | null = null): Promise<string> {
     const plain = randomToken();
-    const masked = `${plain.slice(0, 8)}…${plain.slice(-4)}`;
+    const masked = `${plain.slice(0, 6)}…${plain.slice(-4)}`;
     await db.insert(tables.apiKeyTokens).values({ hash: sha256(plain), apiKeyId, masked, expiresAt });
     return plain;
   }

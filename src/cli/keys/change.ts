@@ -39,7 +39,7 @@ export function issueKey(db: Database, request: KeyRequest): Promise<IssuedKey> 
     const expiresAt = momentOf(request.expires, now);
     const [row] = await tx
       .insert(apiKeys)
-      .values({ companyId: company.id, name: request.name, expiresAt, createdAt: now, updatedAt: now })
+      .values({ companyId: company.id, name: request.name, source: "CLI", expiresAt, createdAt: now, updatedAt: now })
       .returning({ id: apiKeys.id });
     if (row === undefined) throw new TypeError("an insert returns its row");
     const token = newToken();

@@ -15,6 +15,6 @@ export function newToken(): Token {
   return {
     plain,
     hash: createHash("sha256").update(plain).digest("hex"),
-    masked: `${plain.slice(0, 8)}…${plain.slice(-4)}`,
+    masked: `${plain.slice(0, 6)}…${plain.slice(-4)}`,
   };
 }

@@ -35,4 +35,4 @@ function report(error: unknown): number {
 const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, " ");
 
 /** Who types a token where an id belongs must not find it in a log of errors. */
-const withoutTokens = (text: string): string => text.replaceAll(/(svl_[0-9a-f]{4})[0-9a-f]{56,}/gi, "$1…");
+const withoutTokens = (text: string): string => text.replaceAll(/(svl_[0-9a-f]{2})[0-9a-f]{58,}/gi, "$1…");

@@ -16,6 +16,6 @@ const ui = SwaggerUIBundle({
   onComplete() {
     // Only `npm run dev` says one (src/local/worker.ts).
     const key = document.querySelector('meta[name="demo-key"]')?.getAttribute("content");
-    if (key) ui.preauthorizeApiKey("apiKey", key);
+    if (key) ui.preauthorizeApiKey("bearerAuth", key);
   },
 });

@@ -18,7 +18,7 @@ export const HEADERS = {
     schema: text('"9c56cc51b374c3ba189210d5b6d4bf57"'),
   },
   "Last-Modified": {
-    description: "When the process, its application or its machine size last changed.",
+    description: "When what the body shows last changed, all that it is made of included.",
     required: true,
     schema: text("Thu, 30 Jan 2025 00:00:00 GMT"),
   },
@@ -66,24 +66,24 @@ export const HEADERS = {
   "x-ratelimit-limit": {
     description: "Number of requests that the rate limit allows.",
     required: true,
-    schema: count(400),
+    schema: count(67),
   },
   "x-ratelimit-reset": {
     description: "Number of seconds after which the rate limit resets at the latest.",
     required: true,
-    schema: count(60),
+    schema: count(10),
   },
   "RateLimit-Policy": {
     description:
       "The rate limit: `q` requests in `w` seconds, counted in each data centre separately, for the API key or for the address of the client.",
     required: true,
-    schema: text('"key";q=400;w=60'),
+    schema: text('"key";q=67;w=10'),
   },
   RateLimit: {
     description:
       "Remaining requests, `r`, and the number of seconds after which the rate limit resets at the latest, `t`.",
     required: true,
-    schema: text('"key";r=0;t=60'),
+    schema: text('"key";r=0;t=10'),
   },
 } satisfies Record<string, Header>;
 

@@ -13,7 +13,7 @@ export const listProcesses = createRoute({
   tags: ["Applications"],
   summary: "List an application's processes",
   description:
-    "Returns the processes of an application in the order of their creation, one page at a time. Needs the permission `APP:READ` for the application.",
+    "Returns the processes of an application in the order in which they are displayed and then of their creation, one page at a time. Needs the permission `APP:READ` for the application.",
   parameters: conditional("If-None-Match"),
   request: { params: z.object({ id: applicationId }), query: pagination },
   responses: {

@@ -1,6 +1,7 @@
 // The contract's payload (src/contract/process.schema.json). Tests hold the two against each other.
 import { z } from "@hono/zod-openapi";
 import { ingressProtocol, jobStartPolicy, processType } from "../../worker/db/schema.ts";
+import { PAGE } from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS } from "../components/examples.ts";
 import { integer, orNull, text, timestamp, uuid } from "../components/schemas.ts";
 
@@ -156,10 +157,13 @@ export type Process = z.infer<typeof processSchema>;
 
 export const processListSchema = z
   .strictObject({
-    data: z.array(processSchema).openapi({ description: "The processes, oldest first" }),
-    total: integer(0).openapi({ description: "Number of processes in the application", example: 4 }),
-    offset: integer(0).openapi({ description: "Number of processes that were skipped", example: 0 }),
-    limit: integer(1).openapi({ description: "Maximum number of processes in `data`", example: 2 }),
+    data: z.array(processSchema).openapi({ description: "The processes, by display order and then the oldest first" }),
+    total: integer(0, PAGE.maxTotal).openapi({
+      description: "Number of processes in the application, counted up to the maximum",
+      example: 4,
+    }),
+    offset: integer(0, PAGE.maxOffset).openapi({ description: "Number of processes that were skipped", example: 0 }),
+    limit: integer(1, PAGE.maxLimit).openapi({ description: "Maximum number of processes in `data`", example: 2 }),
   })
   .openapi("ProcessList", { description: "A page of an application's processes" });
 

@@ -1,4 +1,7 @@
 import { getApiKey } from "./api-key/get.ts";
+import { validateApiKey } from "./api-key/validate.ts";
+import { getApplication } from "./application/get.ts";
+import { listApplications } from "./application/list.ts";
 import type { Handler } from "./call.ts";
 import { getProcess } from "./process/get.ts";
 import { listProcesses } from "./process/list.ts";
@@ -6,8 +9,11 @@ import { listProcessResourceTypes } from "./process-resource-type/list.ts";
 
 /** The handler of each operation of the OpenAPI document, by its `operationId`. */
 export const HANDLERS: Readonly<Record<string, Handler>> = {
+  listApplicationsV3: listApplications,
+  getApplicationV3: getApplication,
   listProcessesV3: listProcesses,
   getProcessV3: getProcess,
   listProcessResourceTypesV3: listProcessResourceTypes,
-  getOwnApiKeyV3: getApiKey,
+  getCurrentApiKeyV3: getApiKey,
+  validateApiKeyV3: validateApiKey,
 };

@@ -5,6 +5,9 @@ import { apiKeyCapabilities, apiKeys, apiKeyTokens, feed } from "./schema.ts";
 import type { Statement } from "./statement.ts";
 import { isUseUnrecorded } from "./usage.ts";
 
+/** For a list: which of its rows the key may read is for the list to say. */
+export const ANY_RESOURCE = "any";
+
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 
 /** The access that a live key gives. */
@@ -36,9 +39,13 @@ export interface Caller {
  * same statement as what it protects, so that the check costs no round trip and cannot be forgotten.
  *
  * @param permission what the key must be permitted; null if every live key will do
- * @param resourceId to which resource; null if the grant must be for all
+ * @param resourceId to which resource; null if the grant must be for all, {@link ANY_RESOURCE} if one for any will do
  */
-export function keyAccess(query: QueryBuilder, permission: Permission | null, resourceId: SQL | null) {
+export function keyAccess(
+  query: QueryBuilder,
+  permission: Permission | null,
+  resourceId: SQL | null | typeof ANY_RESOURCE,
+) {
   return query.$with("access").as(
     query
       .select({
@@ -107,8 +114,13 @@ function isUnexpired(expiresAt: AnyPgColumn): SQL | undefined {
   return or(isNull(expiresAt), gt(expiresAt, sql`now()`));
 }
 
-function isGranted(permission: Permission, resourceId: SQL | null): SQL {
+function isGranted(permission: Permission, resourceId: SQL | null | typeof ANY_RESOURCE): SQL {
   const { apiKeyId, permission: granted, resourceId: scope } = apiKeyCapabilities;
-  const inScope = resourceId === null ? isNull(scope) : or(isNull(scope), eq(scope, resourceId));
+  const inScope =
+    resourceId === ANY_RESOURCE
+      ? undefined
+      : resourceId === null
+        ? isNull(scope)
+        : or(isNull(scope), eq(scope, resourceId));
   return sql`exists (select from ${apiKeyCapabilities} where ${and(eq(apiKeyId, apiKeys.id), eq(granted, permission), inScope)})`;
 }

@@ -27,6 +27,25 @@ export const jobStartPolicy = pgEnum("job_start_policy", [
   "afterSuccessDeployment",
   "afterFailedDeployment",
 ]);
+export const applicationStatus = pgEnum("application_status", [
+  "deploymentInProgress",
+  "deploymentFailed",
+  "deploymentSuccess",
+  "deleting",
+  "appDeletionFailed",
+  "deploymentCancelled",
+]);
+export const applicationType = pgEnum("application_type", ["app", "previewApp"]);
+export const applicationSource = pgEnum("application_source", ["privateGit", "publicGit", "dockerImage", "app"]);
+export const gitType = pgEnum("git_type", ["github", "bitbucket", "gitlab"]);
+export const buildType = pgEnum("build_type", ["dockerfile", "pack", "nixpacks"]);
+export const resourceTypeCategory = pgEnum("resource_type_category", [
+  "hobby",
+  "standard",
+  "cpuOptimized",
+  "memoryOptimized",
+]);
+export const apiKeySource = pgEnum("api_key_source", ["DASHBOARD", "CLI", "EXTERNAL", "SUPPORT_MCP"]);
 /** Kinds of tags, and what stands for all of them. */
 export const changeKind = pgEnum("change_kind", [...TAGGED, "everything"]);
 export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
@@ -64,6 +83,10 @@ const isShaped = (column: AnyPgColumn, shape: Shape): SQL =>
 /** `type` may be null, hence no plain `=`, which would let a null pass. */
 const isOnlyFor = (type: string, typeColumn: AnyPgColumn, condition: SQL): SQL =>
   sql`${typeColumn} is not distinct from ${sql.raw(`'${type}'`)} or (${condition})`;
+
+/** JSON null would pass for SQL null in a client, but it is neither a list. */
+const isListOf = (column: AnyPgColumn, item: Shape): SQL =>
+  sql`(${column} @@ ${sql.raw(`'strict ${arrayOf(item)("$")}'`)}) is true`;
 
 const MAX_SAFE_INTEGER = 9007199254740991;
 const MAX_INSTANCES = 50;
@@ -134,16 +157,66 @@ export const applications = pgTable(
     name: text("name").notNull(),
     displayName: text("display_name").notNull(),
     namespace: text("namespace"),
+    status: applicationStatus("status"),
+    type: applicationType("type").notNull().default("app"),
+    source: applicationSource("source").notNull().default("app"),
+    isSuspended: boolean("is_suspended").notNull().default(false),
+    projectId: uuid("project_id"),
+    clusterId: uuid("cluster_id"),
+    dockerRegistryCredentialId: uuid("docker_registry_credential_id"),
+    createdBy: uuid("created_by"),
+    gitType: gitType("git_type"),
+    repoUrl: text("repo_url"),
+    defaultBranch: text("default_branch"),
+    dockerImage: text("docker_image"),
+    autoDeploy: boolean("auto_deploy").notNull().default(false),
+    allowDeployPaths: jsonb("allow_deploy_paths").notNull().default([]),
+    ignoreDeployPaths: jsonb("ignore_deploy_paths").notNull().default([]),
+    buildType: buildType("build_type").notNull().default("nixpacks"),
+    buildPath: text("build_path"),
+    isBuildCacheEnabled: boolean("is_build_cache_enabled").notNull().default(true),
+    packBuilder: text("pack_builder"),
+    buildpacks: jsonb("buildpacks").notNull().default([]),
+    nixpacksVersion: text("nixpacks_version"),
+    dockerfilePath: text("dockerfile_path"),
+    dockerContext: text("docker_context"),
+    isHibernationEnabled: boolean("is_hibernation_enabled").notNull().default(false),
+    hibernateAfterSeconds: int("hibernate_after_seconds"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (table) => [
     unique("applications_company_id_name_key").on(table.companyId, table.name),
     unique("applications_id_company_id_key").on(table.id, table.companyId),
+    index("applications_company_id_created_at_id_idx").on(table.companyId, table.createdAt, table.id),
     check("applications_id_uuid", isUuid(table.id)),
     check("applications_name_label", isDnsLabel(table.name)),
     check("applications_display_name_length", hasLength(table.displayName, 1, 255)),
     check("applications_namespace_label", isDnsLabel(table.namespace)),
+    check("applications_project_id_uuid", isUuid(table.projectId)),
+    check("applications_cluster_id_uuid", isUuid(table.clusterId)),
+    check("applications_docker_registry_credential_id_uuid", isUuid(table.dockerRegistryCredentialId)),
+    check("applications_created_by_uuid", isUuid(table.createdBy)),
+    check(
+      "applications_git_only_with_git_source",
+      sql`${table.source} in ('privateGit', 'publicGit') or (${table.gitType} is null and ${table.repoUrl} is null and ${table.defaultBranch} is null)`,
+    ),
+    check(
+      "applications_docker_image_only_with_its_source",
+      sql`${table.source} = 'dockerImage' or ${table.dockerImage} is null`,
+    ),
+    check("applications_allow_deploy_paths_shape", isListOf(table.allowDeployPaths, string)),
+    check("applications_ignore_deploy_paths_shape", isListOf(table.ignoreDeployPaths, string)),
+    check(
+      "applications_deploy_paths_exclusive",
+      sql`${table.allowDeployPaths} = '[]' or ${table.ignoreDeployPaths} = '[]'`,
+    ),
+    check(
+      "applications_buildpacks_shape",
+      isListOf(table.buildpacks, object({ id: string, source: string, order: integer(0, MAX_SAFE_INTEGER) })),
+    ),
+    check("applications_hibernate_after_seconds_range", isBetween(table.hibernateAfterSeconds, 1, 2_147_483_647)),
+    check("applications_created_at_iso", isIsoMoment(table.createdAt)),
     check("applications_updated_at_iso", isIsoMoment(table.updatedAt)),
   ],
 );
@@ -155,7 +228,7 @@ export const processResourceTypes = pgTable(
     name: text("name").notNull().unique("process_resource_types_name_key"),
     cpuMillicores: bigint("cpu_millicores", { mode: "number" }).notNull(),
     memoryMegabytes: bigint("memory_megabytes", { mode: "number" }).notNull(),
-    category: text("category").notNull(),
+    category: resourceTypeCategory("category").notNull(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -164,7 +237,6 @@ export const processResourceTypes = pgTable(
     check("process_resource_types_name_length", hasLength(table.name, 1, 255)),
     check("process_resource_types_cpu_millicores_range", isBetween(table.cpuMillicores, 1, MAX_SAFE_INTEGER)),
     check("process_resource_types_memory_megabytes_range", isBetween(table.memoryMegabytes, 1, MAX_SAFE_INTEGER)),
-    check("process_resource_types_category_length", hasLength(table.category, 1, 64)),
     check("process_resource_types_updated_at_iso", isIsoMoment(table.updatedAt)),
   ],
 );
@@ -179,6 +251,8 @@ export const processes = pgTable(
     key: text("key").notNull(),
     type: processType("type"),
     displayName: text("display_name"),
+    /** Before the time of creation, in lists. */
+    displayOrder: int("display_order").notNull().default(0),
     entrypoint: text("entrypoint").notNull(),
     port: int("port"),
     isIngressEnabled: boolean("is_ingress_enabled").notNull().default(false),
@@ -196,7 +270,12 @@ export const processes = pgTable(
   (table) => [
     unique("processes_application_id_key_key").on(table.applicationId, table.key),
     uniqueIndex("processes_one_web_per_application").on(table.applicationId).where(sql`${table.type} = 'web'`),
-    index("processes_application_id_created_at_id_idx").on(table.applicationId, table.createdAt, table.id),
+    index("processes_application_id_display_order_created_at_id_idx").on(
+      table.applicationId,
+      table.displayOrder,
+      table.createdAt,
+      table.id,
+    ),
     index("processes_resource_type_id_idx").on(table.resourceTypeId),
     check("processes_id_uuid", isUuid(table.id)),
     check("processes_key_length", hasLength(table.key, 1, 64)),
@@ -237,6 +316,8 @@ export const apiKeys = pgTable(
       .notNull()
       .references(() => companies.id),
     name: text("name").notNull(),
+    /** Where the key was made. */
+    source: apiKeySource("source").notNull().default("EXTERNAL"),
     isEnabled: boolean("is_enabled").notNull().default(true),
     expiresAt: moment("expires_at"),
     lastUsedAt: moment("last_used_at"),
@@ -271,7 +352,7 @@ export const apiKeyTokens = pgTable(
   (table) => [
     index("api_key_tokens_api_key_id_idx").on(table.apiKeyId),
     check("api_key_tokens_hash_length", sql`octet_length(${table.hash}) = 32`),
-    check("api_key_tokens_masked_pattern", sql`${table.masked} ~ '^svl_[0-9a-f]{4}…[0-9a-f]{4}$'`),
+    check("api_key_tokens_masked_pattern", sql`${table.masked} ~ '^svl_[0-9a-f]{2}…[0-9a-f]{4}$'`),
     check("api_key_tokens_expires_at_iso", isIsoMoment(table.expiresAt)),
   ],
 );

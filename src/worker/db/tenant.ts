@@ -1,8 +1,9 @@
 // The wall between companies. Statements of the Api reach a company's rows through these functions alone, each of which
 // begins with the key's company: the linter keeps the tables themselves (schema.ts) out of src/worker/api.
-import { and, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
-import type { KeyAccess } from "./access.ts";
+import { PAGE } from "../shared/limits.ts";
+import type { KeyAccess, Permission } from "./access.ts";
 import { earliest } from "./expressions.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies, processes } from "./schema.ts";
 
@@ -23,6 +24,25 @@ export const ownApplication = (query: QueryBuilder, access: KeyAccess, id: SQL) 
 
 export type OwnApplication = ReturnType<typeof ownApplication>;
 
+/** Applications of the key's company that the key is permitted, all or those that it is granted one by one. */
+export const ownApplications = (query: QueryBuilder, access: KeyAccess, permission: Permission) => {
+  // About the key alone, so that Postgres looks the grants up once and not for each application.
+  const granted = sql`from ${apiKeyCapabilities} where ${apiKeyCapabilities.apiKeyId} = (select ${access.keyId} from ${access}) and ${eq(apiKeyCapabilities.permission, permission)}`;
+  return query
+    .select(getTableColumns(applications))
+    .from(applications)
+    .innerJoin(access, eq(access.companyId, applications.companyId))
+    .where(
+      or(
+        sql`exists (select ${granted} and ${isNull(apiKeyCapabilities.resourceId)})`,
+        sql`${applications.id} in (select ${apiKeyCapabilities.resourceId} ${granted})`,
+      ),
+    );
+};
+
+/** A row of `applications`, of the key's company. */
+export type ApplicationRow = OwnApplication | ReturnType<ReturnType<typeof ownApplications>["as"]>;
+
 /** The processes of an {@link ownApplication}, or the one of that id. */
 export const processesOf = (query: QueryBuilder, application: OwnApplication, id?: SQL) =>
   query
@@ -34,9 +54,9 @@ export const processesOf = (query: QueryBuilder, application: OwnApplication, id
 /** A subquery of {@link processesOf}. */
 export type OwnProcess = ReturnType<ReturnType<typeof processesOf>["as"]>;
 
-/** How many processes an {@link ownApplication} has. */
-export const processCount = (application: OwnApplication): SQL =>
-  sql`(select count(*) from ${processes} where ${eq(processes.applicationId, application.id)})`;
+/** How many rows a list has, as far as a page can be asked for. */
+export const countOf = (list: { limit(rows: number): { getSQL(): SQL } }): SQL =>
+  sql`(select count(*) from (${list.limit(PAGE.maxTotal).getSQL()}) as counted)`;
 
 /** The key that asks, with its company's name, the token that was sent, and what it may do. */
 export const ownKey = (query: QueryBuilder, access: KeyAccess) =>

@@ -24,11 +24,12 @@ export interface Cacheable {
 
 /**
  * The things that a cached answer depends on; a change to any of these can be purged. A list depends on what it holds,
- * and besides on what may come into it: `process-list` with the id of the application, `resource-type-list` with {@link
- * EVERY}.
+ * and besides on what may come into it: `application-list` with the id of the company, `process-list` with the id of the
+ * application, `resource-type-list` with {@link EVERY}.
  */
 export const TAGGED = [
   "company",
+  "application-list",
   "application",
   "process-list",
   "process",

@@ -15,12 +15,13 @@ export interface RateLimit {
   periodSeconds: 10 | 60;
 }
 
-export const KEY_LIMIT: RateLimit = { name: "key", binding: "KEY_LIMIT", requests: 400, periodSeconds: 60 };
+// The short window keeps `Retry-After` within the 30 seconds that Terraform gives a call and its retries together.
+export const KEY_LIMIT: RateLimit = { name: "key", binding: "KEY_LIMIT", requests: 67, periodSeconds: 10 };
 export const ADDRESS_LIMIT: RateLimit = {
   name: "address",
   binding: "ADDRESS_LIMIT",
-  requests: 1_000,
-  periodSeconds: 60,
+  requests: 167,
+  periodSeconds: 10,
 };
 export const PURGE_LIMIT: RateLimit = { name: "purge", binding: "PURGE_LIMIT", requests: 10, periodSeconds: 60 };
 
@@ -36,8 +37,8 @@ export const MAX_HEADER_BYTES = {
 
 export const MAX_PURGE_BODY_BYTES = 16_384;
 
-/** The bounds of `limit` and `offset`. */
-export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000 } as const;
+/** The bounds of `limit` and `offset`; `total` counts no further than a page can reach. */
+export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000, maxTotal: 10_000 } as const;
 
 /**
  * The platform's limits on purges: those of the Free plan on every plan, for all Workers of an account together.

@@ -20,7 +20,7 @@ export function readCarelessly({ scaling_strategy: strategy, type, port }: Proce
 
 export async function askCarelessly(api: Client<paths>): Promise<void> {
   // @ts-expect-error there is no such path
-  await api.GET("/applications");
+  await api.GET("/sites");
   // @ts-expect-error nothing is written
   await api.POST("/api-keys/me");
   // @ts-expect-error which process?

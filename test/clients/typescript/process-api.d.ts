@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your applications
+         * @description Returns the applications that the API key may read, the newest first, one page at a time. Needs the permission `APP:READ`, for all applications or for some: then it lists those alone.
+         */
+        get: operations["listApplicationsV3"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/applications/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an application
+         * @description Returns the full details of one application: where its code comes from and how it is built. Needs the permission `APP:READ` for the application.
+         */
+        get: operations["getApplicationV3"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/applications/{id}/processes": {
         parameters: {
             query?: never;
@@ -13,7 +53,7 @@ export interface paths {
         };
         /**
          * List an application's processes
-         * @description Returns the processes of an application in the order of their creation, one page at a time. Needs the permission `APP:READ` for the application.
+         * @description Returns the processes of an application in the order in which they are displayed and then of their creation, one page at a time. Needs the permission `APP:READ` for the application.
          */
         get: operations["listProcessesV3"];
         put?: never;
@@ -75,7 +115,27 @@ export interface paths {
          * Get your API key
          * @description Returns the API key that the request is made with, and what it may do. Any valid API key will do.
          */
-        get: operations["getOwnApiKeyV3"];
+        get: operations["getCurrentApiKeyV3"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api-keys/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Validate your API key
+         * @description Returns the status of the API key that the request is made with; 401 if it cannot be used.
+         */
+        get: operations["validateApiKeyV3"];
         put?: never;
         post?: never;
         delete?: never;
@@ -114,12 +174,279 @@ export interface components {
                 message: string;
             };
         };
+        /** @description A page of applications */
+        ApplicationList: {
+            /** @description The applications, newest first */
+            data: components["schemas"]["ApplicationItem"][];
+            /**
+             * @description Number of applications that the key may read, counted up to the maximum
+             * @example 5
+             */
+            total: number;
+            /**
+             * @description Number of applications that were skipped
+             * @example 0
+             */
+            offset: number;
+            /**
+             * @description Maximum number of applications in `data`
+             * @example 2
+             */
+            limit: number;
+        };
+        /** @description An application, as a list shows it. Every field is always present. */
+        ApplicationItem: {
+            /**
+             * Format: uuid
+             * @description Identifier of the application
+             * @example 00000000-0000-4000-8000-000000000011
+             */
+            id: string;
+            /**
+             * @description Unique name of the application within its company
+             * @example my-app
+             */
+            name: string;
+            /**
+             * @description Human-readable name
+             * @example My App
+             */
+            display_name: string;
+            /**
+             * @description State of the last deployment or of the deletion; null if there was neither
+             * @example deploymentSuccess
+             * @enum {string|null}
+             */
+            status: "deploymentInProgress" | "deploymentFailed" | "deploymentSuccess" | "deleting" | "appDeletionFailed" | "deploymentCancelled" | null;
+            /**
+             * @description `app`: an application of its own. `previewApp`: the preview of a change.
+             * @example app
+             * @enum {string}
+             */
+            type: "app" | "previewApp";
+            /**
+             * @description Where the code comes from: a Git repository, a Docker image or another application
+             * @example privateGit
+             * @enum {string}
+             */
+            source: "privateGit" | "publicGit" | "dockerImage" | "app";
+            /**
+             * @description Whether the application is suspended
+             * @example false
+             */
+            is_suspended: boolean;
+            /**
+             * Format: date-time
+             * @description When the application was created
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the application was last changed
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            updated_at: string;
+        };
+        /** @description An application. Every field is always present; a field that does not apply to the `source`, or is not set, is null. */
+        Application: {
+            /**
+             * Format: uuid
+             * @description Identifier of the application
+             * @example 00000000-0000-4000-8000-000000000011
+             */
+            id: string;
+            /**
+             * @description Unique name of the application within its company
+             * @example my-app
+             */
+            name: string;
+            /**
+             * @description Human-readable name
+             * @example My App
+             */
+            display_name: string;
+            /**
+             * @description State of the last deployment or of the deletion; null if there was neither
+             * @example deploymentSuccess
+             * @enum {string|null}
+             */
+            status: "deploymentInProgress" | "deploymentFailed" | "deploymentSuccess" | "deleting" | "appDeletionFailed" | "deploymentCancelled" | null;
+            /**
+             * @description `app`: an application of its own. `previewApp`: the preview of a change.
+             * @example app
+             * @enum {string}
+             */
+            type: "app" | "previewApp";
+            /**
+             * @description Where the code comes from: a Git repository, a Docker image or another application
+             * @example privateGit
+             * @enum {string}
+             */
+            source: "privateGit" | "publicGit" | "dockerImage" | "app";
+            /**
+             * @description Whether the application is suspended
+             * @example false
+             */
+            is_suspended: boolean;
+            /**
+             * Format: date-time
+             * @description When the application was created
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the application was last changed
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            updated_at: string;
+            /**
+             * Format: uuid
+             * @description Identifier of the company that the application belongs to
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            company_id: string | null;
+            /**
+             * Format: uuid
+             * @description Identifier of the project that the application is in
+             * @example 00000000-0000-4000-8000-000000000031
+             */
+            project_id: string | null;
+            /**
+             * @description Kubernetes namespace that the processes run in
+             * @example my-app-abc123
+             */
+            namespace: string | null;
+            /**
+             * @description Whether an idle application sleeps
+             * @example false
+             */
+            hibernation_enabled: boolean;
+            /**
+             * @description Seconds without a request after which it sleeps
+             * @example 3600
+             */
+            hibernate_after_seconds: number | null;
+            /**
+             * @description Host of the Git repository; with a Git source only
+             * @example github
+             * @enum {string|null}
+             */
+            git_type: "github" | "bitbucket" | "gitlab" | null;
+            /**
+             * @description URL of the Git repository; with a Git source only
+             * @example https://github.com/example/my-app
+             */
+            repo_url: string | null;
+            /**
+             * @description Branch that is deployed; with a Git source only
+             * @example main
+             */
+            default_branch: string | null;
+            /**
+             * @description Whether a push deploys
+             * @example true
+             */
+            auto_deploy: boolean;
+            /**
+             * @description A push deploys only if it changes one of these; empty: any
+             * @example [
+             *       "src/**"
+             *     ]
+             */
+            allow_deploy_paths: string[];
+            /**
+             * @description A push that changes only these does not deploy; empty: none
+             * @example [
+             *       "docs/**"
+             *     ]
+             */
+            ignore_deploy_paths: string[];
+            /**
+             * @description Docker image; with the source `dockerImage` only
+             * @example ghcr.io/example/my-app:1
+             */
+            docker_image: string | null;
+            /**
+             * Format: uuid
+             * @description Identifier of the credential that images are pulled with
+             * @example 00000000-0000-4000-8000-000000000033
+             */
+            docker_registry_credential_id: string | null;
+            /**
+             * @description What builds the image
+             * @example nixpacks
+             * @enum {string}
+             */
+            build_type: "dockerfile" | "pack" | "nixpacks";
+            /**
+             * @description Directory of the repository that is built
+             * @example .
+             */
+            build_path: string | null;
+            /**
+             * @description Whether a build uses the cache of others
+             * @example true
+             */
+            build_cache_enabled: boolean;
+            /**
+             * @description Builder of Cloud Native Buildpacks
+             * @example heroku/builder:24
+             */
+            pack_builder: string | null;
+            /** @description Buildpacks of the build */
+            buildpacks: {
+                /**
+                 * @description Identifier of the buildpack
+                 * @example heroku/nodejs
+                 */
+                id: string;
+                /**
+                 * @description Where the buildpack comes from
+                 * @example docker.io/heroku/buildpack-nodejs
+                 */
+                source: string;
+                /**
+                 * @description Position among the buildpacks
+                 * @example 0
+                 */
+                order: number;
+            }[];
+            /**
+             * @description Version of Nixpacks
+             * @example 1.41.0
+             */
+            nixpacks_version: string | null;
+            /**
+             * @description Path of the Dockerfile
+             * @example Dockerfile
+             */
+            dockerfile_path: string | null;
+            /**
+             * @description Directory that is sent to the Docker build
+             * @example .
+             */
+            docker_context: string | null;
+            /**
+             * Format: uuid
+             * @description Identifier of the cluster that the processes run in
+             * @example 00000000-0000-4000-8000-000000000032
+             */
+            cluster_id: string | null;
+            /**
+             * Format: uuid
+             * @description Identifier of the user who created the application
+             * @example 00000000-0000-4000-8000-000000000034
+             */
+            created_by: string | null;
+        };
         /** @description A page of an application's processes */
         ProcessList: {
-            /** @description The processes, oldest first */
+            /** @description The processes, by display order and then the oldest first */
             data: components["schemas"]["Process"][];
             /**
-             * @description Number of processes in the application
+             * @description Number of processes in the application, counted up to the maximum
              * @example 4
              */
             total: number;
@@ -393,8 +720,9 @@ export interface components {
             /**
              * @description Purpose of the machine size
              * @example standard
+             * @enum {string}
              */
-            category: string;
+            category: "hobby" | "standard" | "cpuOptimized" | "memoryOptimized";
         };
         /** @description An API key, without its token */
         ApiKey: {
@@ -404,6 +732,12 @@ export interface components {
              * @example 00000000-0000-4000-8000-000000000201
              */
             id: string;
+            /**
+             * Format: uuid
+             * @description Identifier of the company
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            company_id: string;
             /** @description Company that the key belongs to */
             company: {
                 /**
@@ -424,13 +758,19 @@ export interface components {
              */
             name: string;
             /**
+             * @description Where the key was made
+             * @example CLI
+             * @enum {string}
+             */
+            source: "DASHBOARD" | "CLI" | "EXTERNAL" | "SUPPORT_MCP";
+            /**
              * @description Always true: a disabled key is refused
              * @example true
              */
             is_enabled: boolean;
             /**
-             * @description The token that was sent, masked
-             * @example svl_0000…0001
+             * @description The token that was sent: its first six and its last four characters
+             * @example svl_00…0001
              */
             masked_token: string;
             /** @description What the key may do. Beside a grant for all applications, grants for single ones are left out. */
@@ -471,6 +811,31 @@ export interface components {
              * @example 2025-01-30T00:00:00.000Z
              */
             updated_at: string;
+        };
+        /** @description What says that an API key can be used */
+        ApiKeyValidation: {
+            /**
+             * @description Human-readable name of the key
+             * @example CI
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the key or the token that was sent expires, whichever is first; null: never
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            expires_at: string | null;
+            /**
+             * Format: uuid
+             * @description Identifier of the company that the key belongs to
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            company_id: string;
+            /**
+             * @description Always `active`: any other key is answered with 401
+             * @enum {string}
+             */
+            status: "active";
         };
     };
     responses: {
@@ -624,7 +989,7 @@ export interface components {
     headers: {
         /** @description Strong validator of the body. Send it back in `If-None-Match`. */
         ETag: string;
-        /** @description When the process, its application or its machine size last changed. */
+        /** @description When what the body shows last changed, all that it is made of included. */
         "Last-Modified": string;
         /** @description `private, no-cache`: a client may keep the body, but must revalidate it with its `ETag` before each use. `no-store`, on every error: keep nothing. */
         "Cache-Control": "private, no-cache" | "no-store";
@@ -655,6 +1020,100 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listApplicationsV3: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of items */
+                limit?: number;
+                /** @description Number of items to skip */
+                offset?: number;
+            };
+            header?: {
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of applications */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    Age: components["headers"]["Age"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationList"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getApplicationV3: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+                /** @description `Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise. */
+                "If-Modified-Since"?: components["parameters"]["If-Modified-Since"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The application */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    Age: components["headers"]["Age"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listProcessesV3: {
         parameters: {
             query?: {
@@ -794,7 +1253,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getOwnApiKeyV3: {
+    getCurrentApiKeyV3: {
         parameters: {
             query?: never;
             header?: {
@@ -821,6 +1280,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    validateApiKeyV3: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The API key can be used */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    Age: components["headers"]["Age"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyValidation"];
                 };
             };
             304: components["responses"]["NotModified"];

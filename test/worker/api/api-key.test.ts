@@ -32,6 +32,7 @@ describe("GET /v3/api-keys/me", () => {
     const moment = new Date("2025-01-30T00:00:00.000Z");
     const key = await records.key(companyId, {
       name: "CI",
+      source: "SUPPORT_MCP",
       permissions: [],
       createdAt: moment,
       updatedAt: moment,
@@ -39,10 +40,12 @@ describe("GET /v3/api-keys/me", () => {
     });
     expect(await me(key.token)).toStrictEqual({
       id: key.id,
+      company_id: companyId,
       company: { id: companyId, name: "A company" },
       name: "CI",
+      source: "SUPPORT_MCP",
       is_enabled: true,
-      masked_token: `${key.token.slice(0, 8)}…${key.token.slice(-4)}`,
+      masked_token: `${key.token.slice(0, 6)}…${key.token.slice(-4)}`,
       capabilities: [],
       expires_at: null,
       last_used_at: "2025-01-30T00:00:00.000Z",
@@ -76,7 +79,7 @@ describe("GET /v3/api-keys/me", () => {
     expect((await me(key.token)).expires_at).toBe(late.toISOString());
     expect(await me(rotated)).toMatchObject({
       expires_at: soon.toISOString(),
-      masked_token: `${rotated.slice(0, 8)}…${rotated.slice(-4)}`,
+      masked_token: `${rotated.slice(0, 6)}…${rotated.slice(-4)}`,
     });
   });
 
@@ -88,6 +91,30 @@ describe("GET /v3/api-keys/me", () => {
     await records.pool.query("update api_keys set is_enabled = false where id = $1", [id]);
     await api.purge({ keys: [id] });
     expect((await api.fetch("/v3/api-keys/me", bearer(token))).status).toBe(401);
+  });
+});
+
+describe("GET /v3/api-keys/validate", () => {
+  test("says of any key that can be used that it is active, in one query", async () => {
+    const expiresAt = new Date(Date.now() + 3_600_000);
+    const { token } = await records.key(companyId, { name: "CI", permissions: [], expiresAt });
+    const before = api.queries();
+    const response = await api.fetch("/v3/api-keys/validate", bearer(token));
+    expect(api.queries() - before).toBe(1);
+    expect(await response.json()).toStrictEqual({
+      name: "CI",
+      expires_at: expiresAt.toISOString(),
+      company_id: companyId,
+      status: "active",
+    });
+  });
+
+  test("refuses a key that is disabled, and one that has expired", async () => {
+    const disabled = await records.key(companyId, { isEnabled: false });
+    const expired = await records.key(companyId, { expiresAt: new Date(0) });
+    for (const { token } of [disabled, expired]) {
+      expect((await api.fetch("/v3/api-keys/validate", bearer(token))).status).toBe(401);
+    }
   });
 });
 

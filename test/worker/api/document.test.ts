@@ -62,6 +62,13 @@ describe("an example", () => {
         const payload = await get(`/applications/${applicationId}/processes/${processId}`);
         expect(payload).toStrictEqual(exampleOf("/applications/{id}/processes/{process_id}", kind));
       }
+      const applications = responsesOf("/applications/{id}").get(200)?.body?.examples ?? {};
+      expect(Object.keys(applications)).toStrictEqual(["privateGit", "publicGit", "dockerImage", "preview", "sparse"]);
+      for (const [name, { value }] of Object.entries(applications)) {
+        expect([name, await get(`/applications/${(value as { id: string }).id}`)]).toStrictEqual([name, value]);
+      }
+      expect(await get("/applications?limit=2")).toStrictEqual(exampleOf("/applications", "page"));
+      expect(await get("/api-keys/validate")).toStrictEqual(exampleOf("/api-keys/validate", "active"));
       const page = await get(`/applications/${SEED_PROCESSES[0].applicationId}/processes?limit=2`);
       expect(page).toStrictEqual(exampleOf("/applications/{id}/processes", "page"));
       // Other tests add machine sizes.
@@ -79,12 +86,24 @@ describe("an example", () => {
 describe("the document", () => {
   test("names its operations as clients have them", () => {
     const ids = Object.values(document.paths ?? {}).map(({ get }) => get?.operationId);
-    expect(ids).toStrictEqual(["listProcessesV3", "getProcessV3", "listProcessResourceTypesV3", "getOwnApiKeyV3"]);
+    expect(ids).toStrictEqual([
+      "listApplicationsV3",
+      "getApplicationV3",
+      "listProcessesV3",
+      "getProcessV3",
+      "listProcessResourceTypesV3",
+      "getCurrentApiKeyV3",
+      "validateApiKeyV3",
+    ]);
   });
 
   test("names what clients want a type of", () => {
     expect(Object.keys(document.components?.schemas ?? {}).sort()).toStrictEqual([
       "ApiKey",
+      "ApiKeyValidation",
+      "Application",
+      "ApplicationItem",
+      "ApplicationList",
       "Error",
       "HorizontalScaling",
       "ManualScaling",
@@ -106,7 +125,7 @@ describe("the document", () => {
 
   test("tells the budgets that are counted", () => {
     const { description } = document.info;
-    expect(description).toContain(`A key has ${KEY_LIMIT.requests} requests a minute`);
-    expect(description).toContain(`an address ${ADDRESS_LIMIT.requests.toLocaleString("en")}`);
+    expect(description).toContain(`A key has ${KEY_LIMIT.requests} requests in ${KEY_LIMIT.periodSeconds} seconds`);
+    expect(description).toContain(`an address ${ADDRESS_LIMIT.requests}`);
   });
 });

@@ -15,7 +15,7 @@ afterAll(async () => {
 
 describe("GET /v3/resources/process-resource-types", () => {
   test("answers any valid key with every machine size, in one query", async () => {
-    const size = await records.resourceType({ cpuMillicores: 1_500, memoryMegabytes: 2_048, category: "compute" });
+    const size = await records.resourceType({ cpuMillicores: 1_500, memoryMegabytes: 2_048, category: "cpuOptimized" });
     const { token } = await records.key(await records.company(), { permissions: [] });
     const before = api.queries();
     const response = await api.fetch("/v3/resources/process-resource-types", bearer(token));
@@ -27,7 +27,7 @@ describe("GET /v3/resources/process-resource-types", () => {
       name: `size-${size.id}`,
       cpu_limit: 1_500,
       memory_limit: 2_048,
-      category: "compute",
+      category: "cpuOptimized",
     });
     expect(sizes.map(({ name }) => name)).toEqual(expect.arrayContaining(["s1", "l2"]));
     expect(sizes.map((one) => one.cpu_limit)).toStrictEqual(sizes.map((one) => one.cpu_limit).sort((a, b) => a - b));

@@ -56,7 +56,7 @@ test.for<[string, string, string[]]>([
   [
     "applications",
     `insert into applications (id, company_id, name, display_name) values ('${NEW}', :company, 'new', 'New')`,
-    [`application ${NEW} ${NEW} company`],
+    [`application ${NEW} ${NEW} company`, "application-list company company"],
   ],
   [
     "applications",
@@ -64,13 +64,27 @@ test.for<[string, string, string[]]>([
     ["application application application company"],
   ],
   ["applications", "update applications set name = name where id = :application", []],
-  ["applications", "delete from applications where id = :application", ["application application application company"]],
+  [
+    "applications",
+    "update applications set created_at = now() - interval '1 day' where id = :application",
+    ["application application application company", "application-list company company"],
+  ],
+  [
+    "applications",
+    "delete from applications where id = :application",
+    ["application application application company", "application-list company company"],
+  ],
   [
     "processes",
     `insert into processes (id, application_id, key, entrypoint) values ('${NEW}', :application, 'new', '')`,
     [`process ${NEW} application company`, "process-list application application company"],
   ],
   ["processes", "update processes set port = 1 where id = :process", ["process process application company"]],
+  [
+    "processes",
+    "update processes set display_order = 1 where id = :process",
+    ["process process application company", "process-list application application company"],
+  ],
   ["processes", "update processes set port = port where id = :process", []],
   [
     "processes",
@@ -84,7 +98,7 @@ test.for<[string, string, string[]]>([
   ],
   [
     "process_resource_types",
-    "insert into process_resource_types (name, cpu_millicores, memory_megabytes, category) values (gen_random_uuid(), 1, 1, 'x')",
+    "insert into process_resource_types (name, cpu_millicores, memory_megabytes, category) values (gen_random_uuid(), 1, 1, 'hobby')",
     ["resource-type-list"],
   ],
   [
@@ -101,7 +115,7 @@ test.for<[string, string, string[]]>([
   ["api_keys", "delete from api_keys where id = :key", ["key key company"]],
   [
     "api_key_tokens",
-    "insert into api_key_tokens (hash, api_key_id, masked) values (sha256('new'), :key, 'svl_0000…ffff')",
+    "insert into api_key_tokens (hash, api_key_id, masked) values (sha256('new'), :key, 'svl_00…ffff')",
     [],
   ],
   ["api_key_tokens", "update api_key_tokens set expires_at = now() where api_key_id = :key", ["key key company"]],
@@ -144,6 +158,8 @@ describe("a row that moves", () => {
     ).toStrictEqual([
       "application application application company",
       "application application application otherCompany",
+      "application-list company company",
+      "application-list otherCompany otherCompany",
     ]);
   });
 });

@@ -50,7 +50,7 @@ const validRow: Record<TableName, () => Values> = {
   processResourceTypes: () => ({ name: randomUUID(), cpuMillicores: 1, memoryMegabytes: 1, category: "standard" }),
   processes: () => ({ applicationId, key: randomUUID(), entrypoint: "" }),
   apiKeys: () => ({ companyId, name: "A key" }),
-  apiKeyTokens: () => ({ apiKeyId: keyId, hash: sha256(randomUUID()), masked: "svl_0000…ffff" }),
+  apiKeyTokens: () => ({ apiKeyId: keyId, hash: sha256(randomUUID()), masked: "svl_00…ffff" }),
   apiKeyCapabilities: () => ({ apiKeyId: keyId, companyId, permission: "APP:UPDATE", resourceId: applicationId }),
   feed: () => ({}),
 };
@@ -107,7 +107,15 @@ const UUIDS = {
     "ffffffff-ffff-ffff-ffff-fffffffffffe",
   ],
 };
-const uuids = { good: UUIDS.good.map((id) => ({ id })), bad: UUIDS.bad.map((id) => ({ id })) };
+const uuidsIn = (column: string) => ({
+  good: UUIDS.good.map((id) => ({ [column]: id })),
+  bad: UUIDS.bad.map((id) => ({ [column]: id })),
+});
+const uuids = uuidsIn("id");
+const stringLists = (column: string) => ({
+  good: [[], [""], ["a", "b"]].map((list) => ({ [column]: list })),
+  bad: [{}, "a", [1], [null], [["a"]]].map((list) => ({ [column]: list })),
+});
 const lengths = (column: string, low: number, high: number) => ({
   good: [low, high].map((n) => ({ [column]: times(n) })),
   bad: [...(low > 0 ? [low - 1] : []), high + 1].map((n) => ({ [column]: times(n) })),
@@ -132,6 +140,62 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
   applications_name_label: [{ table: "applications", ...labels("name") }],
   applications_display_name_length: [{ table: "applications", ...lengths("displayName", 1, 255) }],
   applications_namespace_label: [{ table: "applications", ...labels("namespace") }],
+  applications_project_id_uuid: [{ table: "applications", ...uuidsIn("projectId") }],
+  applications_cluster_id_uuid: [{ table: "applications", ...uuidsIn("clusterId") }],
+  applications_docker_registry_credential_id_uuid: [
+    { table: "applications", ...uuidsIn("dockerRegistryCredentialId") },
+  ],
+  applications_created_by_uuid: [{ table: "applications", ...uuidsIn("createdBy") }],
+  applications_git_only_with_git_source: [
+    { gitType: "github" },
+    { repoUrl: "https://github.com/example/app" },
+    { defaultBranch: "main" },
+  ].map((values) => ({
+    table: "applications",
+    good: ["privateGit", "publicGit"].map((source) => ({ ...values, source })),
+    bad: ["dockerImage", "app"].map((source) => ({ ...values, source })),
+  })),
+  applications_docker_image_only_with_its_source: [
+    {
+      table: "applications",
+      good: [{ source: "dockerImage", dockerImage: "image" }, { source: "dockerImage" }],
+      bad: ["privateGit", "publicGit", "app"].map((source) => ({ source, dockerImage: "image" })),
+    },
+  ],
+  applications_allow_deploy_paths_shape: [{ table: "applications", ...stringLists("allowDeployPaths") }],
+  applications_ignore_deploy_paths_shape: [{ table: "applications", ...stringLists("ignoreDeployPaths") }],
+  applications_deploy_paths_exclusive: [
+    {
+      table: "applications",
+      good: [{ allowDeployPaths: ["a"] }, { ignoreDeployPaths: ["a"] }],
+      bad: [{ allowDeployPaths: ["a"], ignoreDeployPaths: ["b"] }],
+    },
+  ],
+  applications_buildpacks_shape: [
+    {
+      table: "applications",
+      good: [
+        { buildpacks: [{ id: "", source: "", order: 0 }] },
+        { buildpacks: [{ id: "a", source: "b", order: MAX }] },
+      ],
+      bad: [
+        { id: "a", source: "b" },
+        { id: "a", source: "b", order: -1 },
+        { id: "a", source: "b", order: MAX + 1 },
+        { id: 1, source: "b", order: 0 },
+        { id: "a", source: null, order: 0 },
+        { id: "a", source: "b", order: 0, extra: 0 },
+      ].map((buildpack) => ({ buildpacks: [buildpack] })),
+    },
+  ],
+  applications_hibernate_after_seconds_range: [
+    {
+      table: "applications",
+      good: [{ hibernateAfterSeconds: 1 }, { hibernateAfterSeconds: 2_147_483_647 }],
+      bad: [{ hibernateAfterSeconds: 0 }],
+    },
+  ],
+  applications_created_at_iso: [{ table: "applications", ...iso("createdAt") }],
   applications_updated_at_iso: [{ table: "applications", ...iso("updatedAt") }],
   process_resource_types_id_uuid: [{ table: "processResourceTypes", ...uuids }],
   process_resource_types_name_length: [{ table: "processResourceTypes", ...lengths("name", 1, 255) }],
@@ -149,7 +213,6 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
       bad: [{ memoryMegabytes: 0 }, { memoryMegabytes: MAX + 1 }],
     },
   ],
-  process_resource_types_category_length: [{ table: "processResourceTypes", ...lengths("category", 1, 64) }],
   process_resource_types_updated_at_iso: [{ table: "processResourceTypes", ...iso("updatedAt") }],
   processes_id_uuid: [{ table: "processes", ...uuids }],
   processes_key_length: [
@@ -244,15 +307,10 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
   api_key_tokens_masked_pattern: [
     {
       table: "apiKeyTokens",
-      good: [{ masked: "svl_09af…09af" }],
-      bad: [
-        "svl_09af09af",
-        "svl_09afa…09af",
-        "svl_09af…09afa",
-        "svl_09ag…09af",
-        "xsvl_09af…09af",
-        `svl_${times(64, "a")}`,
-      ].map((masked) => ({ masked })),
+      good: [{ masked: "svl_09…09af" }],
+      bad: ["svl_09af09af", "svl_09a…09af", "svl_09…09afa", "svl_0g…09af", "xsvl_09…09af", `svl_${times(64, "a")}`].map(
+        (masked) => ({ masked }),
+      ),
     },
   ],
   feed_is_only: [{ table: "feed", good: [], bad: [{ isOnly: false }] }],
@@ -326,6 +384,13 @@ describe("a key or an index", () => {
       ["processes", { type: "web", ingressProtocol: "tcp" }],
       ["processes", { type: "job", jobStartPolicy: "never" }],
       ["apiKeyCapabilities", { permission: "APP:ADMIN" }],
+      ["processResourceTypes", { category: "compute" }],
+      ["apiKeys", { source: "API" }],
+      ["applications", { status: "running" }],
+      ["applications", { type: "site" }],
+      ["applications", { source: "zip" }],
+      ["applications", { source: "publicGit", gitType: "gitea" }],
+      ["applications", { buildType: "make" }],
     ] as const) {
       expect([values, await refusal(table, values)]).toStrictEqual([values, "22P02"]);
     }

@@ -36,7 +36,7 @@ beforeAll(async () => {
   }
   await records.pool.query(
     `insert into api_key_tokens (hash, api_key_id, masked)
-     select sha256(('bulk-' || n || $2::text)::bytea), $1, 'svl_0000…0000'
+     select sha256(('bulk-' || n || $2::text)::bytea), $1, 'svl_00…0000'
      from generate_series(1, 20000) n`,
     [key.id, randomUUID()],
   );

@@ -90,8 +90,11 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
       `/v3/applications/${application.id}/processes/${id}`,
       `/v3/applications/${application.id}/processes/${id}`,
       `/v3/applications/${application.id}/processes`,
+      `/v3/applications/${application.id}`,
+      "/v3/applications",
       "/v3/resources/process-resource-types",
       "/v3/api-keys/me",
+      "/v3/api-keys/validate",
     ]);
     const wrongForMs = await world.read(key.hash, path);
     const isUntroubled = world.clock.now() - world.troubledAt > RECOVERY_MS;
@@ -107,6 +110,20 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     () => ["delete from processes where id = $1", [removeOne().id]],
     () => ["insert into processes (id, application_id, key, entrypoint) values ($1, $2, $3, 'run')", addOne()],
     () => ["update applications set namespace = $1 where id = $2", [randomName(), pickApplication().id]],
+    () => [
+      "update applications set status = 'deleting', created_at = $1 where id = $2",
+      [randomMoment(), pickApplication().id],
+    ],
+    () => [
+      "insert into applications (company_id, name, display_name) values ($1, $2, 'New')",
+      [random.pick(companies), randomName()],
+    ],
+    () => ["delete from applications where display_name = 'New'", []],
+    () => ["update processes set display_order = $1 where id = $2", [random.integer(0, 3), random.pick(processes).id]],
+    () => [
+      "update api_key_capabilities c set resource_id = $1 where company_id = $2 and resource_id is null and not exists (select from api_key_capabilities o where o.api_key_id = c.api_key_id and o.resource_id = $1)",
+      grant(),
+    ],
     () => ["update companies set name = $1 where id = $2", [randomUUID(), random.pick(companies)]],
     () => ["update process_resource_types set cpu_millicores = $1 where id = $2", [randomSize(), random.pick(sizes)]],
     () => ["update api_keys set name = $1 where id = $2", [randomUUID(), random.pick(keys).id]],
@@ -128,7 +145,14 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
   ];
   const pickApplication = () => random.pick(applications);
   const randomName = () => `ns-${random.integer(0, 1_000_000)}`;
+  const randomMoment = () => new Date(random.integer(0, 10) * 1_000);
   const randomSize = () => random.integer(1, 8_000);
+
+  /** For one application of a company alone. */
+  function grant(): unknown[] {
+    const { id, companyId } = pickApplication();
+    return [id, companyId];
+  }
 
   function move(process: Process): unknown[] {
     const { companyId } = process.application;

@@ -86,7 +86,7 @@ describe("no endpoint", () => {
     ["other case in a word", PATH.replace("applications", "Applications")],
     ["another version", PATH.replace("v3", "v2")],
     ["a segment more", `${PATH}/logs`],
-    ["a segment less", "/v3/applications"],
+    ["a segment less", "/v3/resources"],
     ["the root of the version", "/v3"],
     ["a backslash", PATH.replace("/v3/", "/v3\\x\\")],
   ])("is at %s", async ([_, target]) => {

@@ -7,10 +7,10 @@ import { jsonArray, jsonObject } from "../../db/json.ts";
 import { type PayloadRow, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
 import {
+  countOf,
   type OwnApplication,
   type OwnProcess,
   ownApplication,
-  processCount,
   processesOf,
   processResourceTypes,
 } from "../../db/tenant.ts";
@@ -72,19 +72,19 @@ const listStatement = defineStatement((query) => {
   const page = query
     .select()
     .from(all)
-    .orderBy(all.createdAt, all.id)
+    .orderBy(all.displayOrder, all.createdAt, all.id)
     .limit(sql.placeholder("limit"))
     .offset(sql.placeholder("offset"))
     .as("process");
   const data = query
-    .select({ data: jsonArray(processJson(page, application), page.createdAt, page.id) })
+    .select({ data: jsonArray(processJson(page, application), page.displayOrder, page.createdAt, page.id) })
     .from(page)
     .leftJoin(processResourceTypes, eq(processResourceTypes.id, page.resourceTypeId));
   const payload = query
     .select({
       json: jsonObject({
         data: sql`(${data})`,
-        total: processCount(application),
+        total: countOf(processesOf(query, application)),
         offset: sql`${sql.placeholder("offset")}::int`,
         limit: sql`${sql.placeholder("limit")}::int`,
       } satisfies Record<keyof ProcessList, SQLWrapper>).as("json"),
@@ -106,7 +106,7 @@ export const getProcessForKey = (
 ): Promise<PayloadRow | undefined> => queryForKey(db, getStatement(), params);
 
 /**
- * A page of an application's processes, oldest first.
+ * A page of an application's processes: by display order, then oldest first.
  *
  * @throws DatabaseError
  */

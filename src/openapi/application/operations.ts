@@ -1,0 +1,51 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
+import { conditional } from "../components/headers.ts";
+import { applicationId, pagination } from "../components/parameters.ts";
+import { getResponses } from "../components/responses.ts";
+import { APPLICATION_EXAMPLES, APPLICATION_LIST_EXAMPLES } from "./examples.ts";
+import { applicationListSchema, applicationSchema } from "./schema.ts";
+
+export const listApplications = createRoute({
+  method: "get",
+  path: "/applications",
+  operationId: "listApplicationsV3",
+  tags: ["Applications"],
+  summary: "List your applications",
+  description:
+    "Returns the applications that the API key may read, the newest first, one page at a time. Needs the permission `APP:READ`, for all applications or for some: then it lists those alone.",
+  parameters: conditional("If-None-Match"),
+  request: { query: pagination },
+  responses: {
+    ...getResponses({
+      description: "A page of applications",
+      schema: applicationListSchema,
+      examples: APPLICATION_LIST_EXAMPLES,
+    }),
+    ...INVALID_PARAMETER,
+    ...FORBIDDEN,
+  },
+});
+
+export const getApplication = createRoute({
+  method: "get",
+  path: "/applications/{id}",
+  operationId: "getApplicationV3",
+  tags: ["Applications"],
+  summary: "Get an application",
+  description:
+    "Returns the full details of one application: where its code comes from and how it is built. Needs the permission `APP:READ` for the application.",
+  parameters: conditional("If-None-Match", "If-Modified-Since"),
+  request: { params: z.object({ id: applicationId }) },
+  responses: {
+    ...getResponses({
+      description: "The application",
+      schema: applicationSchema,
+      examples: APPLICATION_EXAMPLES,
+      isDated: true,
+    }),
+    ...INVALID_PARAMETER,
+    ...FORBIDDEN,
+    ...NOT_FOUND,
+  },
+});

@@ -1,0 +1,110 @@
+import { desc, type SQLWrapper, sql } from "drizzle-orm";
+import type { Application, ApplicationItem, ApplicationList } from "../../../openapi/application/schema.ts";
+import { ANY_RESOURCE, type Caller, keyAccess, queryForKey } from "../../db/access.ts";
+import type { Database } from "../../db/client.ts";
+import { isoTimestamp } from "../../db/expressions.ts";
+import { jsonArray, jsonObject } from "../../db/json.ts";
+import { type PayloadRow, selectPayload } from "../../db/payload.ts";
+import { defineStatement } from "../../db/statement.ts";
+import { type ApplicationRow, countOf, ownApplication, ownApplications } from "../../db/tenant.ts";
+
+const applicationId = sql`${sql.placeholder("applicationId")}`;
+
+const itemMembers = (application: ApplicationRow): Record<keyof ApplicationItem, SQLWrapper> => ({
+  id: application.id,
+  name: application.name,
+  display_name: application.displayName,
+  status: application.status,
+  type: application.type,
+  source: application.source,
+  is_suspended: application.isSuspended,
+  created_at: isoTimestamp(application.createdAt),
+  updated_at: isoTimestamp(application.updatedAt),
+});
+
+const getStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", applicationId);
+  const application = ownApplication(query, access, applicationId);
+  const payload = query
+    .select({
+      json: jsonObject({
+        ...itemMembers(application),
+        company_id: application.companyId,
+        project_id: application.projectId,
+        namespace: application.namespace,
+        hibernation_enabled: application.isHibernationEnabled,
+        hibernate_after_seconds: application.hibernateAfterSeconds,
+        git_type: application.gitType,
+        repo_url: application.repoUrl,
+        default_branch: application.defaultBranch,
+        auto_deploy: application.autoDeploy,
+        allow_deploy_paths: application.allowDeployPaths,
+        ignore_deploy_paths: application.ignoreDeployPaths,
+        docker_image: application.dockerImage,
+        docker_registry_credential_id: application.dockerRegistryCredentialId,
+        build_type: application.buildType,
+        build_path: application.buildPath,
+        build_cache_enabled: application.isBuildCacheEnabled,
+        pack_builder: application.packBuilder,
+        buildpacks: application.buildpacks,
+        nixpacks_version: application.nixpacksVersion,
+        dockerfile_path: application.dockerfilePath,
+        docker_context: application.dockerContext,
+        cluster_id: application.clusterId,
+        created_by: application.createdBy,
+      } satisfies Record<keyof Application, SQLWrapper>).as("json"),
+      lastModified: sql`${application.updatedAt}`.as("last_modified"),
+    })
+    .from(application)
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [application], payload);
+});
+
+const listStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", ANY_RESOURCE);
+  const all = ownApplications(query, access, "APP:READ").as("application");
+  const page = query
+    .select()
+    .from(all)
+    .orderBy(desc(all.createdAt), desc(all.id))
+    .limit(sql.placeholder("limit"))
+    .offset(sql.placeholder("offset"))
+    .as("application");
+  const data = query
+    .select({ data: jsonArray(jsonObject(itemMembers(page)), desc(page.createdAt), desc(page.id)) })
+    .from(page);
+  const payload = query
+    .select({
+      json: jsonObject({
+        data: sql`(${data})`,
+        total: countOf(ownApplications(query, access, "APP:READ")),
+        offset: sql`${sql.placeholder("offset")}::int`,
+        limit: sql`${sql.placeholder("limit")}::int`,
+      } satisfies Record<keyof ApplicationList, SQLWrapper>).as("json"),
+    })
+    .from(access)
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [], payload);
+});
+
+/**
+ * The application, if it belongs to the company of the key.
+ *
+ * @throws DatabaseError
+ */
+export const getApplicationForKey = (
+  db: Database,
+  params: Caller & { applicationId: string },
+): Promise<PayloadRow | undefined> => queryForKey(db, getStatement(), params);
+
+/**
+ * A page of the applications that the key may read, newest first.
+ *
+ * @throws DatabaseError
+ */
+export const listApplicationsForKey = (
+  db: Database,
+  params: Caller & { limit: number; offset: number },
+): Promise<PayloadRow | undefined> => queryForKey(db, listStatement(), params);
