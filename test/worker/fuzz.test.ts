@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { OpenAPIBackend } from "openapi-backend";
+import { type Document, OpenAPIBackend } from "openapi-backend";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startApi, type TestApi } from "../support/api.ts";
@@ -102,7 +102,7 @@ const method = fc.oneof(
 
 /** Another's reading of the document. */
 const validator = new OpenAPIBackend({
-  definition: document as never,
+  definition: document as Document,
   apiRoot: "/v3",
   quick: true,
   ajvOpts: { strict: false, logger: false },
