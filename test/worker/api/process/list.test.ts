@@ -50,7 +50,7 @@ describe("GET /v3/applications/{id}/processes", () => {
     }
   });
 
-  test("orders by time of creation, then id", async () => {
+  test("orders by display order, then time of creation, then id", async () => {
     const { id } = await records.application(companyId);
     const at = (year: number) => new Date(Date.UTC(year, 0, 1));
     const ids = [randomUUID(), randomUUID(), randomUUID()].sort();
@@ -59,7 +59,10 @@ describe("GET /v3/applications/{id}/processes", () => {
     }
     const first = await records.process(id, { createdAt: at(2020) });
     const last = await records.process(id, { createdAt: at(2022) });
-    expect((await list(id)).data.map((process) => process.id)).toStrictEqual([first.id, ...ids, last.id]);
+    const shown = await records.process(id, { createdAt: at(2023), displayOrder: -1 });
+    const hidden = await records.process(id, { createdAt: at(2019), displayOrder: 1 });
+    const expected = [shown.id, first.id, ...ids, last.id, hidden.id];
+    expect((await list(id)).data.map((process) => process.id)).toStrictEqual(expected);
   });
 
   test("knows the total of a page that is empty, and of an application without processes", async () => {
