@@ -203,6 +203,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
   function changeTroubles(): void {
     world.troubles = { oneIn: random.pick([0, 0, 12, 60]), isSilent: random.oneIn(5) };
     if (world.troubles.isSilent) world.troubledAt = world.clock.now();
+    if (random.oneIn(2)) world.spendPurges();
   }
 
   /** Until nothing is open, nothing on its way and nothing recorded. */

@@ -179,6 +179,12 @@ export class World {
     return wrong;
   }
 
+  /** Other Workers of the account purge, too, and leave nothing in the bucket. */
+  spendPurges(): void {
+    this.#tokens = 0;
+    this.#refilledAt = this.clock.now();
+  }
+
   get copies(): number {
     return this.#copies.size;
   }
