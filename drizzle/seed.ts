@@ -307,15 +307,23 @@ async function insertKeys(db: Pick<NodePgDatabase, "insert">): Promise<void> {
     permission: "APP:READ" as const,
     resourceId,
   });
+  const mayWrite = (...reader: Parameters<typeof mayRead>) => ({
+    ...mayRead(...reader),
+    id: uuid(reader[0] + 110),
+    permission: "APP:UPDATE" as const,
+  });
   await db
     .insert(apiKeyCapabilities)
     .values([
       mayRead(201),
+      mayWrite(201),
       mayRead(202, APPLICATION),
+      mayWrite(202, APPLICATION),
       mayRead(204),
       mayRead(205),
       mayRead(206),
       mayRead(207, null, OTHER_COMPANY),
+      mayWrite(207, null, OTHER_COMPANY),
     ])
     .onConflictDoNothing();
 }

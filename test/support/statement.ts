@@ -18,6 +18,7 @@ export async function captureStatement(ask: (db: Database) => Promise<unknown>):
       sent.push({ text, params: bind(values) });
       return [];
     },
+    transact: () => Promise.reject(new Error("it writes")),
   });
   const [statement, ...others] = sent;
   if (statement === undefined || others.length > 0) throw new Error(`${sent.length} statements in place of one`);

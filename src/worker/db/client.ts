@@ -7,9 +7,11 @@ import { RetryBudget } from "./retry-budget.ts";
 import type { Statement } from "./statement.ts";
 
 /** Postgres on Neon, over HTTP. */
-export interface Database {
+export interface Database extends Reader, Writer {}
+
+export interface Reader {
   /**
-   * Sends a statement and returns its rows.
+   * Sends a statement and returns its rows. It is sent again where that may help, so it must be one that may run twice.
    *
    * @param requestId of the request that it is sent for, for the log
    * @throws DatabaseError
@@ -17,13 +19,40 @@ export interface Database {
   query<Row>(statement: Statement<Row>, values: object, requestId: string | undefined): Promise<Row[]>;
 }
 
+export interface Writer {
+  /**
+   * Runs statements in one transaction and one round trip, each with a snapshot of its own (READ COMMITTED), and returns the
+   * rows of the last. Each may take half of the deadline: so the database has given up by itself when nobody waits for it any
+   * more. They are sent again only where they certainly had no effect.
+   *
+   * @param values of all of them, by the names of their placeholders
+   * @throws DatabaseError with `mayHaveRun`, if nobody knows
+   */
+  transact<Row>(
+    statements: readonly [...Statement<unknown>[], Statement<Row>],
+    values: object,
+    requestId: string | undefined,
+  ): Promise<Row[]>;
+}
+
 const MAX_ATTEMPTS = 3;
 const FIRST_BACKOFF_MS = 50;
 /** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
 const QUEUEING = 1 / 6;
 const SLOW_QUERY_MS = 500;
+/** For the rest of a transaction. */
+const SET_TIMEOUTS = "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)";
 /** The limiter's refusal. */
 const REFUSED = new DatabaseError("overloaded");
+
+/** What is sent in one round trip. */
+interface Sending<T> {
+  send(signal: AbortSignal): Promise<T>;
+  /** Whether it may be sent again, if this was only for the moment. */
+  isRepeatable(error: DatabaseError): boolean;
+  /** Whether the time that it takes is the database's alone: a write also waits for others. */
+  isMeasured: boolean;
+}
 
 /**
  * Opens Neon's SQL-over-HTTP, with what the driver leaves to its user: a deadline, a bound on queries under way, and
@@ -36,45 +65,78 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
   const limiter = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs: 2 * deadlineMs });
   const retries = new RetryBudget();
 
-  async function attempt<Row>(text: string, params: unknown[], signal: AbortSignal): Promise<Row[]> {
+  async function attempt<T>({ send, isMeasured }: Sending<T>, signal: AbortSignal): Promise<T> {
     const permit = await limiter.acquire();
     if (permit === undefined) throw REFUSED;
     try {
-      const rows = await sql.query(text, params, { fetchOptions: { signal } });
-      limiter.release(permit, { isOverload: false });
-      return rows as Row[];
+      const result = await send(signal);
+      limiter.release(permit, isMeasured ? "measured" : "unmeasured");
+      return result;
     } catch (cause) {
-      const error = signal.aborted ? new DatabaseError("timeout") : classifyError(cause);
-      limiter.release(permit, { isOverload: error.kind === "timeout" || error.kind === "overloaded" });
+      const error = signal.aborted ? new DatabaseError("timeout", { mayHaveRun: true }) : classifyError(cause);
+      const isOverload = error.kind === "overloaded" || (error.kind === "timeout" && isMeasured);
+      limiter.release(permit, isOverload ? "overload" : "unmeasured");
       throw error;
     }
   }
 
-  return {
-    async query<Row>({ text, bind }: Statement<Row>, values: object, requestId: string | undefined) {
-      const params = bind(values);
-      const startedAt = Date.now();
-      const signal = AbortSignal.timeout(deadlineMs);
-      for (let attempts = 1; ; attempts++) {
-        try {
-          const rows = await attempt<Row>(text, params, signal);
-          retries.earn();
-          logQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
-          return rows;
-        } catch (cause) {
-          // The gateway's line of the request says so: a flood must not cost two.
-          if (cause === REFUSED) throw cause;
-          const error = cause as DatabaseError;
-          const durationMs = Date.now() - startedAt;
-          const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());
-          const isInTime = attempts < MAX_ATTEMPTS && durationMs + backoffMs < deadlineMs;
-          if (!error.isTransient || !isInTime || !retries.spend()) {
-            logQuery({ requestId, attempts, durationMs, error });
-            throw error;
-          }
-          await new Promise((resolve) => setTimeout(resolve, backoffMs));
+  async function run<T>(sending: Sending<T>, requestId: string | undefined): Promise<T> {
+    const startedAt = Date.now();
+    const signal = AbortSignal.timeout(deadlineMs);
+    for (let attempts = 1; ; attempts++) {
+      try {
+        const result = await attempt(sending, signal);
+        retries.earn();
+        logQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
+        return result;
+      } catch (cause) {
+        // The gateway's line of the request says so: a flood must not cost two.
+        if (cause === REFUSED) throw cause;
+        const error = cause as DatabaseError;
+        const durationMs = Date.now() - startedAt;
+        const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());
+        const isInTime = attempts < MAX_ATTEMPTS && durationMs + backoffMs < deadlineMs;
+        if (!sending.isRepeatable(error) || !isInTime || !retries.spend()) {
+          logQuery({ requestId, attempts, durationMs, error });
+          throw error;
         }
+        await new Promise((resolve) => setTimeout(resolve, backoffMs));
       }
+    }
+  }
+
+  return {
+    query: <Row>({ text, bind }: Statement<Row>, values: object, requestId: string | undefined) => {
+      const params = bind(values);
+      return run<Row[]>(
+        {
+          send: (signal) => sql.query(text, params, { fetchOptions: { signal } }) as Promise<Row[]>,
+          isRepeatable: ({ isTransient }) => isTransient,
+          isMeasured: true,
+        },
+        requestId,
+      );
+    },
+
+    transact: <Row>(
+      statements: readonly [...Statement<unknown>[], Statement<Row>],
+      values: object,
+      requestId: string | undefined,
+    ) => {
+      const bound = statements.map(({ text, bind }) => ({ text, params: bind(values) }));
+      return run<Row[]>(
+        {
+          send: async (signal) => {
+            const queries = bound.map(({ text, params }) => sql.query(text, params));
+            queries.unshift(sql.query(SET_TIMEOUTS, [String(Math.floor(deadlineMs / 2))]));
+            const options = { isolationLevel: "ReadCommitted", fetchOptions: { signal } } as const;
+            return (await sql.transaction(queries, options)).at(-1) as Row[];
+          },
+          isRepeatable: ({ isTransient, mayHaveRun }) => isTransient && !mayHaveRun,
+          isMeasured: false,
+        },
+        requestId,
+      );
     },
   };
 }

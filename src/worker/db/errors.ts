@@ -14,18 +14,31 @@ export class DatabaseError extends Error {
   readonly kind: "unavailable" | "timeout" | "overloaded" | "rejected";
   /** SQLSTATE, where Postgres gave one. */
   readonly sqlState: string | undefined;
+  /** The constraint that a row would have broken, by its name in the schema. */
+  readonly constraint: string | undefined;
   /** Whether the same statement may succeed in a moment. */
   readonly isTransient: boolean;
+  /** Whether the statement may have taken effect all the same: the database has not said that it did not. */
+  readonly mayHaveRun: boolean;
 
   constructor(
     kind: DatabaseError["kind"],
-    { sqlState, isTransient = false }: { sqlState?: string; isTransient?: boolean } = {},
+    { sqlState, constraint, isTransient = false, mayHaveRun = false }: DatabaseErrorDetails = {},
   ) {
     super(sqlState === undefined ? kind : `${kind} (SQLSTATE ${sqlState})`);
     this.kind = kind;
     this.sqlState = sqlState;
+    this.constraint = constraint;
     this.isTransient = isTransient;
+    this.mayHaveRun = mayHaveRun;
   }
+}
+
+interface DatabaseErrorDetails {
+  sqlState?: string;
+  constraint?: string | undefined;
+  isTransient?: boolean;
+  mayHaveRun?: boolean;
 }
 
 /**
@@ -35,8 +48,12 @@ export class DatabaseError extends Error {
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const TRANSIENT_SQL_STATE = /^(?:08|53|57P)/;
-/** query_canceled: `statement_timeout` has passed. */
-const TIMEOUT_SQL_STATE = "57014";
+/** Of these, those that may come after a commit: the connection was lost, or the server is going down. */
+const AMBIGUOUS_SQL_STATE = /^(?:08|57P0[12])/;
+/** Another transaction was faster: unique_violation, serialization_failure, deadlock_detected. Nothing was written. */
+const RACE_SQL_STATE = /^(?:23505|40001|40P01)$/;
+/** query_canceled and lock_not_available: `statement_timeout` or `lock_timeout` has passed. */
+const TIMEOUT_SQL_STATE = /^(?:57014|55P03)$/;
 /**
  * Neon has no room for one more: status 429, too_many_connections of Postgres, and the proxy's `TooManyConnectionAttempts`.
  * The last two come with status 500. The driver quotes status and body.
@@ -44,6 +61,8 @@ const TIMEOUT_SQL_STATE = "57014";
  * @see https://github.com/neondatabase/neon/blob/main/proxy/src/serverless/backend.rs
  */
 const OVERLOAD = /HTTP status 429|"code":"53300"|Too many database connection attempts/;
+/** What the proxy says when it had no connection to send anything through. */
+const UNCONNECTED = /Control plane request failed|Couldn't connect to compute node|password authentication failed/;
 /** Invalid authorization (28) and unknown database (3D): wrong until an operator mends it, and no fault of the statement. */
 const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 
@@ -51,16 +70,19 @@ const UNREACHABLE_SQL_STATE = /^(?:28|3D)/;
 export function classifyError(error: unknown): DatabaseError {
   // The proxy's own errors have an empty one.
   if (error instanceof NeonDbError && error.code) {
-    if (error.code === TIMEOUT_SQL_STATE) return new DatabaseError("timeout", { sqlState: error.code });
-    if (TRANSIENT_SQL_STATE.test(error.code)) {
-      return new DatabaseError("unavailable", { sqlState: error.code, isTransient: true });
+    const sqlState = error.code;
+    if (TIMEOUT_SQL_STATE.test(sqlState)) return new DatabaseError("timeout", { sqlState });
+    if (TRANSIENT_SQL_STATE.test(sqlState)) {
+      const mayHaveRun = AMBIGUOUS_SQL_STATE.test(sqlState);
+      return new DatabaseError("unavailable", { sqlState, isTransient: true, mayHaveRun });
     }
-    return new DatabaseError(UNREACHABLE_SQL_STATE.test(error.code) ? "unavailable" : "rejected", {
-      sqlState: error.code,
-    });
+    if (UNREACHABLE_SQL_STATE.test(sqlState)) return new DatabaseError("unavailable", { sqlState });
+    const isTransient = RACE_SQL_STATE.test(sqlState);
+    return new DatabaseError("rejected", { sqlState, constraint: error.constraint, isTransient });
   }
   if (error instanceof NeonDbError && OVERLOAD.test(error.message)) return new DatabaseError("overloaded");
   // Everything else lies between the database and us: no connection, a proxy's status, an answer that is cut or garbled.
   // Neon reports failures of its control plane (neondatabase/neon#11975), and a wrong password, without a code.
-  return new DatabaseError("unavailable", { isTransient: true });
+  const mayHaveRun = !(error instanceof NeonDbError && UNCONNECTED.test(error.message));
+  return new DatabaseError("unavailable", { isTransient: true, mayHaveRun });
 }

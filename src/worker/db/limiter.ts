@@ -81,13 +81,17 @@ export class ConcurrencyLimiter {
     return this.#take() ?? (await this.#wait());
   }
 
-  /** @param isOverload whether the database did not answer in time, or refused because it has too much to do */
-  release(permit: Permit, { isOverload }: { isOverload: boolean }): void {
+  /**
+   * @param outcome `overload` if the database did not answer in time, or refused because it has too much to do;
+   *   `unmeasured` if the time that it took says nothing about how busy the database is
+   */
+  release(permit: Permit, outcome: "measured" | "unmeasured" | "overload"): void {
     const inFlight = this.#running.size;
     this.#running.delete(permit);
+    if (outcome === "unmeasured") return;
     const now = this.#now();
     const latencyMs = now - permit.startedAt;
-    if (isOverload || latencyMs > this.#baselineMs + this.#queueingMs) {
+    if (outcome === "overload" || latencyMs > this.#baselineMs + this.#queueingMs) {
       // Once for all queries that were under way together.
       if (permit.startedAt < this.#shrunkAt) return;
       this.#limit = Math.max(MIN_LIMIT, this.#limit * BACKOFF_RATIO);

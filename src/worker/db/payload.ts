@@ -1,10 +1,10 @@
 // How a statement of the Api ends: with one row for a live key, which holds what it may do and the payload as text.
-import { type SQL, sql } from "drizzle-orm";
+import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { PgTable, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Subquery, WithSubquery } from "drizzle-orm/subquery";
 import { type Access, accessColumns, type KeyAccess } from "./access.ts";
 import { isoTimestamp } from "./expressions.ts";
-import { etagOf } from "./json.ts";
+import { etagOf, jsonObject } from "./json.ts";
 import { columns } from "./statement.ts";
 
 /** The access of the key, and a payload. */
@@ -19,6 +19,15 @@ export interface PayloadRow extends Access {
 
 /** A subquery with a row or none. With LIMIT or an aggregate, lest Postgres write the JSON once for each use of it. */
 type Payload = Subquery & { json: SQL.Aliased; lastModified?: SQL.Aliased };
+
+/** The JSON of one page of a list, which the placeholders `limit` and `offset` choose. */
+export const pageJson = (data: SQLWrapper, total: SQLWrapper): SQL =>
+  jsonObject({
+    data: sql`(${data})`,
+    total,
+    offset: sql`${sql.placeholder("offset")}::int`,
+    limit: sql`${sql.placeholder("limit")}::int`,
+  });
 
 /** Completes a statement that begins with {@link keyAccess}. */
 export function selectPayload(

@@ -11,6 +11,7 @@ import {
   jsonb,
   pgEnum,
   pgTable,
+  primaryKey,
   text,
   timestamp,
   unique,
@@ -18,6 +19,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 import { TAGGED } from "../shared/cache.ts";
+import { LOWER_CASE_UUID_PATTERN } from "../shared/uuid.ts";
 import { arrayOf, integer, nullable, object, oneOf, type Shape, string } from "./jsonpath.ts";
 
 export const processType = pgEnum("process_type", ["web", "worker", "cron", "job"]);
@@ -48,6 +50,7 @@ export const resourceTypeCategory = pgEnum("resource_type_category", [
 export const apiKeySource = pgEnum("api_key_source", ["DASHBOARD", "CLI", "EXTERNAL", "SUPPORT_MCP"]);
 /** Kinds of tags, and what stands for all of them. */
 export const changeKind = pgEnum("change_kind", [...TAGGED, "everything"]);
+export const auditedOperation = pgEnum("audited_operation", ["create", "update", "delete", "trigger"]);
 export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
 
 /** Text in and out is hexadecimal without a prefix. */
@@ -63,13 +66,11 @@ const createdAt = () => moment("created_at").notNull().defaultNow();
 const updatedAt = () => moment("updated_at").notNull().defaultNow();
 const id = () => uuid("id").primaryKey().defaultRandom();
 
-/** Versions 1 to 8 of RFC 9562, nil and max; Postgres itself takes any 128 bits. */
-const UUID_PATTERN =
-  "^([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$";
 /** A label of RFC 1123, as Kubernetes wants it of a namespace. */
 const DNS_LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 
-const isUuid = (column: AnyPgColumn): SQL => sql`${column}::text ~ ${sql.raw(`'${UUID_PATTERN}'`)}`;
+/** Postgres itself takes any 128 bits. */
+const isUuid = (column: AnyPgColumn): SQL => sql`${column}::text ~ ${sql.raw(`'${LOWER_CASE_UUID_PATTERN}'`)}`;
 const isDnsLabel = (column: AnyPgColumn): SQL => sql`${column} ~ ${sql.raw(`'${DNS_LABEL_PATTERN}'`)}`;
 const isBetween = (column: AnyPgColumn, low: number, high: number): SQL =>
   sql`${column} between ${sql.raw(String(low))} and ${sql.raw(String(high))}`;
@@ -308,6 +309,36 @@ export const processes = pgTable(
   ],
 );
 
+/**
+ * Runs of cron processes that somebody asked for, beside the schedule. The control plane takes those that have not started,
+ * and writes when they start and finish.
+ */
+export const processRuns = pgTable(
+  "process_runs",
+  {
+    id: id(),
+    processId: uuid("process_id")
+      .notNull()
+      .references(() => processes.id, { onDelete: "cascade" }),
+    requestedAt: moment("requested_at").notNull().defaultNow(),
+    startedAt: moment("started_at"),
+    finishedAt: moment("finished_at"),
+  },
+  (table) => [
+    index("process_runs_process_id_requested_at_id_idx").on(table.processId, table.requestedAt, table.id),
+    index("process_runs_waiting").on(table.requestedAt).where(sql`${table.startedAt} is null`),
+    check("process_runs_id_uuid", isUuid(table.id)),
+    check("process_runs_requested_at_iso", isIsoMoment(table.requestedAt)),
+    check("process_runs_started_at_iso", isIsoMoment(table.startedAt)),
+    check("process_runs_finished_at_iso", isIsoMoment(table.finishedAt)),
+    check("process_runs_starts_once_requested", sql`${table.startedAt} >= ${table.requestedAt}`),
+    check(
+      "process_runs_finishes_once_started",
+      sql`${table.finishedAt} is null or (${table.finishedAt} >= ${table.startedAt}) is true`,
+    ),
+  ],
+);
+
 export const apiKeys = pgTable(
   "api_keys",
   {
@@ -383,6 +414,54 @@ export const apiKeyCapabilities = pgTable(
       columns: [table.resourceId, table.companyId],
       foreignColumns: [applications.id, applications.companyId],
     }).onDelete("cascade"),
+  ],
+);
+
+/**
+ * Every effect of a write through the API, written by the same statement. It refers to nothing, so that it outlives what it
+ * tells of.
+ */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    createdAt: createdAt(),
+    apiKeyId: uuid("api_key_id").notNull(),
+    companyId: uuid("company_id").notNull(),
+    applicationId: uuid("application_id").notNull(),
+    processId: uuid("process_id").notNull(),
+    operation: auditedOperation("operation").notNull(),
+    /** The payload of the process as it was and as it is now; null where there is none. A run, of a trigger. */
+    before: jsonb("before"),
+    after: jsonb("after"),
+    requestId: uuid("request_id"),
+  },
+  (table) => [
+    index("audit_log_process_id_id_idx").on(table.processId, table.id),
+    index("audit_log_created_at_idx").on(table.createdAt),
+  ],
+);
+
+/** Answers to writes that came with an `Idempotency-Key`, to be given again for a day. */
+export const idempotentAnswers = pgTable(
+  "idempotent_answers",
+  {
+    apiKeyId: uuid("api_key_id")
+      .notNull()
+      .references(() => apiKeys.id, { onDelete: "cascade" }),
+    /** Method and path, as in `POST /v3/applications/…/processes`. */
+    operation: text("operation").notNull(),
+    key: text("key").notNull(),
+    /** SHA-256 of what was asked for. */
+    fingerprint: hexBytes("fingerprint").notNull(),
+    body: text("body").notNull(),
+    etag: text("etag"),
+    lastModified: moment("last_modified"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.apiKeyId, table.operation, table.key] }),
+    index("idempotent_answers_created_at_idx").on(table.createdAt),
   ],
 );
 

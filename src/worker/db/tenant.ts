@@ -1,26 +1,35 @@
 // The wall between companies. Statements of the Api reach a company's rows through these functions alone, each of which
 // begins with the key's company: the linter keeps the tables themselves (schema.ts) out of src/worker/api.
-import { and, eq, getTableColumns, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
 import { PAGE } from "../shared/limits.ts";
 import type { KeyAccess, Permission } from "./access.ts";
 import { earliest } from "./expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies, processes } from "./schema.ts";
+import {
+  apiKeyCapabilities,
+  apiKeys,
+  apiKeyTokens,
+  applications,
+  companies,
+  processes,
+  processRuns,
+} from "./schema.ts";
 
 /** Machine sizes belong to no company. */
 export { processResourceTypes } from "./schema.ts";
 
-/** The application of that id, if it belongs to the key's company: any other is as absent as one that does not exist. */
+/**
+ * The application of that id, if it belongs to the key's company: any other is as absent as one that does not exist. Absent,
+ * too, for a key that is not permitted: a statement that goes on from here cannot forget it.
+ */
 export const ownApplication = (query: QueryBuilder, access: KeyAccess, id: SQL) =>
-  query
-    .$with("application")
-    .as(
-      query
-        .select(getTableColumns(applications))
-        .from(applications)
-        .innerJoin(access, eq(access.companyId, applications.companyId))
-        .where(eq(applications.id, id)),
-    );
+  query.$with("application").as(
+    query
+      .select(getTableColumns(applications))
+      .from(applications)
+      .innerJoin(access, and(eq(access.companyId, applications.companyId), access.isPermitted))
+      .where(eq(applications.id, id)),
+  );
 
 export type OwnApplication = ReturnType<typeof ownApplication>;
 
@@ -51,8 +60,17 @@ export const processesOf = (query: QueryBuilder, application: OwnApplication, id
     .innerJoin(application, eq(application.id, processes.applicationId))
     .where(and(id && eq(processes.id, id)));
 
-/** A subquery of {@link processesOf}. */
-export type OwnProcess = ReturnType<ReturnType<typeof processesOf>["as"]>;
+/** The runs of the process of that id in the application. */
+export const runsOf = (query: QueryBuilder, application: OwnApplication, processId: SQL) =>
+  query
+    .select(getTableColumns(processRuns))
+    .from(processRuns)
+    .innerJoin(processes, eq(processes.id, processRuns.processId))
+    .innerJoin(application, eq(application.id, processes.applicationId))
+    .where(eq(processes.id, processId));
+
+/** The columns of `processes`, wherever they come from. */
+export type ProcessRow = Record<keyof typeof processes.$inferSelect, SQLWrapper>;
 
 /** How many rows a list has, as far as a page can be asked for. */
 export const countOf = (list: { limit(rows: number): { getSQL(): SQL } }): SQL =>

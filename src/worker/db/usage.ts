@@ -1,5 +1,5 @@
 import { isNull, lt, or, type SQL, sql } from "drizzle-orm";
-import type { Database } from "./client.ts";
+import type { Reader } from "./client.ts";
 import { apiKeys } from "./schema.ts";
 import { defineStatement } from "./statement.ts";
 
@@ -27,11 +27,11 @@ const GIVE_UP_MS = 10_000;
  * is lost with its isolate is due again at the key's next miss.
  */
 export class UsageRecorder {
-  readonly #db: Database;
+  readonly #db: Reader;
   #keyIds = new Set<string>();
   #begunAt = 0;
 
-  constructor(db: Database) {
+  constructor(db: Reader) {
     this.#db = db;
   }
 

@@ -1,4 +1,5 @@
 // The only writer of cache headers: what the Api says to the edge, and what the gateway says to the client.
+import { PURGED_HEADER } from "./internal-headers.ts";
 
 /** How long the edge may answer by itself, in seconds. */
 export interface CachePolicy {
@@ -25,7 +26,7 @@ export interface Cacheable {
 /**
  * The things that a cached answer depends on; a change to any of these can be purged. A list depends on what it holds,
  * and besides on what may come into it: `application-list` with the id of the company, `process-list` with the id of the
- * application, `resource-type-list` with {@link EVERY}.
+ * application, `run-list` with the id of the process, `resource-type-list` with {@link EVERY}.
  */
 export const TAGGED = [
   "company",
@@ -33,6 +34,7 @@ export const TAGGED = [
   "application",
   "process-list",
   "process",
+  "run-list",
   "key",
   "resource-type-list",
   "resource-type",
@@ -95,26 +97,36 @@ export const UNCACHEABLE: Record<string, string> = { "cache-control": "no-store"
 const CACHE_NAME = "process-api";
 
 /** Representation metadata that a client sees as the Api wrote it. All else that the Api says is for the edge. */
-const PASSED_ON = ["content-type", "etag", "last-modified", "age"];
+const PASSED_ON = ["content-type", "etag", "last-modified", "age", "idempotent-replayed"];
 
 /**
  * Headers to the client for an answer of the Api. A client may keep it but must ask before each use: asking costs it a
  * 304 from the nearest data centre, and a change or a revocation is seen as soon as the edge sees it.
+ *
+ * @param forwarded why the cache was not asked (RFC 9211, section 2.2); null if it was
  */
-export function clientHeaders(fromApi: Headers, { isUncached }: { isUncached: boolean }): Record<string, string> {
+export function clientHeaders(fromApi: Headers, forwarded: "request" | "method" | null): Record<string, string> {
   const headers: Record<string, string> = { "cache-control": "private, no-cache", vary: "Authorization" };
   for (const name of PASSED_ON) {
     const value = fromApi.get(name);
     if (value !== null) headers[name] = value;
   }
-  if (isUncached) {
-    headers["cache-status"] = `${CACHE_NAME}; fwd=request`;
+  if (forwarded !== null) {
+    headers["cache-status"] = `${CACHE_NAME}; fwd=${forwarded}`;
     return headers;
   }
   const edgeControl = fromApi.get("cache-control") ?? "";
   const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(headers.age ?? 0));
   if (status !== undefined) headers["cache-status"] = status;
   return headers;
+}
+
+/** Headers to the client for the answer to a write, which is for nobody to keep. */
+export function writeHeaders(fromApi: Headers): Record<string, string> {
+  const { vary: _, ...headers } = clientHeaders(fromApi, "method");
+  const purged = fromApi.get(PURGED_HEADER);
+  if (purged !== null) headers["cache-status"] += `; detail=${purged === "true" ? "purged" : "purge-pending"}`;
+  return { ...headers, ...UNCACHEABLE };
 }
 
 /**

@@ -4,6 +4,8 @@ import { UNCACHEABLE } from "./cache.ts";
 /** Why a request failed. Plain data: it crosses from the Api entrypoint to the gateway, and the edge may store it. */
 export type Failure =
   | { reason: "invalid_parameter"; place: "path" | "query"; parameter: string; expected: string }
+  | { reason: "invalid_header"; header: string; expected: string }
+  | { reason: "invalid_fields"; mistakes: readonly Mistake[]; fields?: readonly string[] }
   | { reason: "missing_key" }
   | { reason: "invalid_key" }
   | { reason: "missing_permission"; permission: string }
@@ -12,7 +14,14 @@ export type Failure =
   | { reason: "method_not_allowed"; allowed: readonly string[] }
   | { reason: "uri_too_long"; maxBytes: number }
   | { reason: "header_too_large"; header: string; maxBytes: number }
-  | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number }
+  | { reason: "unsupported_media_type" }
+  | { reason: "precondition_failed"; resource: string }
+  | { reason: "idempotency_key_reused" }
+  | { reason: "second_web_process" }
+  | { reason: "web_process_kept" }
+  | { reason: "no_cron_process" }
+  | { reason: "no_room_for_key" }
+  | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number; retryAfterSeconds?: number }
   | { reason: "invalid_body"; expected: string }
   | { reason: "body_too_large"; maxBytes: number }
   | { reason: "missing_secret" }
@@ -23,8 +32,17 @@ export type Failure =
   | { reason: "misconfigured" }
   | { reason: "unexpected" }
   | { reason: "database_failed" }
+  | { reason: "write_unconfirmed" }
   | { reason: "database_unavailable"; retryAfterSeconds: number }
   | { reason: "overloaded"; retryAfterSeconds: number };
+
+/** What is wrong with a field of a body. */
+export interface Mistake {
+  /** As in `scaling_strategy.config.instanceCount`; "" for the body itself. */
+  field: string;
+  /** The rest of a sentence about it: `must be a UUID`. */
+  what: string;
+}
 
 /** The contract's error body (src/contract/error.schema.json). */
 export interface ErrorBody {
@@ -80,6 +98,21 @@ function wordingOf(failure: Failure): Wording {
         message: `The ${failure.place} parameter "${failure.parameter}" is invalid.`,
         advice: `Expected ${failure.expected}.`,
       };
+    case "invalid_header":
+      return {
+        status: 400,
+        message: `The header "${failure.header}" is invalid.`,
+        advice: `Expected ${failure.expected}.`,
+      };
+    case "invalid_fields":
+      return {
+        status: 400,
+        message: `The body is invalid${listOf(failure.mistakes)}.`,
+        advice: [
+          ...failure.mistakes.map(({ field, what }) => `${field || "The body"} ${what}.`),
+          ...(failure.fields ? [`The fields are ${failure.fields.join(", ")}.`] : []),
+        ].join(" "),
+      };
     case "missing_key":
       // RFC 6750, section 3.1: no error code for a request that carries no authentication information.
       return { ...NO_VALID_KEY, headers: { "www-authenticate": REALM } };
@@ -123,14 +156,57 @@ function wordingOf(failure: Failure): Wording {
         message: `The header "${failure.header}" is too large.`,
         advice: `Send at most ${failure.maxBytes} bytes in it.`,
       };
+    case "unsupported_media_type":
+      return {
+        status: 415,
+        message: "The body is not JSON.",
+        advice: "Send it as `Content-Type: application/json`, and not compressed.",
+        headers: { accept: "application/json" },
+      };
+    case "precondition_failed":
+      return {
+        status: 412,
+        message: `${failure.resource} has changed. Nothing was written.`,
+        advice: "Read it again, decide again, and send its new ETag in If-Match.",
+      };
+    case "idempotency_key_reused":
+      return {
+        status: 400,
+        message: 'The header "Idempotency-Key" was sent before, with another request. Nothing was written.',
+        advice: "Send a new key for a new request, and the same body to repeat one.",
+      };
+    case "second_web_process":
+      return {
+        status: 400,
+        message: "This application has a web process already.",
+        advice: "Change that one, or create a process of another type.",
+      };
+    case "web_process_kept":
+      return {
+        status: 400,
+        message: "The web process of an application cannot be deleted.",
+        advice: "Scale it to no instances to stop it.",
+      };
+    case "no_cron_process":
+      return {
+        status: 400,
+        message: "Only cron processes can be triggered.",
+        advice: "Check the type of the process.",
+      };
+    case "no_room_for_key":
+      return {
+        status: 400,
+        message: "The name of this application is too long for one more process.",
+        advice: "The host name `<application>-<key>` may have 63 characters.",
+      };
     case "rate_limited":
       return {
         status: 429,
         message: "Too many requests.",
         advice: `The limit is ${failure.requests} requests in ${failure.periodSeconds} seconds.`,
         headers: {
-          // The window is fixed and its end unknown: no later than this.
-          ...retryAfter(failure.periodSeconds),
+          // The window is fixed and its end unknown: no later than its length.
+          ...retryAfter(failure.retryAfterSeconds ?? failure.periodSeconds),
           "x-ratelimit-reset": String(failure.periodSeconds),
           "x-ratelimit-limit": String(failure.requests),
           "ratelimit-policy": `"${failure.name}";q=${failure.requests};w=${failure.periodSeconds}`,
@@ -164,6 +240,13 @@ function wordingOf(failure: Failure): Wording {
     case "unexpected":
     case "database_failed":
       return OUR_FAULT;
+    case "write_unconfirmed":
+      return {
+        status: 500,
+        message: "The database did not confirm this request. It may have taken effect.",
+        advice:
+          "Send it again with the same Idempotency-Key, or read what it would have changed with `Cache-Control: no-cache`.",
+      };
     case "database_unavailable":
       return {
         status: 503,
@@ -179,6 +262,12 @@ function wordingOf(failure: Failure): Wording {
         headers: retryAfter(failure.retryAfterSeconds),
       };
   }
+}
+
+/** Names fields, each once. */
+function listOf(mistakes: readonly Mistake[]): string {
+  const names = [...new Set(mistakes.map(({ field }) => field))].filter(Boolean);
+  return names.length === 0 ? "" : `: ${names.join(", ")}`;
 }
 
 const retryAfter = (seconds: number): Record<string, string> => ({ "retry-after": String(seconds) });

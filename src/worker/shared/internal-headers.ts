@@ -4,3 +4,5 @@
 export const REQUEST_ID_HEADER = "x-request-id";
 /** From the Api: the id of the API key, for the gateway's log. */
 export const KEY_ID_HEADER = "x-key-id";
+/** From the Api: whether copies of what a write has changed are purged. */
+export const PURGED_HEADER = "x-purged";

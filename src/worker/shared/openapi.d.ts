@@ -2,6 +2,8 @@
 declare module "#openapi" {
   /** Every operation, in the order of the document. */
   export const operations: readonly import("./operations.ts").Operation[];
+  /** Validators of the bodies that operations take, by `operationId`; they find all mistakes, not the first alone. */
+  export const validateRequest: Readonly<Record<string, import("./operations.ts").Validator>>;
   /** Validators of what operations answer with 200, by `operationId`. */
   export const validateResponse: Readonly<Record<string, import("./operations.ts").Validator>>;
 }

@@ -9,18 +9,31 @@ export interface Operation {
   template: string;
   path: readonly Parameter[];
   query: readonly Parameter[];
+  /** Names of the members of its body; absent if it takes none. */
+  bodyFields?: readonly string[];
 }
 
 export interface Parameter {
   name: string;
   required: boolean;
-  schema: { type: "string"; format: "uuid" } | { type: "integer"; minimum: number; maximum: number; default?: number };
+  schema:
+    | { type: "string"; format: "uuid" }
+    | { type: "integer"; minimum: number; maximum: number; default?: number }
+    | { type: "boolean"; default?: boolean };
 }
 
 /** A validator compiled from a JSON Schema. `errors` belong to the last call that returned false. */
 export interface Validator {
   (value: unknown): boolean;
-  errors?: { instancePath: string; params: Record<string, unknown> }[] | null;
+  errors?: ValidationError[] | null;
+}
+
+/** https://ajv.js.org/api.html#error-objects */
+export interface ValidationError {
+  keyword: string;
+  /** A JSON pointer. */
+  instancePath: string;
+  params: Record<string, unknown>;
 }
 
 /** An operation, and the segments of a path that stand for its parameters, in their order. */

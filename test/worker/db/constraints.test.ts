@@ -13,6 +13,7 @@ import {
   feed,
   processes,
   processResourceTypes,
+  processRuns,
 } from "../../../src/worker/db/schema.ts";
 import { mutated, probe, scalingStrategy } from "../../support/arbitraries.ts";
 import { compile, processJsonSchema } from "../../support/contract.ts";
@@ -21,11 +22,13 @@ import { openRecords, type Records, sha256 } from "../../support/records.ts";
 let records: Records;
 let companyId: string;
 let applicationId: string;
+let processId: string;
 let keyId: string;
 beforeAll(async () => {
   records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   applicationId = (await records.application(companyId)).id;
+  processId = (await records.process(applicationId)).id;
   keyId = (await records.key(companyId)).id;
 });
 afterAll(() => records.close());
@@ -36,6 +39,7 @@ const tables = {
   applications,
   processResourceTypes,
   processes,
+  processRuns,
   apiKeys,
   apiKeyTokens,
   apiKeyCapabilities,
@@ -49,6 +53,7 @@ const validRow: Record<TableName, () => Values> = {
   applications: () => ({ companyId, name: `a-${randomUUID()}`, displayName: "An application" }),
   processResourceTypes: () => ({ name: randomUUID(), cpuMillicores: 1, memoryMegabytes: 1, category: "standard" }),
   processes: () => ({ applicationId, key: randomUUID(), entrypoint: "" }),
+  processRuns: () => ({ processId, requestedAt: YEAR_ONE }),
   apiKeys: () => ({ companyId, name: "A key" }),
   apiKeyTokens: () => ({ apiKeyId: keyId, hash: sha256(randomUUID()), masked: "svl_00…ffff" }),
   apiKeyCapabilities: () => ({ apiKeyId: keyId, companyId, permission: "APP:UPDATE", resourceId: applicationId }),
@@ -297,6 +302,46 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
   api_keys_last_used_at_iso: [{ table: "apiKeys", ...iso("lastUsedAt") }],
   api_keys_created_at_iso: [{ table: "apiKeys", ...iso("createdAt") }],
   api_keys_updated_at_iso: [{ table: "apiKeys", ...iso("updatedAt") }],
+  process_runs_id_uuid: [{ table: "processRuns", ...uuids }],
+  process_runs_requested_at_iso: [{ table: "processRuns", ...iso("requestedAt") }],
+  process_runs_started_at_iso: [
+    {
+      table: "processRuns",
+      good: [YEAR_ONE, LAST].map((startedAt) => ({ startedAt })),
+      // What is before the request breaks another rule, too.
+      bad: BEYOND.slice(1, 3).map((moment) => ({ startedAt: sql`${moment}::timestamptz` })),
+    },
+  ],
+  process_runs_finished_at_iso: [
+    {
+      table: "processRuns",
+      good: [YEAR_ONE, LAST].map((finishedAt) => ({ startedAt: YEAR_ONE, finishedAt })),
+      bad: BEYOND.slice(1, 3).map((moment) => ({ startedAt: YEAR_ONE, finishedAt: sql`${moment}::timestamptz` })),
+    },
+  ],
+  process_runs_starts_once_requested: [
+    {
+      table: "processRuns",
+      good: [
+        { requestedAt: LAST, startedAt: LAST },
+        { requestedAt: LAST, startedAt: null },
+      ],
+      bad: [{ requestedAt: LAST, startedAt: YEAR_ONE }],
+    },
+  ],
+  process_runs_finishes_once_started: [
+    {
+      table: "processRuns",
+      good: [
+        { startedAt: YEAR_ONE, finishedAt: null },
+        { startedAt: LAST, finishedAt: LAST },
+      ],
+      bad: [
+        { startedAt: LAST, finishedAt: YEAR_ONE },
+        { startedAt: null, finishedAt: LAST },
+      ],
+    },
+  ],
   api_key_tokens_hash_length: [
     {
       table: "apiKeyTokens",

@@ -62,7 +62,7 @@ async function offer(
     const sentAt = Date.now();
     const permit = limiter === undefined ? undefined : await limiter.acquire();
     const outcome = limiter !== undefined && permit === undefined ? "refused" : await database.query();
-    if (permit !== undefined) limiter?.release(permit, { isOverload: outcome === "timeout" });
+    if (permit !== undefined) limiter?.release(permit, outcome === "timeout" ? "overload" : "measured");
     const second = result[Math.floor((Date.now() - startedAt) / 1_000)];
     if (second === undefined) return;
     second[outcome]++;
@@ -112,7 +112,7 @@ test("a burst of several limits waits for its turn", async () => {
     const permit = await limiter.acquire();
     if (permit === undefined) return "refused";
     await database.query();
-    limiter.release(permit, { isOverload: false });
+    limiter.release(permit, "measured");
     return "answered";
   });
   await vi.advanceTimersByTimeAsync(1_000);

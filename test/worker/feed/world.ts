@@ -120,6 +120,7 @@ export class World {
 
   readonly #db: Database = {
     query: async ({ text, bind }, values) => (await this.query(text, bind(values))) as never[],
+    transact: () => Promise.reject(new Error("nothing is written here but by SQL")),
   };
 
   /** Asks the database itself. */
@@ -133,6 +134,10 @@ export class World {
         operation,
         path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
         query: { limit: 25, offset: 0 },
+        target: path,
+        headers: { idempotencyKey: null, ifMatch: null },
+        body: async () => "",
+        purge: async () => false,
         caller: { keyHash, requestId: undefined },
         config,
         db: this.#db,

@@ -1,0 +1,88 @@
+// The rows of processes that a write reads and leaves behind. Like tenant.ts it begins with the application of the key's
+// company; the Api reaches no other.
+import { type SQL, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
+import { processes, processResourceTypes, processRuns } from "./schema.ts";
+import type { OwnApplication } from "./tenant.ts";
+
+/** The longest label of a host name (RFC 1123, section 2.1), which `<application>-<key>` is. */
+const MAX_LABEL_LENGTH = 63;
+/** The key of the web process, and of no other. */
+const WEB_KEY = "web";
+
+/** The process as it is, in the part `target`, … */
+export const target = alias(processes, "target");
+/** … and as it is to be, in the part `candidate`. Both have the columns of the table, in its order. */
+export const candidate = alias(processes, "candidate");
+
+/** The process of that id in the application, held against everybody who would change it until the write is over. */
+export const lockProcess = (application: OwnApplication, id: SQL): SQL =>
+  sql`select process.* from ${processes} as process, ${application}
+    where process.application_id = ${application.id} and process.id = ${id} for update of process`;
+
+/**
+ * A new process of the application.
+ *
+ * @param columns of the table by their names, as jsonb: all that its creator may decide
+ * @param slug what its key is made of: the first of `slug`, `slug-2`, … that no other process has, shortened to fit. The key
+ *   is null where there is no room for one.
+ */
+export const createCandidate = (application: OwnApplication, columns: SQL, slug: SQL): SQL => {
+  const room = sql`${sql.raw(String(MAX_LABEL_LENGTH - 1))} - char_length(${application.name})`;
+  const inApplication = sql`from ${processes} where application_id = ${application.id}`;
+  const key = sql`select rtrim(left(${slug}, ${room} - char_length(suffix)), '-') || suffix as key, n
+    from generate_series(1, (select count(*) + 2 ${inApplication})) as n,
+      lateral (select case n when 1 then '' else '-' || n end as suffix) as numbered
+    where ${room} > char_length(suffix)`;
+  const isFree = sql`key not in (select key ${inApplication})
+    and (key <> ${sql.raw(`'${WEB_KEY}'`)} or ${columns} ->> 'type' = 'web')`;
+  return sql`select candidate.* from ${application}, jsonb_populate_record(null::${processes}, ${columns} || jsonb_build_object(
+    'id', gen_random_uuid(), 'application_id', ${application.id}, 'display_order', 0, 'created_at', now(), 'updated_at', now(),
+    'key', (select key from (${key}) as keys where ${isFree} order by n limit 1)
+  )) as candidate`;
+};
+
+/** The part `target`, with the columns that `columns` names. */
+export const changeCandidate = (columns: SQL): SQL =>
+  sql`select candidate.* from ${target}, jsonb_populate_record(row(${target}.*)::${processes}, ${columns}) as changed,
+    jsonb_populate_record(changed, case when changed is distinct from row(${target}.*)::${processes}
+      then jsonb_build_object('updated_at', now()) else '{}' end) as candidate`;
+
+/** Whether the part `candidate` is any other than the part `target`. */
+export const isChanged: SQL = sql`row(${candidate}.*) is distinct from row(${target}.*)`;
+
+export const hasUnknownResourceType: SQL = sql`exists (select from candidate where resource_type_id is not null
+  and not exists (select from ${processResourceTypes} as size where size.id = candidate.resource_type_id))`;
+
+export const hasSecondWebProcess: SQL = sql`exists (select from candidate, ${processes} as other
+  where candidate.type = 'web' and other.type = 'web' and other.application_id = candidate.application_id)`;
+
+export const insertProcess: SQL = sql`insert into ${processes} select candidate.* from candidate, written`;
+
+/** All that a client may change; the rest is not for it to change. */
+const CHANGEABLE = [
+  processes.displayName,
+  processes.entrypoint,
+  processes.port,
+  processes.isIngressEnabled,
+  processes.ingressProtocol,
+  processes.scalingStrategy,
+  processes.resourceTypeId,
+  processes.schedule,
+  processes.timeZone,
+  processes.jobStartPolicy,
+  processes.livenessProbe,
+  processes.readinessProbe,
+  processes.updatedAt,
+].map(({ name }) => sql`${sql.identifier(name)} = candidate.${sql.identifier(name)}`);
+
+export const updateProcess: SQL = sql`update ${processes} as process set ${sql.join(CHANGEABLE, sql`, `)}
+  from candidate, target, written where process.id = candidate.id and ${isChanged}`;
+
+export const deleteProcess: SQL = sql`delete from ${processes} as process using target, written where process.id = target.id`;
+
+/** A run of the part `target`, in the part `run`. */
+export const createRun: SQL = sql`select run.* from target, jsonb_populate_record(null::${processRuns}, jsonb_build_object(
+  'id', gen_random_uuid(), 'process_id', target.id, 'requested_at', now())) as run`;
+
+export const insertRun: SQL = sql`insert into ${processRuns} select run.* from run, written`;
