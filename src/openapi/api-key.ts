@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { apiKeyPermission, apiKeySource } from "../worker/db/schema.ts";
 import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP } from "./components/examples.ts";
-import { conditional } from "./components/headers.ts";
+import { headerParameters } from "./components/headers.ts";
 import { getResponses } from "./components/responses.ts";
 import { text, timestamp, uuid } from "./components/schemas.ts";
 
@@ -54,13 +54,13 @@ export const getCurrentApiKey = createRoute({
   tags: ["API Keys"],
   summary: "Get your API key",
   description: "Returns the API key that the request is made with, and what it may do. Any valid API key will do.",
-  parameters: conditional("If-None-Match"),
+  parameters: headerParameters("If-None-Match"),
   responses: getResponses({
     description: "The API key",
     schema: apiKeySchema,
     examples: {
       key: {
-        summary: "A key that may read all applications of its company",
+        summary: "A key that may read and change all applications of its company",
         value: {
           id: EXAMPLE_IDS.apiKey,
           company_id: EXAMPLE_IDS.company,
@@ -69,7 +69,10 @@ export const getCurrentApiKey = createRoute({
           source: "DASHBOARD",
           is_enabled: true,
           masked_token: "svl_00…0001",
-          capabilities: [{ permission: "APP:READ", resource_id: null }],
+          capabilities: [
+            { permission: "APP:READ", resource_id: null },
+            { permission: "APP:UPDATE", resource_id: null },
+          ],
           expires_at: null,
           last_used_at: null,
           created_at: EXAMPLE_TIMESTAMP,
@@ -100,7 +103,7 @@ export const validateApiKey = createRoute({
   tags: ["API Keys"],
   summary: "Validate your API key",
   description: "Returns the status of the API key that the request is made with; 401 if it cannot be used.",
-  parameters: conditional("If-None-Match"),
+  parameters: headerParameters("If-None-Match"),
   responses: getResponses({
     description: "The API key can be used",
     schema: validationSchema,

@@ -1,6 +1,6 @@
-// The parts of the document that the Worker needs: its operations, and a validator for each of their payloads. Compiled
-// at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
-import { Ajv2020 } from "ajv/dist/2020.js";
+// The parts of the document that the Worker needs: its operations, and validators of what they are sent and answer with.
+// Compiled at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
+import { Ajv2020, type Options } from "ajv/dist/2020.js";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import type { Operation, Parameter } from "../worker/shared/operations.ts";
@@ -16,17 +16,9 @@ const METHODS = ["get", "post", "patch", "delete"] as const;
  * @returns its source, without imports
  */
 export async function compile(document: Document): Promise<string> {
-  const ajv = new Ajv2020({
-    code: { source: true, esm: true },
-    inlineRefs: false,
-    // Members of OpenAPI's own, such as `example`.
-    strict: false,
-    // Each format that the document names has a pattern beside it.
-    validateFormats: false,
-  });
-  ajv.addSchema(withAbsoluteRefs({ $id: "document", components: { schemas: document.components?.schemas } }));
+  const requests = new SchemaSet(document, { allErrors: true });
+  const responses = new SchemaSet(document);
   const operations: Operation[] = [];
-  const validators: Record<string, string> = {};
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const method of METHODS) {
       const operation = item[method];
@@ -37,32 +29,84 @@ export async function compile(document: Document): Promise<string> {
         parameters
           .filter((one) => one.in === place)
           .map(({ name, required = false, schema }) => ({ name, required, schema }) as Parameter);
+      const body = (operation.requestBody as RequestBody | undefined)?.content["application/json"].schema;
       operations.push({
         id,
         method: method.toUpperCase(),
         template: `${document.servers?.[0]?.url}${path}`,
         path: parametersIn("path"),
         query: parametersIn("query"),
+        ...(body && { bodyFields: fieldsOf(document, body) }),
       });
-      const response = operation.responses?.[200];
-      ajv.addSchema(withAbsoluteRefs({ $id: `${id}Response`, ...response.content["application/json"].schema }));
-      validators[`${id}Response`] = `${id}Response`;
+      if (body !== undefined) requests.add(id, body);
+      responses.add(id, operation.responses?.[200].content["application/json"].schema);
     }
   }
-  const code = standaloneCode(ajv, validators);
   const entry = `
-    import * as validators from "validators";
     export const operations = ${JSON.stringify(operations)};
-    export const validateResponse = { ${operations.map(({ id }) => `${id}: validators.${id}Response`)} };`;
-  return bundle(entry, code);
+    export * as validateRequest from "requests";
+    export * as validateResponse from "responses";`;
+  return bundle(entry, { requests: requests.compile(), responses: responses.compile() });
+}
+
+/** A body's schema is a component, for its name in generated clients. */
+interface RequestBody {
+  content: { "application/json": { schema: { $ref: string } } };
+}
+
+function fieldsOf({ components }: Document, { $ref }: { $ref: string }): string[] {
+  const schema = components?.schemas?.[$ref.slice("#/components/schemas/".length)] as { properties: object };
+  return Object.keys(schema.properties);
+}
+
+/** Schemas that are compiled together, each to an export of its name. */
+class SchemaSet {
+  readonly #ajv: Ajv2020;
+  readonly #names: Record<string, string> = {};
+
+  constructor({ components }: Document, options: Options = {}) {
+    this.#ajv = new Ajv2020({
+      code: { source: true, esm: true },
+      inlineRefs: false,
+      discriminator: true,
+      // Members of OpenAPI's own, such as `example`.
+      strict: false,
+      // Each format that the document names has a pattern beside it.
+      validateFormats: false,
+      ...options,
+    });
+    this.#ajv.addSchema(prepared({ $id: "document", components: { schemas: components?.schemas } }));
+  }
+
+  add(name: string, schema: object): void {
+    this.#ajv.addSchema(prepared({ $id: name, ...schema }));
+    this.#names[name] = name;
+  }
+
+  /** @returns source of an ES module */
+  compile(): string {
+    return standaloneCode(this.#ajv, this.#names);
+  }
 }
 
 /** Ajv finds components by the `$id` of the schema that holds them. */
-const withAbsoluteRefs = (schema: object): object =>
-  JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"document#/components/'));
+const prepared = (schema: object): object =>
+  JSON.parse(
+    JSON.stringify(schema, (_, value) => withDiscriminator(value)).replaceAll(
+      '"#/components/',
+      '"document#/components/',
+    ),
+  );
+
+/** Ajv looks at no value that is not an object where there is a discriminator, and knows no mapping. */
+function withDiscriminator(schema: unknown): unknown {
+  const { discriminator } = Object(schema) as { discriminator?: { propertyName?: string } };
+  if (discriminator?.propertyName === undefined) return schema;
+  return { ...Object(schema), type: "object", discriminator: { propertyName: discriminator.propertyName } };
+}
 
 /** Ajv's code requires its own runtime for lengths in code points: here it becomes part of the module. */
-async function bundle(entry: string, validators: string): Promise<string> {
+async function bundle(entry: string, generated: Record<string, string>): Promise<string> {
   const resolveDir = import.meta.dirname;
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir },
@@ -71,10 +115,13 @@ async function bundle(entry: string, validators: string): Promise<string> {
     write: false,
     plugins: [
       {
-        name: "validators",
+        name: "generated",
         setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^validators$/ }, ({ path }) => ({ path, namespace: "generated" }));
-          onLoad({ filter: /.*/, namespace: "generated" }, () => ({ contents: validators, resolveDir }));
+          onResolve({ filter: /^(requests|responses)$/ }, ({ path }) => ({ path, namespace: "generated" }));
+          onLoad({ filter: /.*/, namespace: "generated" }, ({ path }) => ({
+            contents: String(generated[path]),
+            resolveDir,
+          }));
         },
       },
     ],

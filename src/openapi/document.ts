@@ -4,16 +4,29 @@ import { ADDRESS_LIMIT, KEY_LIMIT } from "../worker/shared/limits.ts";
 import { getCurrentApiKey, validateApiKey } from "./api-key.ts";
 import { getApplication, listApplications } from "./application/operations.ts";
 import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
-import { CONDITIONAL_PARAMETERS, HEADERS } from "./components/headers.ts";
+import { HEADER_PARAMETERS, HEADERS } from "./components/headers.ts";
 import { NOT_MODIFIED } from "./components/responses.ts";
-import { getProcess, listProcesses } from "./process/operations.ts";
+import {
+  createProcess,
+  deleteProcess,
+  getProcess,
+  listProcesses,
+  listProcessRuns,
+  triggerProcess,
+  updateProcess,
+} from "./process/operations.ts";
 import { listProcessResourceTypes } from "./process-resource-type.ts";
 
 const OPERATIONS = [
   listApplications,
   getApplication,
   listProcesses,
+  createProcess,
   getProcess,
+  updateProcess,
+  deleteProcess,
+  triggerProcess,
+  listProcessRuns,
   listProcessResourceTypes,
   getCurrentApiKey,
   validateApiKey,
@@ -75,7 +88,7 @@ export function createDocument() {
     registry.registerComponent("responses", name, response);
   }
   for (const [name, header] of Object.entries(HEADERS)) registry.registerComponent("headers", name, header);
-  for (const [name, parameter] of Object.entries(CONDITIONAL_PARAMETERS)) {
+  for (const [name, parameter] of Object.entries(HEADER_PARAMETERS)) {
     registry.registerComponent("parameters", name, parameter);
   }
   const document = app.getOpenAPI31Document({
@@ -85,9 +98,11 @@ export function createDocument() {
     security: [{ bearerAuth: [] }],
     tags: TAGS,
   });
-  for (const { get } of Object.values(document.paths ?? {})) {
+  for (const { get, post, patch, delete: remove } of Object.values(document.paths ?? {})) {
     // The generator puts path parameters behind optional ones.
-    get?.parameters?.sort((a, b) => Number("$ref" in a) - Number("$ref" in b));
+    for (const operation of [get, post, patch, remove]) {
+      operation?.parameters?.sort((a, b) => Number("$ref" in a) - Number("$ref" in b));
+    }
   }
   return document;
 }

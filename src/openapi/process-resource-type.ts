@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { resourceTypeCategory } from "../worker/db/schema.ts";
 import { EXAMPLE_IDS } from "./components/examples.ts";
-import { conditional } from "./components/headers.ts";
+import { headerParameters } from "./components/headers.ts";
 import { getResponses } from "./components/responses.ts";
 import { integer, uuid } from "./components/schemas.ts";
 
@@ -28,7 +28,7 @@ export const listProcessResourceTypes = createRoute({
   tags: ["Resources"],
   summary: "List process resource types",
   description: "Returns the machine sizes that a process can have, the smallest first. Any valid API key will do.",
-  parameters: conditional("If-None-Match"),
+  parameters: headerParameters("If-None-Match"),
   responses: getResponses({
     description: "All machine sizes",
     schema: processResourceTypesSchema,

@@ -11,10 +11,10 @@ export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
 export interface TestApi {
   url: URL;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** How many reads have reached the Neon endpoint, an HTTP request each. */
+  /** How many HTTP requests for an answer have reached the Neon endpoint: a read or a write each. */
   queries(): number;
-  /** How many writes have. */
-  writes(): number;
+  /** How many have that write down uses of keys. */
+  recordings(): number;
   /** From now on the database fails like this; undefined: no more. */
   fail(fault: Fault | undefined): void;
   /** Has queries wait until the function that it returns is called. */
@@ -46,13 +46,13 @@ export interface TestApiOptions {
 }
 
 export async function startApi(options: TestApiOptions): Promise<TestApi> {
-  const count = { reads: 0, writes: 0 };
+  const count = { queries: 0, recordings: 0 };
   let fault: Fault | undefined;
   let held: Promise<void> | undefined;
   const endpoint = await startNeonEndpoint({
     connectionString: options.connectionString,
     async intercept({ body }, response) {
-      count[/^with "access"/.test((body as { query: string }).query) ? "reads" : "writes"]++;
+      count[isRecording(body) ? "recordings" : "queries"]++;
       await held;
       return fault === undefined ? false : inflict(fault, response);
     },
@@ -88,8 +88,8 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
   return {
     url,
     fetch: request,
-    queries: () => count.reads,
-    writes: () => count.writes,
+    queries: () => count.queries,
+    recordings: () => count.recordings,
     fail: (next) => {
       fault = next;
     },
@@ -119,6 +119,9 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
     },
   };
 }
+
+const isRecording = (body: unknown): boolean =>
+  /^update "api_keys" set last_used_at/.test((body as { query?: string }).query ?? "");
 
 function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined) {
   if (budgets === undefined) return [];

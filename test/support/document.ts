@@ -1,7 +1,7 @@
 // The OpenAPI document as tests read it: references followed, schemas compiled.
 import type { ValidateFunction } from "ajv";
 import { compile } from "./contract.ts";
-import { document } from "./operations.ts";
+import { document, type Operation } from "./operations.ts";
 
 type Json = Record<string, unknown>;
 
@@ -21,9 +21,10 @@ function follow(ref: string): Json {
 export const resolve = <T extends object>(value: T | { $ref: string }): T =>
   "$ref" in value ? (follow(value.$ref) as T) : value;
 
-/** The responses of the GET at `path`, by status. */
-export function responsesOf(path: string): Map<number, DocumentedResponse> {
-  const responses = document.paths?.[path]?.get?.responses as Record<string, Json>;
+/** The responses of the operation at `path`, by status. */
+export function responsesOf(path: string, method: Operation["method"] = "GET"): Map<number, DocumentedResponse> {
+  const name = method.toLowerCase() as "get" | "post" | "patch" | "delete";
+  const responses = document.paths?.[path]?.[name]?.responses as Record<string, Json>;
   return new Map(
     Object.entries(responses).map(([status, response]) => [Number(status), toResponse(resolve(response))]),
   );

@@ -6,6 +6,8 @@ export interface Operation {
   /** `operationId` of the document. */
   id: string;
   method: string;
+  /** As the document has it. */
+  documentPath: string;
   /** From the root, with the names of parameters in braces. */
   template: string;
   /** Names of the parameters in the path. */
@@ -14,8 +16,16 @@ export interface Operation {
   isPrivate: boolean;
   /** Whether the document knows of keys that lack a permission. */
   needsPermission: boolean;
+  /** Whether it changes anything. */
+  isWrite: boolean;
   /** The path with each parameter filled in. */
   path(values?: Record<string, string>): string;
+  /** A request: a write with the first example of its body. */
+  request(token?: string): RequestInit;
+}
+
+interface RequestBody {
+  content: { "application/json": { examples: Record<string, { value: unknown }> } };
 }
 
 const ANY_UUID = "fb5e5168-4281-4bec-94c5-0d1584e9e657";
@@ -26,15 +36,27 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
   METHODS.flatMap((method) => {
     const operation = item[method];
     if (operation === undefined) return [];
+    const body = operation.requestBody as RequestBody | undefined;
+    const [example] = Object.values(body?.content["application/json"].examples ?? {});
     const template = `${document.servers?.[0]?.url}${path}`;
     return {
       id: String(operation.operationId),
       method: method.toUpperCase(),
+      documentPath: path,
       template,
       parameters: [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => String(name)),
       isPrivate: (operation.security ?? document.security ?? []).length > 0,
       needsPermission: "403" in (operation.responses ?? {}),
+      isWrite: method !== "get",
       path: (values = {}) => template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ANY_UUID),
+      request: (token) => ({
+        method: method.toUpperCase(),
+        headers: {
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(example && { "content-type": "application/json" }),
+        },
+        ...(example && { body: JSON.stringify(example.value) }),
+      }),
     };
   }),
 );

@@ -17,8 +17,9 @@ beforeAll(async () => {
   records = await openRecords(inject("connectionString"));
   const companyId = await records.company();
   applicationId = (await records.application(companyId)).id;
-  processId = (await records.process(applicationId)).id;
-  const key = await records.key(companyId);
+  // Of the type that every operation takes.
+  processId = (await records.process(applicationId, { type: "cron" })).id;
+  const key = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
   live = key.token;
   const ago = new Date(Date.now() - 1_000);
   late["of a disabled key"] = (await records.key(companyId, { isEnabled: false })).token;
@@ -61,11 +62,14 @@ test("the document has private operations", () => {
 });
 
 describe.for(privateOperations)("$id", (operation) => {
-  const ask = (authorization: string | undefined) =>
-    api.fetch(operation.path({ id: applicationId, process_id: processId }), {
-      method: operation.method,
-      headers: authorization === undefined ? {} : { authorization },
+  const ask = (authorization: string | undefined) => {
+    const path = operation.path({ id: applicationId, process_id: processId });
+    const { headers, ...request } = operation.request();
+    return api.fetch(operation.isWrite ? `${path}?dry_run=true` : path, {
+      ...request,
+      headers: { ...headers, ...(authorization !== undefined && { authorization }) },
     });
+  };
 
   test("lets a live key pass", async () => {
     expect((await ask(`Bearer ${live}`)).status).toBe(200);

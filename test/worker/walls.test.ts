@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startApi, type TestApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
-import { bearer, openRecords, type Records } from "../support/records.ts";
+import { openRecords, type Records } from "../support/records.ts";
 
 type Ids = Record<string, string>;
 
@@ -38,7 +38,8 @@ const ALL_PERMISSIONS = ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"] a
 async function createWorld(): Promise<World> {
   const companyId = await records.company(`Company ${randomUUID()}`);
   const application = await records.application(companyId);
-  const process = await records.process(application.id);
+  // Of the type that every operation takes.
+  const process = await records.process(application.id, { type: "cron" });
   await records.key(companyId);
   return { companyId, ids: { id: application.id, process_id: process.id } };
 }
@@ -60,6 +61,14 @@ async function rowsOfOthers(body: string): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** Brings back what a write has deleted. */
+async function restore(): Promise<void> {
+  await records.pool.query(
+    "insert into processes (id, application_id, key, type, entrypoint) values ($1, $2, 'restored', 'cron', '') on conflict do nothing",
+    [own.ids.process_id, own.ids.id],
+  );
+}
+
 const OWNERS = ["own", "foreign", "absent"] as const;
 type Owner = (typeof OWNERS)[number];
 
@@ -78,8 +87,19 @@ function idsOf({ parameters }: Operation, owners: readonly Owner[]): Ids {
   );
 }
 
-const ask = (operation: Operation, ids: Ids, token: string) =>
-  api.fetch(operation.path(ids), { method: operation.method, ...bearer(token) });
+const ask = (operation: Operation, ids: Ids, token: string) => api.fetch(operation.path(ids), operation.request(token));
+
+/** Everything that the other company has. */
+async function stateOfOthers(): Promise<unknown> {
+  const { rows } = await records.pool.query(
+    `select to_jsonb(a) as application, to_jsonb(p) as process,
+       (select count(*) from process_runs r where r.process_id = p.id) as runs,
+       (select count(*) from processes other where other.application_id = a.id) as processes
+     from applications a join processes p on p.application_id = a.id where a.id = $1 and p.id = $2`,
+    [foreign.ids.id, foreign.ids.process_id],
+  );
+  return rows;
+}
 
 /** All of an answer but what is of this one request, or says that another one came before. */
 async function describeAnswer(response: Response) {
@@ -104,15 +124,18 @@ describe.for(privateOperations)("$id", (operation) => {
   test.for(mixed.map((owners) => ({ owners })))(
     "takes what is another company's for absent: $owners",
     async ({ owners }) => {
+      const before = await stateOfOthers();
       const answered = await describeAnswer(await ask(operation, idsOf(operation, owners), key));
       expect(answered.status).toBe(404);
       const asIfAbsent = owners.map((owner) => (owner === "foreign" ? "absent" : owner));
       const absence = await describeAnswer(await ask(operation, idsOf(operation, asIfAbsent), key));
       expect(answered).toStrictEqual(absence);
+      expect(await stateOfOthers()).toStrictEqual(before);
     },
   );
 
-  test("answers with no row of another company", async () => {
+  test("answers with no row of another company, and changes none", async () => {
+    const before = await stateOfOthers();
     const response = await ask(
       operation,
       idsOf(
@@ -123,6 +146,9 @@ describe.for(privateOperations)("$id", (operation) => {
     );
     expect(response.status).toBe(200);
     expect(await rowsOfOthers(await response.text())).toStrictEqual([]);
+    expect(await stateOfOthers()).toStrictEqual(before);
+    // For the operations that are still to come.
+    if (operation.isWrite) await restore();
   });
 
   test.runIf(operation.needsPermission)("forbids a key without the permission, whatever exists", async () => {

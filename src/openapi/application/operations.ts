@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
-import { conditional } from "../components/headers.ts";
+import { headerParameters } from "../components/headers.ts";
 import { applicationId, pagination } from "../components/parameters.ts";
 import { getResponses } from "../components/responses.ts";
 import { APPLICATION_EXAMPLES, APPLICATION_LIST_EXAMPLES } from "./examples.ts";
@@ -14,7 +14,7 @@ export const listApplications = createRoute({
   summary: "List your applications",
   description:
     "Returns the applications that the API key may read, the newest first, one page at a time. Needs the permission `APP:READ`, for all applications or for some: then it lists those alone.",
-  parameters: conditional("If-None-Match"),
+  parameters: headerParameters("If-None-Match"),
   request: { query: pagination },
   responses: {
     ...getResponses({
@@ -35,7 +35,7 @@ export const getApplication = createRoute({
   summary: "Get an application",
   description:
     "Returns the full details of one application: where its code comes from and how it is built. Needs the permission `APP:READ` for the application.",
-  parameters: conditional("If-None-Match", "If-Modified-Since"),
+  parameters: headerParameters("If-None-Match", "If-Modified-Since"),
   request: { params: z.object({ id: applicationId }) },
   responses: {
     ...getResponses({

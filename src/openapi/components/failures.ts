@@ -1,7 +1,16 @@
 // The answers of operations that fail, each with an example in the words of src/worker/shared/errors.ts.
 import { z } from "@hono/zod-openapi";
 import { errorBody, type Failure } from "../../worker/shared/errors.ts";
-import { ADDRESS_LIMIT, KEY_LIMIT, MAX_HEADER_BYTES, MAX_URL_BYTES, PAGE } from "../../worker/shared/limits.ts";
+import {
+  ADDRESS_LIMIT,
+  IDEMPOTENCY_KEY_EXPECTED,
+  KEY_LIMIT,
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_URL_BYTES,
+  PAGE,
+  WRITE_LIMIT,
+} from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS, type Examples } from "./examples.ts";
 import { headersOf } from "./headers.ts";
 
@@ -55,6 +64,7 @@ function failedResponse(
 }
 
 const KEY_LIMITED: Failure = { reason: "rate_limited", ...KEY_LIMIT };
+const WRITES_LIMITED: Failure = { reason: "rate_limited", ...WRITE_LIMIT };
 const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
 
 /** Below `components.responses`. */
@@ -74,6 +84,31 @@ export const FAILED_RESPONSES = {
       },
     ],
   }),
+  InvalidWrite: failedResponse(
+    "A parameter, a header or the body is invalid, or the write contradicts what there is. The message names every field that is wrong.",
+    ["Cache-Status"],
+    {
+      fields: [
+        "Fields that are wrong",
+        {
+          reason: "invalid_fields",
+          mistakes: [
+            { field: "display_name", what: "must not be empty" },
+            { field: "scaling_strategy.config.instanceCount", what: "must be at most 50" },
+          ],
+        },
+      ],
+      path: [
+        "An id that is not a UUID",
+        { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
+      ],
+      header: [
+        "An idempotency key that is too long",
+        { reason: "invalid_header", header: "Idempotency-Key", expected: IDEMPOTENCY_KEY_EXPECTED },
+      ],
+      reused: ["An idempotency key for another request", { reason: "idempotency_key_reused" }],
+    },
+  ),
   Unauthorized: failedResponse(
     "The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these.",
     ["WWW-Authenticate", "Cache-Status"],
@@ -100,6 +135,17 @@ export const FAILED_RESPONSES = {
       method: ["Any other method", { reason: "method_not_allowed", allowed: ["GET", "HEAD", "OPTIONS"] }],
     },
   ),
+  PreconditionFailed: failedResponse(
+    "The process has changed: its `ETag` is none of those in `If-Match`. Nothing was written.",
+    ["Cache-Status"],
+    { changed: ["A process that has changed", { reason: "precondition_failed", resource: "Process" }] },
+  ),
+  BodyTooLarge: failedResponse("The body is too large.", [], {
+    body: ["A body that is too large", { reason: "body_too_large", maxBytes: MAX_BODY_BYTES }],
+  }),
+  UnsupportedMediaType: failedResponse("The body is not sent as JSON.", ["Accept"], {
+    type: ["A body of another type", { reason: "unsupported_media_type" }],
+  }),
   UriTooLong: failedResponse("Path and query are too long.", [], {
     uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: MAX_URL_BYTES }],
   }),
@@ -111,7 +157,15 @@ export const FAILED_RESPONSES = {
       address: ["The rate limit of the address", ADDRESS_LIMITED],
     },
   ),
-  HeaderTooLarge: failedResponse("`Authorization`, `If-None-Match` or `If-Modified-Since` is too large.", [], {
+  TooManyWrites: failedResponse(
+    "The rate limit of the API key for writes, or that of the address, is reached. Nothing was written.",
+    ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
+    {
+      write: ["The rate limit of the key for writes", WRITES_LIMITED],
+      address: ["The rate limit of the address", ADDRESS_LIMITED],
+    },
+  ),
+  HeaderTooLarge: failedResponse("A header is too large.", [], {
     header: [
       "A header that is too large",
       { reason: "header_too_large", header: "authorization", maxBytes: MAX_HEADER_BYTES.authorization },
@@ -120,6 +174,21 @@ export const FAILED_RESPONSES = {
   InternalError: failedResponse("A fault of the service.", ["Cache-Status"], {
     fault: ["A fault", { reason: "unexpected" }],
   }),
+  WriteFailed: failedResponse(
+    "A fault of the service. Unless the message says so, nothing was written.",
+    ["Cache-Status"],
+    {
+      fault: ["A fault", { reason: "database_failed" }],
+      unconfirmed: ["Nobody knows whether it was written", { reason: "write_unconfirmed" }],
+    },
+  ),
+  NotWritten: failedResponse(
+    "The database cannot be reached or is overloaded. Nothing was written.",
+    ["Retry-After", "Cache-Status"],
+    {
+      database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],
+    },
+  ),
   Unavailable: failedResponse(
     "The database cannot be reached or is overloaded, and the edge has no copy that it may serve.",
     ["Retry-After", "Cache-Status"],
@@ -142,6 +211,22 @@ export const READ_FAILURES = {
   503: ref("Unavailable"),
 };
 
+/** Failures of every operation that writes. */
+export const WRITE_FAILURES = {
+  400: ref("InvalidWrite"),
+  401: ref("Unauthorized"),
+  405: ref("MethodNotAllowed"),
+  414: ref("UriTooLong"),
+  429: ref("TooManyWrites"),
+  431: ref("HeaderTooLarge"),
+  500: ref("WriteFailed"),
+  503: ref("NotWritten"),
+};
+
+/** More failures of a write with a body, … */
+export const INVALID_BODY = { 413: ref("BodyTooLarge"), 415: ref("UnsupportedMediaType") };
+/** … and of one with a precondition. */
+export const PRECONDITION_FAILED = { 412: ref("PreconditionFailed") };
 /** More failures of an operation with parameters, … */
 export const INVALID_PARAMETER = { 400: ref("InvalidParameter") };
 /** … of one that needs a permission, … */

@@ -1,5 +1,7 @@
 // Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/answer.ts).
 
+import { IDEMPOTENCY_KEY_PATTERN } from "../../worker/shared/limits.ts";
+
 interface Header {
   description: string;
   /** Whether every answer that may have it does. */
@@ -35,7 +37,7 @@ export const HEADERS = {
   },
   "Cache-Status": {
     description:
-      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked.",
+      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
     schema: text("process-api; hit; ttl=20"),
   },
   Age: {
@@ -57,6 +59,11 @@ export const HEADERS = {
     description: "The methods that this path takes.",
     required: true,
     schema: text("GET, HEAD, OPTIONS"),
+  },
+  Accept: {
+    description: "The media type that this path takes (RFC 9110, section 12.5.1).",
+    required: true,
+    schema: { type: "string", enum: ["application/json"] },
   },
   "Retry-After": {
     description: "Number of seconds to wait before the next try.",
@@ -85,6 +92,11 @@ export const HEADERS = {
     required: true,
     schema: text('"key";r=0;t=10'),
   },
+  "Idempotent-Replayed": {
+    description:
+      "`true`: this is the answer to an earlier request with the same `Idempotency-Key`. Nothing was written this time.",
+    schema: { type: "string", enum: ["true"] },
+  },
 } satisfies Record<string, Header>;
 
 type HeaderName = keyof typeof HEADERS;
@@ -93,8 +105,8 @@ type HeaderName = keyof typeof HEADERS;
 export const headersOf = (...names: HeaderName[]): Record<string, { $ref: string }> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** Below `components.parameters`. Documented, but not validated: what a conditional header fails to say is ignored. */
-export const CONDITIONAL_PARAMETERS = {
+/** Below `components.parameters`. */
+export const HEADER_PARAMETERS = {
   "If-None-Match": {
     name: "If-None-Match",
     in: "header" as const,
@@ -109,8 +121,22 @@ export const CONDITIONAL_PARAMETERS = {
       "`Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise.",
     schema: { type: "string" as const },
   },
+  "If-Match": {
+    name: "If-Match",
+    in: "header" as const,
+    description:
+      "`ETag` of the process as you know it, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412.",
+    schema: { type: "string" as const },
+  },
+  "Idempotency-Key": {
+    name: "Idempotency-Key",
+    in: "header" as const,
+    description:
+      "A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept.",
+    schema: { type: "string" as const, minLength: 1, maxLength: 255, pattern: IDEMPOTENCY_KEY_PATTERN },
+  },
 };
 
-/** For the `parameters` of an operation: headers that ask for a body only if it has changed. */
-export const conditional = (...names: (keyof typeof CONDITIONAL_PARAMETERS)[]): { $ref: string }[] =>
+/** For the `parameters` of an operation. */
+export const headerParameters = (...names: (keyof typeof HEADER_PARAMETERS)[]): { $ref: string }[] =>
   names.map((name) => ({ $ref: `#/components/parameters/${name}` }));

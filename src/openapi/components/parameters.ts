@@ -15,3 +15,11 @@ export const pagination = z.object({
   limit: wholeNumber(1, PAGE.maxLimit, PAGE.defaultLimit, "Maximum number of items"),
   offset: wholeNumber(0, PAGE.maxOffset, 0, "Number of items to skip"),
 });
+
+/** Of every write. */
+export const dryRun = z.object({
+  dry_run: z.boolean().default(false).openapi({
+    description: "`true`: everything is checked and answered as if it were written, and nothing is.",
+    example: false,
+  }),
+});

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Examples } from "./examples.ts";
-import { READ_FAILURES } from "./failures.ts";
+import { FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, READ_FAILURES, WRITE_FAILURES } from "./failures.ts";
 import { headersOf } from "./headers.ts";
 
 /** On every answer that is no failure. */
@@ -30,4 +30,26 @@ export const getResponses = <T extends z.ZodType>({ description, schema, example
   },
   304: { $ref: "#/components/responses/NotModified" },
   ...READ_FAILURES,
+});
+
+/** Every answer to a write that is no failure. */
+const WRITTEN = ["Cache-Control", "Cache-Status", "Idempotent-Replayed"] as const;
+
+/** The responses of every operation that writes. */
+export const writeResponses = <T extends z.ZodType>({
+  description,
+  schema,
+  examples,
+  isDated = false,
+  isConditional = false,
+}: Payload<T> & { isConditional?: boolean }) => ({
+  200: {
+    description,
+    headers: headersOf(...(isDated ? (["ETag", "Last-Modified"] as const) : []), ...WRITTEN, ...COUNTED),
+    content: { "application/json": { schema, examples } },
+  },
+  ...WRITE_FAILURES,
+  ...FORBIDDEN,
+  ...NOT_FOUND,
+  ...(isConditional && PRECONDITION_FAILED),
 });

@@ -1,5 +1,6 @@
 import { EXAMPLE_IDS, EXAMPLE_TIMESTAMP, type Examples } from "../components/examples.ts";
-import type { Process } from "./schema.ts";
+import type { CreateProcess, UpdateProcess } from "./body.ts";
+import type { Process, ProcessRunList } from "./schema.ts";
 
 /** One that says no more than it must: everything that may be null is. */
 const sparse: Process = {
@@ -114,3 +115,85 @@ export const PROCESS_LIST_EXAMPLES = {
     value: { data: [web, worker], total: 4, offset: 0, limit: 2 },
   },
 };
+
+const { sparse: _sparse, ...created } = PROCESS_EXAMPLES;
+
+/** Answers to writes: a created process says something of everything that it must have. */
+export const WRITTEN_PROCESS_EXAMPLES = created;
+
+const configured = ({ display_name, resource_type_id, entrypoint }: Process) => ({
+  display_name: String(display_name),
+  resource_type_id: String(resource_type_id),
+  entrypoint,
+});
+const ONE_INSTANCE = { type: "manual" as const, config: { instanceCount: 1 } };
+
+export const CREATE_PROCESS_EXAMPLES = {
+  worker: {
+    summary: "A worker that scales with its load",
+    value: {
+      ...configured(worker),
+      type: "worker",
+      scaling_strategy: {
+        type: "horizontal",
+        config: { minInstanceCount: 2, maxInstanceCount: 10, targetCpuPercent: 70 },
+      },
+    },
+  },
+  web: {
+    summary: "A web process, probed and with one instance",
+    value: {
+      ...configured(web),
+      type: "web",
+      port: 8080,
+      scaling_strategy: ONE_INSTANCE,
+      liveness_probe: web.liveness_probe,
+      readiness_probe: web.readiness_probe,
+    },
+  },
+  cron: {
+    summary: "A cron process",
+    value: {
+      ...configured(cron),
+      type: "cron",
+      scaling_strategy: ONE_INSTANCE,
+      schedule: "0 3 * * *",
+      time_zone: "America/New_York",
+    },
+  },
+  job: {
+    summary: "A job before each deployment",
+    value: {
+      ...configured(job),
+      type: "job",
+      scaling_strategy: ONE_INSTANCE,
+      job_start_policy: "beforeDeployment",
+    },
+  },
+} satisfies Examples<CreateProcess>;
+
+export const UPDATE_PROCESS_EXAMPLES = {
+  scale: { summary: "Two instances", value: { scaling_strategy: { type: "manual", config: { instanceCount: 2 } } } },
+  probe: { summary: "No liveness probe any more", value: { liveness_probe: null } },
+  nothing: { summary: "Nothing", value: {} },
+} satisfies Examples<UpdateProcess>;
+
+export const RUN_LIST_EXAMPLES = {
+  page: {
+    summary: "A run that has finished",
+    value: {
+      data: [
+        {
+          id: EXAMPLE_IDS.run,
+          process_id: EXAMPLE_IDS.cron,
+          requested_at: EXAMPLE_TIMESTAMP,
+          started_at: "2025-01-30T00:00:05.000Z",
+          finished_at: "2025-01-30T00:01:10.000Z",
+        },
+      ],
+      total: 1,
+      offset: 0,
+      limit: 25,
+    },
+  },
+} satisfies Examples<ProcessRunList>;

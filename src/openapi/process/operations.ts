@@ -1,10 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
-import { conditional } from "../components/headers.ts";
-import { applicationId, pagination, processId } from "../components/parameters.ts";
-import { getResponses } from "../components/responses.ts";
-import { PROCESS_EXAMPLES, PROCESS_LIST_EXAMPLES } from "./examples.ts";
-import { processListSchema, processSchema } from "./schema.ts";
+import { FORBIDDEN, INVALID_BODY, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
+import { headerParameters } from "../components/headers.ts";
+import { applicationId, dryRun, pagination, processId } from "../components/parameters.ts";
+import { getResponses, writeResponses } from "../components/responses.ts";
+import { createProcessBody, updateProcessBody } from "./body.ts";
+import {
+  CREATE_PROCESS_EXAMPLES,
+  PROCESS_EXAMPLES,
+  PROCESS_LIST_EXAMPLES,
+  RUN_LIST_EXAMPLES,
+  UPDATE_PROCESS_EXAMPLES,
+  WRITTEN_PROCESS_EXAMPLES,
+} from "./examples.ts";
+import { deletedSchema, processListSchema, processSchema, runListSchema, triggeredSchema } from "./schema.ts";
+
+const ofApplication = z.object({ id: applicationId });
+const ofProcess = z.object({ id: applicationId, process_id: processId });
 
 export const listProcesses = createRoute({
   method: "get",
@@ -14,8 +25,8 @@ export const listProcesses = createRoute({
   summary: "List an application's processes",
   description:
     "Returns the processes of an application in the order in which they are displayed and then of their creation, one page at a time. Needs the permission `APP:READ` for the application.",
-  parameters: conditional("If-None-Match"),
-  request: { params: z.object({ id: applicationId }), query: pagination },
+  parameters: headerParameters("If-None-Match"),
+  request: { params: ofApplication, query: pagination },
   responses: {
     ...getResponses({
       description: "A page of processes",
@@ -36,8 +47,8 @@ export const getProcess = createRoute({
   summary: "Get a process",
   description:
     "Returns the full details of one process: runtime configuration, scaling strategy, resource limits and probe settings. Needs the permission `APP:READ` for the application.",
-  parameters: conditional("If-None-Match", "If-Modified-Since"),
-  request: { params: z.object({ id: applicationId, process_id: processId }) },
+  parameters: headerParameters("If-None-Match", "If-Modified-Since"),
+  request: { params: ofProcess },
   responses: {
     ...getResponses({
       description: "The process",
@@ -45,6 +56,114 @@ export const getProcess = createRoute({
       examples: PROCESS_EXAMPLES,
       isDated: true,
     }),
+    ...INVALID_PARAMETER,
+    ...FORBIDDEN,
+    ...NOT_FOUND,
+  },
+});
+
+const NEEDS_UPDATE = "Needs the permission `APP:UPDATE` for the application.";
+
+export const createProcess = createRoute({
+  method: "post",
+  path: "/applications/{id}/processes",
+  operationId: "createProcessV3",
+  tags: ["Applications"],
+  summary: "Create a process",
+  description: `Creates a process, which takes effect with the next deployment. An application has at most one web process, which begins with ingress by \`http\`. \`key\` is \`web\` for the web process and otherwise made of \`display_name\`; it never changes. ${NEEDS_UPDATE}`,
+  parameters: headerParameters("Idempotency-Key"),
+  request: {
+    params: ofApplication,
+    query: dryRun,
+    body: {
+      required: true,
+      content: { "application/json": { schema: createProcessBody, examples: CREATE_PROCESS_EXAMPLES } },
+    },
+  },
+  responses: {
+    ...writeResponses({
+      description: "The new process",
+      schema: processSchema,
+      examples: WRITTEN_PROCESS_EXAMPLES,
+      isDated: true,
+    }),
+    ...INVALID_BODY,
+  },
+});
+
+export const updateProcess = createRoute({
+  method: "patch",
+  path: "/applications/{id}/processes/{process_id}",
+  operationId: "updateProcessV3",
+  tags: ["Applications"],
+  summary: "Update a process",
+  description: `Changes what is sent, and leaves everything else as it is. Set \`entrypoint\` always if your client sends \`""\` for what you leave out. ${NEEDS_UPDATE}`,
+  parameters: headerParameters("If-Match", "Idempotency-Key"),
+  request: {
+    params: ofProcess,
+    query: dryRun,
+    body: {
+      required: true,
+      content: { "application/json": { schema: updateProcessBody, examples: UPDATE_PROCESS_EXAMPLES } },
+    },
+  },
+  responses: {
+    ...writeResponses({
+      description: "The process as it is now",
+      schema: processSchema,
+      examples: WRITTEN_PROCESS_EXAMPLES,
+      isDated: true,
+      isConditional: true,
+    }),
+    ...INVALID_BODY,
+  },
+});
+
+export const deleteProcess = createRoute({
+  method: "delete",
+  path: "/applications/{id}/processes/{process_id}",
+  operationId: "deleteProcessV3",
+  tags: ["Applications"],
+  summary: "Delete a process",
+  description: `Deletes a process and its runs. The web process of an application cannot be deleted. A body is ignored. ${NEEDS_UPDATE}`,
+  parameters: headerParameters("If-Match", "Idempotency-Key"),
+  request: { params: ofProcess, query: dryRun },
+  responses: writeResponses({
+    description: "The process is deleted",
+    schema: deletedSchema,
+    examples: { deleted: { summary: "Deleted", value: { message: "Process deleted" } } },
+    isConditional: true,
+  }),
+});
+
+export const triggerProcess = createRoute({
+  method: "post",
+  path: "/applications/{id}/processes/{process_id}/trigger",
+  operationId: "triggerProcessCronV3",
+  tags: ["Applications"],
+  summary: "Trigger a cron process",
+  description: `Asks for a run of a cron process, beside its schedule. A body is ignored. ${NEEDS_UPDATE}`,
+  parameters: headerParameters("Idempotency-Key"),
+  request: { params: ofProcess, query: dryRun },
+  responses: writeResponses({
+    description: "The run is asked for",
+    schema: triggeredSchema,
+    examples: { triggered: { summary: "Triggered", value: { message: "Cron job triggered" } } },
+  }),
+});
+
+export const listProcessRuns = createRoute({
+  method: "get",
+  path: "/applications/{id}/processes/{process_id}/runs",
+  operationId: "listProcessRunsV3",
+  tags: ["Applications"],
+  summary: "List a process's runs",
+  description:
+    "Returns the runs of a cron process that were asked for beside its schedule, the newest first, one page at a time. Needs the permission `APP:READ` for the application.",
+  parameters: headerParameters("If-None-Match"),
+  request: { params: ofProcess, query: pagination },
+  responses: {
+    ...getResponses({ description: "A page of runs", schema: runListSchema, examples: RUN_LIST_EXAMPLES }),
     ...INVALID_PARAMETER,
     ...FORBIDDEN,
     ...NOT_FOUND,

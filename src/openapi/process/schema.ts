@@ -41,13 +41,15 @@ const horizontalScaling = z
     },
   });
 
-const scalingStrategy = z.discriminatedUnion("type", [manualScaling, horizontalScaling]).openapi("ScalingStrategy", {
-  description: "How the number of instances is decided; `type` decides the shape of `config`",
-});
+export const scalingStrategy = z
+  .discriminatedUnion("type", [manualScaling, horizontalScaling])
+  .openapi("ScalingStrategy", {
+    description: "How the number of instances is decided; `type` decides the shape of `config`",
+  });
 
-const port = () => integer(1, 65_535);
+export const port = () => integer(1, 65_535);
 
-const probe = z
+export const probe = z
   .strictObject({
     exec: z
       .strictObject({
@@ -168,3 +170,35 @@ export const processListSchema = z
   .openapi("ProcessList", { description: "A page of an application's processes" });
 
 export type ProcessList = z.infer<typeof processListSchema>;
+
+const runSchema = z
+  .strictObject({
+    id: uuid(EXAMPLE_IDS.run).openapi({ description: "Identifier of the run" }),
+    process_id: uuid(EXAMPLE_IDS.cron).openapi({ description: "Identifier of the process" }),
+    requested_at: timestamp().openapi({ description: "When the run was asked for" }),
+    started_at: timestamp().nullable().openapi({ description: "When it started; null: it is waiting" }),
+    finished_at: timestamp().nullable().openapi({ description: "When it finished; null: it has not yet" }),
+  })
+  .openapi("ProcessRun", { description: "A run of a cron process beside its schedule" });
+
+export const runListSchema = z
+  .strictObject({
+    data: z.array(runSchema).openapi({ description: "The runs, newest first" }),
+    total: integer(0, PAGE.maxTotal).openapi({
+      description: "Number of runs that were asked for, counted up to the maximum",
+      example: 1,
+    }),
+    offset: integer(0, PAGE.maxOffset).openapi({ description: "Number of runs that were skipped", example: 0 }),
+    limit: integer(1, PAGE.maxLimit).openapi({ description: "Maximum number of runs in `data`", example: 25 }),
+  })
+  .openapi("ProcessRunList", { description: "A page of a process's runs" });
+
+export type ProcessRunList = z.infer<typeof runListSchema>;
+
+const message = (example: string) =>
+  z.strictObject({ message: z.string().openapi({ description: "What was done", example }) });
+
+export const deletedSchema = message("Process deleted").openapi("ProcessDeleted", { description: "A process is gone" });
+export const triggeredSchema = message("Cron job triggered").openapi("ProcessTriggered", {
+  description: "A run is asked for",
+});

@@ -9,7 +9,7 @@ import type { Validator } from "../shared/operations.ts";
 import type { Call } from "./call.ts";
 
 /** Ids of what an answer depends on, beside the key and its company. */
-type Tags = Partial<Record<Tagged, readonly string[]>>;
+export type Tags = Partial<Record<Tagged, readonly string[]>>;
 
 interface Read<T> {
   /** The permission that the key needs; null if every live key will do. */
@@ -62,7 +62,7 @@ export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>
 }
 
 /** Nothing is trusted because it is ours: a row that breaks the document is a fault, and no payload. */
-function parseValid<T>({ operation, caller }: Call, body: string, tags: Tags): T {
+export function parseValid<T>({ operation, caller }: Call, body: string, tags: Tags): T {
   const payload: unknown = JSON.parse(body);
   const isValid = validateResponse[operation.id] as Validator;
   if (isValid(payload)) return payload as T;
@@ -77,7 +77,7 @@ function invalidFields({ errors }: Validator): string[] {
   return [...new Set(paths.filter((path) => path.split(".").length === depth))];
 }
 
-function tagsOf(...sources: readonly Tags[]): string[] {
+export function tagsOf(...sources: readonly Tags[]): string[] {
   const tags = TAGGED.flatMap((kind) => sources.flatMap((ids) => ids[kind]?.map((id) => tagOf(kind, id)) ?? []));
   return [...new Set(tags)];
 }

@@ -9,16 +9,29 @@ export interface ApiProps {
   keyHash?: string;
 }
 
+/** What may come with a write, beside its body. */
+export interface WriteHeaders {
+  idempotencyKey: string | null;
+  ifMatch: string | null;
+}
+
 /** One call of an operation. */
 export interface Call {
   operation: Operation;
   /** Parameters of the path by name, in canonical form: the gateway has validated them. */
   path: Record<string, string>;
   /** Parameters of the query by name, defaults included. */
-  query: Record<string, number>;
+  query: Record<string, number | boolean>;
+  /** Method and path, in canonical form. */
+  target: string;
+  headers: WriteHeaders;
+  /** The body as text; empty if there is none. */
+  body(): Promise<string>;
   caller: { keyHash: string; requestId: string | undefined };
   config: Config;
   db: Database;
+  /** Ends the reuse of what has these tags. @returns whether the platform has done so */
+  purge(tags: string[]): Promise<boolean>;
   /** Sees to it that the use of a key is written down. */
   recordUse(access: Access): void;
 }

@@ -26,7 +26,8 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     try {
       return await this.#answer(request, requestId);
     } catch (error) {
-      const { failure, cacheHeaders } = error instanceof HttpError ? error : new HttpError(toFailure(error, requestId));
+      const { failure, cacheHeaders } =
+        error instanceof HttpError ? error : new HttpError(toFailure(error, request.method, requestId));
       return Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
     }
   }
@@ -45,9 +46,16 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       operation,
       path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
       query: Object.fromEntries(operation.query.map((parameter) => [parameter.name, readValue(parameter, url)])),
+      target: `${request.method} ${url.pathname}`,
+      headers: {
+        idempotencyKey: request.headers.get("idempotency-key"),
+        ifMatch: request.headers.get("if-match"),
+      },
+      body: () => request.text(),
       caller: { keyHash, requestId },
       config,
       db,
+      purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
       recordUse: ({ keyId, isUseDue }: Access) => {
         if (isUseDue) usage.record(keyId, requestId, (work) => this.ctx.waitUntil(work));
       },
@@ -65,15 +73,20 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   }
 }
 
-function readValue({ name, schema }: Parameter, { searchParams }: URL): number {
-  const text = searchParams.get(name);
-  return text === null && "default" in schema ? Number(schema.default) : Number(text);
+function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {
+  const text = searchParams.get(name) ?? String("default" in schema ? schema.default : undefined);
+  return schema.type === "boolean" ? text === "true" : Number(text);
 }
 
-function toFailure(error: unknown, requestId: string | undefined): Failure {
+function toFailure(error: unknown, method: string, requestId: string | undefined): Failure {
+  const isWrite = method !== "GET";
   if (!(error instanceof DatabaseError)) {
     log("error", "unexpected_error", { requestId, ...describeError(error) });
     return { reason: "unexpected" };
+  }
+  if (isWrite && error.mayHaveRun) return { reason: "write_unconfirmed" };
+  if (isWrite && error.sqlState !== undefined && VALUE_SQL_STATE.test(error.sqlState)) {
+    return { reason: "invalid_body", expected: `values that the rule ${error.constraint ?? error.sqlState} allows` };
   }
   switch (error.kind) {
     case "unavailable":
@@ -86,6 +99,8 @@ function toFailure(error: unknown, requestId: string | undefined): Failure {
   }
 }
 
+/** data_exception and integrity_constraint_violation: what was sent cannot be stored. It should have been refused before. */
+const VALUE_SQL_STATE = /^2[23]/;
 /** Until a database that cannot be reached is worth another try. */
 const RETRY_AFTER_SECONDS = 5;
 /** Whoever comes a moment later may well be served. */

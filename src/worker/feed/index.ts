@@ -1,5 +1,5 @@
 // The feed: turns what has changed into purges. A run begins every minute, by cron, and stays until the next one begins.
-import type { Database } from "../db/client.ts";
+import type { Reader } from "../db/client.ts";
 import type { PurgeOptions, PurgeResult } from "../shared/cache.ts";
 import { PURGES } from "../shared/limits.ts";
 import { log } from "../shared/log.ts";
@@ -7,7 +7,7 @@ import { type Change, pollChanges, releaseLease } from "./query.ts";
 import { EVERYTHING, tagsFor } from "./tags.ts";
 
 export interface FeedOptions {
-  db: Database;
+  db: Reader;
   purge(options: PurgeOptions): Promise<PurgeResult>;
   /** The longest that a query may take, and a margin until its answer is stored: {@link QUIET_MARGIN_MS}. */
   databaseDeadlineMs: number;

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { Database } from "../db/client.ts";
+import type { Reader } from "../db/client.ts";
 import { changes, feed } from "../db/schema.ts";
 import { defineStatement } from "../db/statement.ts";
 import type { Tagged } from "../shared/cache.ts";
@@ -62,16 +62,12 @@ const releaseStatement = defineStatement(
  * @returns undefined if another run holds the lease; nothing was deleted then
  * @throws DatabaseError
  */
-export async function pollChanges(
-  db: Database,
-  holder: string,
-  done: readonly string[],
-): Promise<Change[] | undefined> {
+export async function pollChanges(db: Reader, holder: string, done: readonly string[]): Promise<Change[] | undefined> {
   const [lease, ...waiting] = await db.query(pollStatement(), { holder, done: `{${done.join(",")}}` }, undefined);
   return lease && waiting;
 }
 
 /** Lets another run begin at once. @throws DatabaseError */
-export async function releaseLease(db: Database, holder: string): Promise<void> {
+export async function releaseLease(db: Reader, holder: string): Promise<void> {
   await db.query(releaseStatement(), { holder }, undefined);
 }

@@ -40,7 +40,7 @@ function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams
   return canonical.toString();
 }
 
-function parse(place: "path" | "query", parameter: Parameter, text: string): string | number {
+function parse(place: "path" | "query", parameter: Parameter, text: string): string | number | boolean {
   const { schema } = parameter;
   switch (schema.type) {
     case "string":
@@ -49,14 +49,27 @@ function parse(place: "path" | "query", parameter: Parameter, text: string): str
     case "integer": {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= schema.minimum && value <= schema.maximum) return value;
+      break;
     }
+    case "boolean":
+      if (text === "true" || text === "false") return text === "true";
   }
   throw invalid(place, parameter);
 }
 
 function invalid(place: "path" | "query", { name, schema }: Parameter): HttpError {
-  const expected = schema.type === "string" ? "a UUID" : `an integer from ${schema.minimum} to ${schema.maximum}`;
-  return new HttpError({ reason: "invalid_parameter", place, parameter: name, expected });
+  return new HttpError({ reason: "invalid_parameter", place, parameter: name, expected: wordsOf(schema) });
+}
+
+function wordsOf(schema: Parameter["schema"]): string {
+  switch (schema.type) {
+    case "string":
+      return "a UUID";
+    case "integer":
+      return `an integer from ${schema.minimum} to ${schema.maximum}`;
+    case "boolean":
+      return "true or false";
+  }
 }
 
 /** A malformed escape stays as it is, and matches nothing. */

@@ -1,3 +1,4 @@
+import { entityTagsIn } from "../shared/entity-tag.ts";
 import { parseHttpDate } from "./http-date.ts";
 
 /** Directives of a request that ask for an answer from the database (RFC 9111, sections 5.2.1.1 and 5.2.1.4). */
@@ -34,16 +35,8 @@ export function isNotModified(request: Headers, response: Readonly<Record<string
   return since !== undefined && modified !== undefined && modified <= since;
 }
 
-/** entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE (RFC 9110, section 8.8.3); a comma may be part of one. */
-const ENTITY_TAG = /(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g;
-
-/** Weak comparison: an edge that compresses may have weakened the tag on its way. */
 function matches(ifNoneMatch: string, etag: string | undefined): boolean {
   if (etag === undefined) return false;
-  if (ifNoneMatch.trim() === "*") return true;
-  const opaque = etag.replace(/^W\//, "");
-  for (const [, candidate] of ifNoneMatch.matchAll(ENTITY_TAG)) {
-    if (candidate === opaque) return true;
-  }
-  return false;
+  const tags = entityTagsIn(ifNoneMatch);
+  return tags === "*" || tags.includes(etag.replace(/^W\//, "").slice(1, -1));
 }

@@ -6,7 +6,7 @@
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "age, allow, cache-status, etag, last-modified, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
+    "accept, age, allow, cache-status, etag, idempotent-replayed, last-modified, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
 };
 
 /** Two hours: Chromium's upper bound. */
@@ -15,6 +15,7 @@ const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 /** Headers that answer a preflight for a path that takes these methods. */
 export const preflightHeaders = (methods: readonly string[]): Record<string, string> => ({
   "access-control-allow-methods": methods.filter((method) => method !== "OPTIONS").join(", "),
-  "access-control-allow-headers": "authorization, if-modified-since, if-none-match",
+  "access-control-allow-headers":
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match",
   "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
 });

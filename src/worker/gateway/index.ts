@@ -1,26 +1,30 @@
 // The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back.
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
-import { bodyLimit } from "hono/body-limit";
-import { clientHeaders, UNCACHEABLE } from "../shared/cache.ts";
+import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, readConfig } from "../shared/config.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
+  MAX_BODY_BYTES,
   MAX_HEADER_BYTES,
   MAX_PURGE_BODY_BYTES,
   MAX_URL_BYTES,
   PURGE_LIMIT,
+  WRITE_LIMIT,
 } from "../shared/limits.ts";
 import { describeError, log } from "../shared/log.ts";
+import type { Match } from "../shared/operations.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
 import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
+import { readJson, readText } from "./body.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
 import { isNotModified, mustBeFresh } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
+import { readIdempotencyKey } from "./idempotency-key.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
 import { purgeChanged } from "./purge.ts";
 
@@ -88,14 +92,18 @@ const byMethod =
     const { method } = c.req;
     const handler = handlers[(method === "HEAD" ? "GET" : method) as "GET" | "POST"];
     if (handler !== undefined) return handler(c);
-    const allowed = allowedMethods(Object.keys(handlers));
+    // What cannot be read is not for browsers, either.
+    const allowed = handlers.GET === undefined ? Object.keys(handlers) : allowedMethods(Object.keys(handlers));
     if (method === "OPTIONS" && handlers.GET !== undefined) return answerOptions(allowed);
     return throwFailure({ reason: "method_not_allowed", allowed });
   };
 
 /** The value of `Allow` for a path that takes these methods. */
-const allowedMethods = (methods: readonly string[]): string[] =>
-  methods.includes("GET") ? ["GET", "HEAD", ...methods.filter((method) => method !== "GET"), "OPTIONS"] : [...methods];
+const allowedMethods = (methods: readonly string[]): string[] => [
+  ...(methods.includes("GET") ? ["GET", "HEAD"] : []),
+  ...methods.filter((method) => method !== "GET"),
+  "OPTIONS",
+];
 
 /** Answers OPTIONS, a preflight or not (RFC 9110, section 9.3.7). */
 const answerOptions = (allowed: readonly string[]): Answer => ({
@@ -161,23 +169,56 @@ async function callApi(c: GatewayContext): Promise<Answer> {
     return throwFailure({ reason: "method_not_allowed", allowed });
   }
   const keyHash = await readKeyHash(requestHeaders);
-  await spend(KEY_LIMIT, c.env, keyHash);
   const { exports } = c.executionCtx as ExecutionContext;
   const api: ApiStub = exports.Api({ props: { keyHash } });
+  return method === wanted && method !== "GET"
+    ? writeThrough(c, match, api, keyHash)
+    : readThrough(c, match, api, keyHash);
+}
+
+async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
+  const { url, headers: requestHeaders } = c.req.raw;
+  await spend(KEY_LIMIT, c.env, keyHash);
   const request = new Request(`https://api${canonicalUrl(match, url)}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
     headers: { [REQUEST_ID_HEADER]: c.var.requestId },
   });
   const isUncached = mustBeFresh(requestHeaders);
   const response = await (isUncached ? api.fetchUncached(request) : api.fetch(request));
-  const keyId = response.headers.get(KEY_ID_HEADER);
-  if (keyId !== null) c.set("keyId", keyId);
-  const headers = clientHeaders(response.headers, { isUncached });
-  if (!response.ok) throw new ApiFailure(await response.json<Failure>(), headers["cache-status"]);
+  const headers = clientHeaders(response.headers, isUncached ? "request" : null);
+  await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
   if (!isNotModified(requestHeaders, headers)) return { status: 200, headers, body: response.body };
   const { "content-type": _type, "last-modified": _modified, ...validators } = headers;
   return { status: 304, headers: validators, body: null };
+}
+
+async function writeThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
+  const { url, method, headers: requestHeaders } = c.req.raw;
+  await spend(WRITE_LIMIT, c.env, keyHash);
+  const idempotencyKey = readIdempotencyKey(requestHeaders);
+  const ifMatch = requestHeaders.get("if-match");
+  const response = await api.fetchUncached(
+    new Request(`https://api${canonicalUrl(match, url)}`, {
+      method,
+      headers: {
+        [REQUEST_ID_HEADER]: c.var.requestId,
+        ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
+        ...(ifMatch !== null && { "if-match": ifMatch }),
+      },
+      body: match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null,
+    }),
+  );
+  const headers = writeHeaders(response.headers);
+  await passFailure(c, response, headers);
+  return { status: 200, headers: { ...headers, ...limitHeaders(WRITE_LIMIT) }, body: response.body };
+}
+
+/** @throws ApiFailure if the Api answered with one */
+async function passFailure(c: GatewayContext, response: Response, headers: Record<string, string>): Promise<void> {
+  const keyId = response.headers.get(KEY_ID_HEADER);
+  if (keyId !== null) c.set("keyId", keyId);
+  if (!response.ok) throw new ApiFailure(await response.json<Failure>(), headers["cache-status"]);
 }
 
 async function readKeyHash(headers: Headers): Promise<string> {
@@ -196,17 +237,9 @@ async function purge(c: GatewayContext): Promise<Answer> {
   if (purgeSecret === undefined || !(await holdsSecret(authorization, purgeSecret))) {
     return throwFailure(authorization === null ? { reason: "missing_secret" } : { reason: "invalid_secret" });
   }
-  await limitBody(c, MAX_PURGE_BODY_BYTES);
+  const body = await readText(c, MAX_PURGE_BODY_BYTES);
   const { exports } = c.executionCtx as ExecutionContext;
-  return json({ purged: await purgeChanged(await c.req.text(), (tags) => exports.Api({ props: {} }).purge({ tags })) });
-}
-
-/** Reads no more of a body than that, whether or not its length was announced. */
-async function limitBody(c: GatewayContext, maxBytes: number): Promise<void> {
-  await bodyLimit({ maxSize: maxBytes, onError: () => throwFailure({ reason: "body_too_large", maxBytes }) })(
-    c,
-    async () => {},
-  );
+  return json({ purged: await purgeChanged(body, (tags) => exports.Api({ props: {} }).purge({ tags })) });
 }
 
 function failureOf(error: unknown, requestId: string): Failure {

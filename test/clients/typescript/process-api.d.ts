@@ -57,7 +57,11 @@ export interface paths {
          */
         get: operations["listProcessesV3"];
         put?: never;
-        post?: never;
+        /**
+         * Create a process
+         * @description Creates a process, which takes effect with the next deployment. An application has at most one web process, which begins with ingress by `http`. `key` is `web` for the web process and otherwise made of `display_name`; it never changes. Needs the permission `APP:UPDATE` for the application.
+         */
+        post: operations["createProcessV3"];
         delete?: never;
         options?: never;
         head?: never;
@@ -76,6 +80,54 @@ export interface paths {
          * @description Returns the full details of one process: runtime configuration, scaling strategy, resource limits and probe settings. Needs the permission `APP:READ` for the application.
          */
         get: operations["getProcessV3"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a process
+         * @description Deletes a process and its runs. The web process of an application cannot be deleted. A body is ignored. Needs the permission `APP:UPDATE` for the application.
+         */
+        delete: operations["deleteProcessV3"];
+        options?: never;
+        head?: never;
+        /**
+         * Update a process
+         * @description Changes what is sent, and leaves everything else as it is. Set `entrypoint` always if your client sends `""` for what you leave out. Needs the permission `APP:UPDATE` for the application.
+         */
+        patch: operations["updateProcessV3"];
+        trace?: never;
+    };
+    "/applications/{id}/processes/{process_id}/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trigger a cron process
+         * @description Asks for a run of a cron process, beside its schedule. A body is ignored. Needs the permission `APP:UPDATE` for the application.
+         */
+        post: operations["triggerProcessCronV3"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/applications/{id}/processes/{process_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a process's runs
+         * @description Returns the runs of a cron process that were asked for beside its schedule, the newest first, one page at a time. Needs the permission `APP:READ` for the application.
+         */
+        get: operations["listProcessRunsV3"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,6 +746,183 @@ export interface components {
             /** @description Consecutive failures after which the instance is unhealthy */
             failureThreshold?: number | null;
         };
+        /** @description A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field of another type is refused. */
+        CreateProcess: {
+            /**
+             * @description Human-readable name
+             * @example Web Process
+             */
+            display_name: string;
+            /**
+             * @description `web`: HTTP server that handles incoming traffic. `worker`: runs continuously in the background. `cron`: runs on a schedule. `job`: runs once, to completion. It cannot be changed later.
+             * @example worker
+             * @enum {string}
+             */
+            type: "web" | "worker" | "cron" | "job";
+            /**
+             * Format: uuid
+             * @description Identifier of the machine size: `GET /resources/process-resource-types` lists them
+             * @example 00000000-0000-4000-8000-000000000021
+             */
+            resource_type_id: string;
+            scaling_strategy: Omit<components["schemas"]["ScalingStrategy"], "type"> & unknown;
+            /**
+             * @description Command that starts the process
+             * @default
+             * @example npm start
+             */
+            entrypoint: string;
+            /**
+             * @description Port that the process listens on
+             * @example 8080
+             */
+            port?: number;
+            /**
+             * @description Cron expression of five fields: minute, hour, day of the month, month and day of the week, with lists, ranges, steps and names; cron processes only
+             * @example 0 * * * *
+             */
+            schedule?: string;
+            /**
+             * @description IANA time zone of the schedule; cron processes only
+             * @example America/New_York
+             */
+            time_zone?: string;
+            /**
+             * @description When the job runs relative to a deployment; job processes only
+             * @example afterSuccessDeployment
+             * @enum {string}
+             */
+            job_start_policy?: "beforeDeployment" | "afterSuccessDeployment" | "afterFailedDeployment";
+            /** @description Probe that decides when to restart an instance; null: none; web processes only */
+            liveness_probe?: components["schemas"]["Probe"] | null;
+            /** @description Probe that decides when an instance receives traffic; null: none; web processes only */
+            readiness_probe?: components["schemas"]["Probe"] | null;
+        };
+        /** @description What is to change; everything else stays as it is. `type` and `key` never change. A field of another type is refused. */
+        UpdateProcess: {
+            /**
+             * @description Human-readable name
+             * @example Web Process
+             */
+            display_name?: string;
+            /**
+             * Format: uuid
+             * @description Identifier of the machine size: `GET /resources/process-resource-types` lists them
+             * @example 00000000-0000-4000-8000-000000000021
+             */
+            resource_type_id?: string;
+            scaling_strategy?: Omit<components["schemas"]["ScalingStrategy"], "type"> & unknown;
+            /**
+             * @description Command that starts the process. `""` is a value: send what it is to be.
+             * @example npm start
+             */
+            entrypoint?: string;
+            /**
+             * @description Port that the process listens on. 0 leaves it unchanged.
+             * @example 8080
+             */
+            port?: number;
+            /**
+             * @description Whether external traffic is routed to the process; true for web processes only. On other processes false changes nothing.
+             * @example true
+             */
+            is_ingress_enabled?: boolean;
+            /**
+             * @description Protocol of the external traffic; web processes only. `""` leaves it unchanged.
+             * @example http
+             * @enum {string}
+             */
+            ingress_protocol?: "http" | "grpc" | "";
+            /**
+             * @description Cron expression of five fields: minute, hour, day of the month, month and day of the week, with lists, ranges, steps and names; cron processes only
+             * @example 0 * * * *
+             */
+            schedule?: string;
+            /**
+             * @description IANA time zone of the schedule; cron processes only. `""` leaves it unchanged.
+             * @example America/New_York
+             */
+            time_zone?: string;
+            /**
+             * @description When the job runs relative to a deployment; job processes only
+             * @example afterSuccessDeployment
+             * @enum {string}
+             */
+            job_start_policy?: "beforeDeployment" | "afterSuccessDeployment" | "afterFailedDeployment";
+            /** @description Probe that decides when to restart an instance; null: none; web processes only */
+            liveness_probe?: components["schemas"]["Probe"] | null;
+            /** @description Probe that decides when an instance receives traffic; null: none; web processes only */
+            readiness_probe?: components["schemas"]["Probe"] | null;
+        };
+        /** @description A process is gone */
+        ProcessDeleted: {
+            /**
+             * @description What was done
+             * @example Process deleted
+             */
+            message: string;
+        };
+        /** @description A run is asked for */
+        ProcessTriggered: {
+            /**
+             * @description What was done
+             * @example Cron job triggered
+             */
+            message: string;
+        };
+        /** @description A page of a process's runs */
+        ProcessRunList: {
+            /** @description The runs, newest first */
+            data: components["schemas"]["ProcessRun"][];
+            /**
+             * @description Number of runs that were asked for, counted up to the maximum
+             * @example 1
+             */
+            total: number;
+            /**
+             * @description Number of runs that were skipped
+             * @example 0
+             */
+            offset: number;
+            /**
+             * @description Maximum number of runs in `data`
+             * @example 25
+             */
+            limit: number;
+        };
+        /** @description A run of a cron process beside its schedule */
+        ProcessRun: {
+            /**
+             * Format: uuid
+             * @description Identifier of the run
+             * @example 00000000-0000-4000-8000-000000000401
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Identifier of the process
+             * @example 00000000-0000-4000-8000-000000000103
+             */
+            process_id: string;
+            /**
+             * Format: date-time
+             * @description When the run was asked for
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            requested_at: string;
+            /**
+             * Format: date-time
+             * @description When it started; null: it is waiting
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it finished; null: it has not yet
+             * @example 2025-01-30T00:00:00.000Z
+             */
+            finished_at: string | null;
+        };
         /** @description A machine size */
         ProcessResourceType: {
             /**
@@ -865,6 +1094,18 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description A parameter, a header or the body is invalid, or the write contradicts what there is. The message names every field that is wrong. */
+        InvalidWrite: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Cache-Status": components["headers"]["Cache-Status"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these. */
         Unauthorized: {
             headers: {
@@ -915,6 +1156,41 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The process has changed: its `ETag` is none of those in `If-Match`. Nothing was written. */
+        PreconditionFailed: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Cache-Status": components["headers"]["Cache-Status"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is too large. */
+        BodyTooLarge: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is not sent as JSON. */
+        UnsupportedMediaType: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                Accept: components["headers"]["Accept"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description Path and query are too long. */
         UriTooLong: {
             headers: {
@@ -942,7 +1218,23 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description `Authorization`, `If-None-Match` or `If-Modified-Since` is too large. */
+        /** @description The rate limit of the API key for writes, or that of the address, is reached. Nothing was written. */
+        TooManyWrites: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                "x-ratelimit-reset": components["headers"]["x-ratelimit-reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A header is too large. */
         HeaderTooLarge: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
@@ -958,6 +1250,31 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
+                "Cache-Status": components["headers"]["Cache-Status"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A fault of the service. Unless the message says so, nothing was written. */
+        WriteFailed: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Cache-Status": components["headers"]["Cache-Status"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The database cannot be reached or is overloaded. Nothing was written. */
+        NotWritten: {
+            headers: {
+                "x-request-id": components["headers"]["x-request-id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
             };
@@ -984,6 +1301,10 @@ export interface components {
         "If-None-Match": string;
         /** @description `Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise. */
         "If-Modified-Since": string;
+        /** @description `ETag` of the process as you know it, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412. */
+        "If-Match": string;
+        /** @description A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. */
+        "Idempotency-Key": string;
     };
     requestBodies: never;
     headers: {
@@ -995,7 +1316,7 @@ export interface components {
         "Cache-Control": "private, no-cache" | "no-store";
         /** @description The body is only for the API key of the request. */
         Vary: "Authorization";
-        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. */
+        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`. */
         "Cache-Status": string;
         /** @description Seconds since the edge stored this copy. Absent if the answer is new. */
         Age: number;
@@ -1005,6 +1326,8 @@ export interface components {
         "WWW-Authenticate": string;
         /** @description The methods that this path takes. */
         Allow: string;
+        /** @description The media type that this path takes (RFC 9110, section 12.5.1). */
+        Accept: "application/json";
         /** @description Number of seconds to wait before the next try. */
         "Retry-After": number;
         /** @description Number of requests that the rate limit allows. */
@@ -1015,6 +1338,8 @@ export interface components {
         "RateLimit-Policy": string;
         /** @description Remaining requests, `r`, and the number of seconds after which the rate limit resets at the latest, `t`. */
         RateLimit: string;
+        /** @description `true`: this is the answer to an earlier request with the same `Idempotency-Key`. Nothing was written this time. */
+        "Idempotent-Replayed": "true";
     };
     pathItems: never;
 }
@@ -1164,6 +1489,59 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    createProcessV3: {
+        parameters: {
+            query?: {
+                /** @description `true`: everything is checked and answered as if it were written, and nothing is. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProcess"];
+            };
+        };
+        responses: {
+            /** @description The new process */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Process"];
+                };
+            };
+            400: components["responses"]["InvalidWrite"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["BodyTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyWrites"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["WriteFailed"];
+            503: components["responses"]["NotWritten"];
+        };
+    };
     getProcessV3: {
         parameters: {
             query?: never;
@@ -1199,6 +1577,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Process"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteProcessV3: {
+        parameters: {
+            query?: {
+                /** @description `true`: everything is checked and answered as if it were written, and nothing is. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description `ETag` of the process as you know it, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412. */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+                /** @description Identifier of the process */
+                process_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The process is deleted */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessDeleted"];
+                };
+            };
+            400: components["responses"]["InvalidWrite"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            412: components["responses"]["PreconditionFailed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyWrites"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["WriteFailed"];
+            503: components["responses"]["NotWritten"];
+        };
+    };
+    updateProcessV3: {
+        parameters: {
+            query?: {
+                /** @description `true`: everything is checked and answered as if it were written, and nothing is. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description `ETag` of the process as you know it, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412. */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+                /** @description Identifier of the process */
+                process_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateProcess"];
+            };
+        };
+        responses: {
+            /** @description The process as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Process"];
+                };
+            };
+            400: components["responses"]["InvalidWrite"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["BodyTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyWrites"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["WriteFailed"];
+            503: components["responses"]["NotWritten"];
+        };
+    };
+    triggerProcessCronV3: {
+        parameters: {
+            query?: {
+                /** @description `true`: everything is checked and answered as if it were written, and nothing is. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+                /** @description Identifier of the process */
+                process_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run is asked for */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessTriggered"];
+                };
+            };
+            400: components["responses"]["InvalidWrite"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyWrites"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["WriteFailed"];
+            503: components["responses"]["NotWritten"];
+        };
+    };
+    listProcessRunsV3: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of items */
+                limit?: number;
+                /** @description Number of items to skip */
+                offset?: number;
+            };
+            header?: {
+                /** @description `ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                /** @description Identifier of the application */
+                id: string;
+                /** @description Identifier of the process */
+                process_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of runs */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    Age: components["headers"]["Age"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessRunList"];
                 };
             };
             304: components["responses"]["NotModified"];

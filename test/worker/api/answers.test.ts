@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { CORS_HEADERS } from "../../../src/worker/gateway/cors.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { type DocumentedResponse, responsesOf, validatorOf } from "../../support/document.ts";
-import { document } from "../../support/operations.ts";
+import { type Operation, operations } from "../../support/operations.ts";
 import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
 
 interface Answer {
@@ -39,7 +39,7 @@ let records: Records;
 beforeAll(async () => {
   const connectionString = inject("connectionString");
   api = await startApi({ connectionString });
-  limited = await startApi({ connectionString, limits: { KEY_LIMIT: 1, ADDRESS_LIMIT: 1 } });
+  limited = await startApi({ connectionString, limits: { KEY_LIMIT: 1, WRITE_LIMIT: 1, ADDRESS_LIMIT: 1 } });
   records = await openRecords(connectionString);
 });
 afterAll(async () => {
@@ -53,24 +53,25 @@ let addresses = 0;
 /** From an address that has not asked before. */
 const fromElsewhere = () => ({ "cf-connecting-ip": `192.0.2.${addresses++}` });
 
-const answers = new Map<string, Promise<Answer[]>>();
+const answers = new Map<Operation, Promise<Answer[]>>();
 
-/** The answers of the operation at `path` to all that can be done to it; asked for once. */
-function answersOf(path: string): Promise<Answer[]> {
-  const known = answers.get(path) ?? provoke(path);
-  answers.set(path, known);
+/** The answers of an operation to all that can be done to it; asked for once. */
+function answersOf(operation: Operation): Promise<Answer[]> {
+  const known = answers.get(operation) ?? provoke(operation);
+  answers.set(operation, known);
   return known;
 }
 
-async function provoke(template: string): Promise<Answer[]> {
+async function provoke(operation: Operation): Promise<Answer[]> {
   const companyId = await records.company();
   const application = await records.application(companyId);
-  const process = await records.process(application.id);
-  const token = async (permissions: "APP:READ"[] = ["APP:READ"]) =>
+  const newProcess = async () => (await records.process(application.id, { type: "cron" })).id;
+  const process = await newProcess();
+  const token = async (permissions: readonly ("APP:READ" | "APP:UPDATE")[] = ["APP:READ", "APP:UPDATE"]) =>
     (await records.key(companyId, { permissions })).token;
   const key = await token();
-  const path = (id: string = application.id, processId: string = process.id) =>
-    `/v3${template.replace("{id}", id).replace("{process_id}", processId)}`;
+  const path = (id: string = application.id, processId: string = process) =>
+    operation.path({ id, process_id: processId });
 
   const seen: Answer[] = [];
   async function see(what: string, request: Promise<Response>): Promise<Answer> {
@@ -79,60 +80,97 @@ async function provoke(template: string): Promise<Answer[]> {
     seen.push(answer);
     return answer;
   }
-  const get = (to: string, withToken: string, headers: Record<string, string> = {}) =>
-    api.fetch(to, { headers: { ...bearer(withToken).headers, ...headers } });
+  /** What the operation is asked in any case; `init` beside it. */
+  const requestWith = (withToken: string, headers: Record<string, string>, init: RequestInit = {}): RequestInit => {
+    const request = operation.request(withToken);
+    return { ...request, ...init, headers: { ...request.headers, ...headers } };
+  };
+  const ask = (to: string, withToken: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
+    api.fetch(to, requestWith(withToken, headers, init));
 
-  const miss = await see("a first request", get(path(), key));
-  await api.advance(1);
-  await see("a second", get(path(), key));
-  await see("one for what is known", get(path(), key, { "if-none-match": String(miss.headers.get("etag")) }));
-  await see("one for what is known by its date", get(path(), key, { "if-modified-since": new Date().toUTCString() }));
-  await see("HEAD", api.fetch(path(), { method: "HEAD", ...bearer(key) }));
-  await see("an id that is none", get(path("x"), key));
-  await see("a page of none", get(`${path()}?limit=0`, key));
-  await see("no key", api.fetch(path()));
-  await see("a key that nobody has", get(path(), randomToken()));
-  await see("a key without a permission", get(path(), await token([])));
-  await see("a process that does not exist", get(path(application.id, randomUUID()), key));
-  await see("an application that does not exist", get(path(randomUUID()), key));
-  await see("POST", api.fetch(path(), { method: "POST", ...bearer(key) }));
-  await see("a long URL", get(`${path()}?${"x".repeat(8_000)}`, key));
-  await see("a long header", api.fetch(path(), { headers: { authorization: "x".repeat(1_025) } }));
+  await (operation.isWrite ? seeWrites() : seeReads());
+  await see("an id that is none", ask(path("x"), key));
+  await see("no key", api.fetch(path(), { method: operation.method }));
+  await see("a key that nobody has", ask(path(), randomToken()));
+  await see("a key without a permission", ask(path(), await token([])));
+  await see("a process that does not exist", ask(path(application.id, randomUUID()), key));
+  await see("an application that does not exist", ask(path(randomUUID()), key));
+  await see("another method", api.fetch(path(), { method: "PUT", ...bearer(key) }));
+  await see("a long URL", ask(`${path()}?${"x".repeat(8_000)}`, key));
+  await see("a long header", ask(path(), key, { authorization: "x".repeat(1_025) }));
+  const process2 = await newProcess();
   api.fail("SQL error");
-  await see("a query that fails", get(path(), await token()));
+  await see("a query that fails", ask(path(application.id, process2), await token()));
   api.fail("500");
-  await see("a database that is away", get(path(), await token()));
+  await see("a database that is away", ask(path(application.id, process2), await token()));
+  api.fail("cut body");
+  await see("a database that is gone in the middle", ask(path(application.id, process2), await token()));
   api.fail(undefined);
   await spend("a key's budget", () => ({ ...bearer(key).headers, ...fromElsewhere() }));
   const elsewhere = fromElsewhere();
   await spend("an address's budget", () => elsewhere);
   return seen;
 
+  async function seeReads(): Promise<void> {
+    const miss = await see("a first request", ask(path(), key));
+    await api.advance(1);
+    await see("a second", ask(path(), key));
+    await see("one for what is known", ask(path(), key, { "if-none-match": String(miss.headers.get("etag")) }));
+    await see("one for what is known by its date", ask(path(), key, { "if-modified-since": new Date().toUTCString() }));
+    await see("HEAD", ask(path(), key, {}, { method: "HEAD" }));
+    await see("a page of none", ask(`${path()}?limit=0`, key));
+  }
+
+  async function seeWrites(): Promise<void> {
+    await see("one that is tried", ask(`${path()}?dry_run=true`, key));
+    await see("one that is not sure what it is", ask(`${path()}?dry_run=maybe`, key));
+    await see("one that is conditional", ask(`${path()}?dry_run=true`, key, { "if-match": '"x"' }));
+    const once = { "idempotency-key": randomUUID() };
+    await see("one that is sent once", ask(path(), key, once));
+    await see("one that is sent again", ask(path(), key, once));
+    await records.pool.query("update idempotent_answers set fingerprint = $1 where key = $2", [
+      Buffer.alloc(32),
+      once["idempotency-key"],
+    ]);
+    await see("one that is sent again for something else", ask(path(), key, once));
+    await see("one whose key is too long", ask(path(), key, { "idempotency-key": "x".repeat(256) }));
+    const withBody = (body: string, type = "application/json") => ask(path(), key, { "content-type": type }, { body });
+    await see("a body that is wrong", withBody(JSON.stringify(WRONG_BODY)));
+    await see("a body of another type", withBody("{}", "text/plain"));
+    await see("a body that is too large", withBody(`{"display_name":"${"x".repeat(65_536)}"}`));
+  }
+
   /** Windows are fixed: the second request may be the first of the next one. */
   async function spend(what: string, headersOf: () => Record<string, string>): Promise<void> {
     for (let n = 0; n < 3; n++) {
-      const { status } = await see(what, limited.fetch(path(), { headers: headersOf() }));
+      const { authorization = "", ...headers } = headersOf() as Record<string, string>;
+      const request = requestWith(authorization.slice("Bearer ".length), headers);
+      const { status } = await see(what, limited.fetch(path(), request));
       if (status === 429) return;
     }
   }
 }
 
-const paths = Object.keys(document.paths ?? {});
+/** Wrong in the way that the document shows, and in others. */
+const WRONG_BODY = {
+  display_name: "",
+  scaling_strategy: { type: "manual", config: { instanceCount: 51 } },
+};
 
 test("there are operations", () => {
-  expect(paths.length).toBeGreaterThan(3);
+  expect(operations.length).toBeGreaterThan(3);
 });
 
-describe.for(paths)("GET %s", (path) => {
-  const documented = responsesOf(path);
+describe.for(operations)("$id", (operation) => {
+  const documented = responsesOf(operation.documentPath, operation.method);
 
   test("answers with each status that is documented, and with no other", async () => {
-    const sent = new Set((await answersOf(path)).map(({ status }) => status));
+    const sent = new Set((await answersOf(operation)).map(({ status }) => status));
     expect([...sent].sort()).toStrictEqual([...documented.keys()].sort());
   });
 
   test("sends each header that is documented, and no other", async () => {
-    const all = await answersOf(path);
+    const all = await answersOf(operation);
     for (const [status, response] of documented) {
       const sent = new Set(all.filter((it) => it.status === status).flatMap(({ headers }) => [...headers.keys()]));
       const told = [...sent].filter((name) => !UNDOCUMENTED.has(name));
@@ -141,7 +179,7 @@ describe.for(paths)("GET %s", (path) => {
   });
 
   test("sends in each header what is documented of it, and those always that are required", async () => {
-    for (const { what, status, headers } of await answersOf(path)) {
+    for (const { what, status, headers } of await answersOf(operation)) {
       for (const [name, { required, schema }] of Object.entries(documented.get(status)?.headers ?? {})) {
         const value = headers.get(name);
         if (required) expect([what, name, value]).not.toStrictEqual([what, name, null]);
@@ -151,7 +189,7 @@ describe.for(paths)("GET %s", (path) => {
   });
 
   test("sends bodies that are valid by their schemas", async () => {
-    for (const { what, status, body } of await answersOf(path)) {
+    for (const { what, status, body } of await answersOf(operation)) {
       const schema = documented.get(status)?.body?.schema;
       if (schema === undefined || what === "HEAD") expect([what, body]).toStrictEqual([what, ""]);
       else expect([what, validatorOf(schema)(JSON.parse(body))]).toStrictEqual([what, true]);
@@ -165,12 +203,12 @@ const asTyped = (value: string, schema: object): unknown =>
 
 test("every example of a failure is sent word for word, but for the id of the request", async () => {
   const told = new Map<string, string>();
-  for (const path of paths) {
-    for (const [status, { body }] of responsesOf(path)) if (status >= 400) addExamples(told, body);
+  for (const { documentPath, method } of operations) {
+    for (const [status, { body }] of responsesOf(documentPath, method)) if (status >= 400) addExamples(told, body);
   }
   const sent = new Set<string>();
-  for (const path of paths) {
-    for (const { status, body } of await answersOf(path)) if (status >= 400) sent.add(wordsOf(JSON.parse(body)));
+  for (const operation of operations) {
+    for (const { status, body } of await answersOf(operation)) if (status >= 400) sent.add(wordsOf(JSON.parse(body)));
   }
   expect(told.size).toBeGreaterThan(10);
   expect([...told].filter(([words]) => !sent.has(words))).toStrictEqual([]);

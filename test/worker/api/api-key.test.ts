@@ -125,19 +125,19 @@ describe("the last use of a key", () => {
   test("is written on a miss, and at most once a minute", async () => {
     const { id, token } = await records.key(companyId);
     expect(await lastUsedAt(id)).toBeNull();
-    const before = api.writes();
+    const before = api.recordings();
     await me(token);
     const first = await vi.waitUntil(() => lastUsedAt(id), SOON);
     for (const path of ["/v3/resources/process-resource-types", `/v3/applications/${applicationId}/processes`]) {
       expect((await api.fetch(path, bearer(token))).status).toBe(200);
     }
-    expect(api.writes() - before).toBe(1);
+    expect(api.recordings() - before).toBe(1);
     expect(await lastUsedAt(id)).toStrictEqual(first);
     await records.pool.query("update api_keys set last_used_at = now() - interval '61 seconds' where id = $1", [id]);
     await api.purge({ keys: [id] });
     await me(token);
     await vi.waitFor(async () => expect((await lastUsedAt(id))?.getTime()).toBeGreaterThanOrEqual(Number(first)), SOON);
-    expect(api.writes() - before).toBe(2);
+    expect(api.recordings() - before).toBe(2);
   });
 
   test("counts also when the request is forbidden or finds nothing", async () => {

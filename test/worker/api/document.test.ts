@@ -4,7 +4,7 @@ import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { startApi } from "../../support/api.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
-import { document } from "../../support/operations.ts";
+import { document, operations } from "../../support/operations.ts";
 import { bearer } from "../../support/records.ts";
 
 interface Found {
@@ -85,12 +85,16 @@ describe("an example", () => {
 
 describe("the document", () => {
   test("names its operations as clients have them", () => {
-    const ids = Object.values(document.paths ?? {}).map(({ get }) => get?.operationId);
-    expect(ids).toStrictEqual([
+    expect(operations.map(({ id }) => id)).toStrictEqual([
       "listApplicationsV3",
       "getApplicationV3",
       "listProcessesV3",
+      "createProcessV3",
       "getProcessV3",
+      "updateProcessV3",
+      "deleteProcessV3",
+      "triggerProcessCronV3",
+      "listProcessRunsV3",
       "listProcessResourceTypesV3",
       "getCurrentApiKeyV3",
       "validateApiKeyV3",
@@ -104,22 +108,30 @@ describe("the document", () => {
       "Application",
       "ApplicationItem",
       "ApplicationList",
+      "CreateProcess",
       "Error",
       "HorizontalScaling",
       "ManualScaling",
       "Probe",
       "Process",
+      "ProcessDeleted",
       "ProcessList",
       "ProcessResourceType",
+      "ProcessRun",
+      "ProcessRunList",
+      "ProcessTriggered",
       "ScalingStrategy",
+      "UpdateProcess",
     ]);
     expect(document.components?.schemas?.ScalingStrategy).toMatchObject({ discriminator: { propertyName: "type" } });
   });
 
   test("puts what must be given before what may be", () => {
-    for (const { get } of Object.values(document.paths ?? {})) {
-      const required = get?.parameters?.map((parameter) => "required" in parameter && parameter.required === true);
-      expect(required).toStrictEqual(required?.toSorted((a, b) => Number(b) - Number(a)));
+    for (const { get, post, patch, delete: remove } of Object.values(document.paths ?? {})) {
+      for (const operation of [get, post, patch, remove]) {
+        const required = operation?.parameters?.map((one) => "required" in one && one.required === true);
+        expect(required).toStrictEqual(required?.toSorted((a, b) => Number(b) - Number(a)));
+      }
     }
   });
 

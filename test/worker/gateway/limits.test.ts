@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { addressBudget, spend } from "../../../src/worker/gateway/limits.ts";
-import { ADDRESS_LIMIT, KEY_LIMIT, PURGE_LIMIT, type RateLimit } from "../../../src/worker/shared/limits.ts";
+import {
+  ADDRESS_LIMIT,
+  KEY_LIMIT,
+  PURGE_LIMIT,
+  type RateLimit,
+  WRITE_LIMIT,
+} from "../../../src/worker/shared/limits.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
 import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
@@ -124,7 +130,7 @@ describe("the budget of those who purge", () => {
 test("wrangler.toml counts what clients are told", () => {
   const { ratelimits } = readConfig({ config: "wrangler.toml" });
   const configured = ratelimits.map(({ name, simple }: Ratelimit) => [name, simple]);
-  const told = [KEY_LIMIT, ADDRESS_LIMIT, PURGE_LIMIT].map((limit) => [
+  const told = [KEY_LIMIT, WRITE_LIMIT, ADDRESS_LIMIT, PURGE_LIMIT].map((limit) => [
     limit.binding,
     { limit: limit.requests, period: limit.periodSeconds },
   ]);

@@ -1,10 +1,10 @@
 import { desc, type SQLWrapper, sql } from "drizzle-orm";
-import type { Application, ApplicationItem, ApplicationList } from "../../../openapi/application/schema.ts";
+import type { Application, ApplicationItem } from "../../../openapi/application/schema.ts";
 import { ANY_RESOURCE, type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
 import { isoTimestamp } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
-import { type PayloadRow, selectPayload } from "../../db/payload.ts";
+import { type PayloadRow, pageJson, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
 import { type ApplicationRow, countOf, ownApplication, ownApplications } from "../../db/tenant.ts";
 
@@ -76,12 +76,7 @@ const listStatement = defineStatement((query) => {
     .from(page);
   const payload = query
     .select({
-      json: jsonObject({
-        data: sql`(${data})`,
-        total: countOf(ownApplications(query, access, "APP:READ")),
-        offset: sql`${sql.placeholder("offset")}::int`,
-        limit: sql`${sql.placeholder("limit")}::int`,
-      } satisfies Record<keyof ApplicationList, SQLWrapper>).as("json"),
+      json: pageJson(data, countOf(ownApplications(query, access, "APP:READ"))).as("json"),
     })
     .from(access)
     .limit(1)

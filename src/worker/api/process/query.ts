@@ -1,25 +1,26 @@
-import { eq, type SQLWrapper, sql } from "drizzle-orm";
-import type { Process, ProcessList } from "../../../openapi/process/schema.ts";
+import { desc, eq, type SQLWrapper, sql } from "drizzle-orm";
+import type { Process, ProcessRunList } from "../../../openapi/process/schema.ts";
 import { type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
 import { isoTimestamp, latest } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
-import { type PayloadRow, selectPayload } from "../../db/payload.ts";
+import { type PayloadRow, pageJson, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
 import {
   countOf,
   type OwnApplication,
-  type OwnProcess,
   ownApplication,
+  type ProcessRow,
   processesOf,
   processResourceTypes,
+  runsOf,
 } from "../../db/tenant.ts";
 
 const applicationId = sql`${sql.placeholder("applicationId")}`;
 const processId = sql`${sql.placeholder("processId")}`;
 
 /** The contract's payload of a process, from the process itself, its application and its machine size. */
-const processJson = (process: OwnProcess, application: OwnApplication) =>
+export const processJson = (process: ProcessRow, application: OwnApplication) =>
   jsonObject({
     id: process.id,
     app_id: process.applicationId,
@@ -81,15 +82,37 @@ const listStatement = defineStatement((query) => {
     .from(page)
     .leftJoin(processResourceTypes, eq(processResourceTypes.id, page.resourceTypeId));
   const payload = query
-    .select({
-      json: jsonObject({
-        data: sql`(${data})`,
-        total: countOf(processesOf(query, application)),
-        offset: sql`${sql.placeholder("offset")}::int`,
-        limit: sql`${sql.placeholder("limit")}::int`,
-      } satisfies Record<keyof ProcessList, SQLWrapper>).as("json"),
-    })
+    .select({ json: pageJson(data, countOf(processesOf(query, application))).as("json") })
     .from(application)
+    .limit(1)
+    .as("payload");
+  return selectPayload(query, access, [application], payload);
+});
+
+const runsStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", applicationId);
+  const application = ownApplication(query, access, applicationId);
+  const process = processesOf(query, application, processId).as("process");
+  const all = runsOf(query, application, processId);
+  const runs = all.as("run");
+  const page = query
+    .select()
+    .from(runs)
+    .orderBy(desc(runs.requestedAt), desc(runs.id))
+    .limit(sql.placeholder("limit"))
+    .offset(sql.placeholder("offset"))
+    .as("run");
+  const run = jsonObject({
+    id: page.id,
+    process_id: page.processId,
+    requested_at: isoTimestamp(page.requestedAt),
+    started_at: isoTimestamp(page.startedAt),
+    finished_at: isoTimestamp(page.finishedAt),
+  } satisfies Record<keyof ProcessRunList["data"][number], SQLWrapper>);
+  const data = query.select({ data: jsonArray(run, desc(page.requestedAt), desc(page.id)) }).from(page);
+  const payload = query
+    .select({ json: pageJson(data, countOf(all)).as("json") })
+    .from(process)
     .limit(1)
     .as("payload");
   return selectPayload(query, access, [application], payload);
@@ -114,3 +137,13 @@ export const listProcessesForKey = (
   db: Database,
   params: Caller & { applicationId: string; limit: number; offset: number },
 ): Promise<PayloadRow | undefined> => queryForKey(db, listStatement(), params);
+
+/**
+ * A page of a process's runs, newest first.
+ *
+ * @throws DatabaseError
+ */
+export const listRunsForKey = (
+  db: Database,
+  params: Caller & { applicationId: string; processId: string; limit: number; offset: number },
+): Promise<PayloadRow | undefined> => queryForKey(db, runsStatement(), params);

@@ -1,0 +1,128 @@
+// What a client sends to create or change a process.
+import { z } from "@hono/zod-openapi";
+import { ingressProtocol, jobStartPolicy, processType } from "../../worker/db/schema.ts";
+import { EXAMPLE_IDS } from "../components/examples.ts";
+import { integer, lowerCaseUuid, orNull, text } from "../components/schemas.ts";
+import { port, probe, scalingStrategy } from "./schema.ts";
+
+const fields = {
+  display_name: text(1, 255).openapi({ description: "Human-readable name", example: "Web Process" }),
+  resource_type_id: lowerCaseUuid(EXAMPLE_IDS.small).openapi({
+    description: "Identifier of the machine size: `GET /resources/process-resource-types` lists them",
+  }),
+  scaling_strategy: scalingStrategy.openapi({
+    description: "How the number of instances is decided; `horizontal` for web processes and workers only",
+  }),
+  entrypoint: text(0, 1024).openapi({ description: "Command that starts the process", example: "npm start" }),
+  port: port().openapi({ description: "Port that the process listens on", example: 8080 }),
+  schedule: text(1, 100).openapi({
+    description:
+      "Cron expression of five fields: minute, hour, day of the month, month and day of the week, with lists, ranges, steps and names; cron processes only",
+    example: "0 * * * *",
+  }),
+  time_zone: text(1, 100).openapi({
+    description: "IANA time zone of the schedule; cron processes only",
+    example: "America/New_York",
+  }),
+  job_start_policy: z.enum(jobStartPolicy.enumValues).openapi({
+    description: "When the job runs relative to a deployment; job processes only",
+    example: "afterSuccessDeployment",
+  }),
+  liveness_probe: orNull(probe).openapi({
+    description: "Probe that decides when to restart an instance; null: none; web processes only",
+  }),
+  readiness_probe: orNull(probe).openapi({
+    description: "Probe that decides when an instance receives traffic; null: none; web processes only",
+  }),
+};
+
+const { display_name, resource_type_id, scaling_strategy, ...optional } = fields;
+
+type Field = keyof typeof fields;
+
+/** Rules for processes of one type, in the words of JSON Schema. */
+const rulesFor = (type: string, rules: { without: Field[]; requires?: Field; isManual?: true }) => ({
+  if: { properties: { type: { const: type } }, required: ["type"] },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own.
+  then: {
+    properties: {
+      ...Object.fromEntries(rules.without.map((name) => [name, false])),
+      ...(rules.isManual && { scaling_strategy: { properties: { type: { const: "manual" } } } }),
+    },
+    ...(rules.requires && { required: [rules.requires] }),
+  },
+});
+
+const SCHEDULE: Field[] = ["schedule", "time_zone"];
+const PROBES: Field[] = ["liveness_probe", "readiness_probe"];
+const POLICY: Field[] = ["job_start_policy"];
+const RULES = [
+  rulesFor("job", { without: [...SCHEDULE, ...PROBES], requires: "job_start_policy", isManual: true }),
+  rulesFor("cron", { without: [...PROBES, ...POLICY], requires: "schedule", isManual: true }),
+  rulesFor("worker", { without: [...SCHEDULE, ...PROBES, ...POLICY] }),
+  rulesFor("web", { without: [...SCHEDULE, ...POLICY] }),
+].reduce((rest, rules) => ({ ...rules, else: rest }));
+
+export const createProcessBody = z
+  .strictObject({
+    display_name,
+    type: z.enum(processType.enumValues).openapi({
+      description:
+        "`web`: HTTP server that handles incoming traffic. `worker`: runs continuously in the background. `cron`: runs on a schedule. `job`: runs once, to completion. It cannot be changed later.",
+      example: "worker",
+    }),
+    resource_type_id,
+    scaling_strategy,
+    entrypoint: optional.entrypoint.default(""),
+    port: optional.port.optional(),
+    schedule: optional.schedule.optional(),
+    time_zone: optional.time_zone.optional(),
+    job_start_policy: optional.job_start_policy.optional(),
+    liveness_probe: optional.liveness_probe.optional(),
+    readiness_probe: optional.readiness_probe.optional(),
+  })
+  .openapi("CreateProcess", {
+    description:
+      "A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field of another type is refused.",
+    ...(RULES as object),
+  });
+
+export type CreateProcess = z.input<typeof createProcessBody>;
+
+export const updateProcessBody = z
+  .strictObject({
+    display_name,
+    resource_type_id,
+    scaling_strategy,
+    entrypoint: fields.entrypoint.openapi({
+      description: 'Command that starts the process. `""` is a value: send what it is to be.',
+    }),
+    port: integer(0, 65_535).openapi({
+      description: "Port that the process listens on. 0 leaves it unchanged.",
+      example: 8080,
+    }),
+    is_ingress_enabled: z.boolean().openapi({
+      description:
+        "Whether external traffic is routed to the process; true for web processes only. On other processes false changes nothing.",
+      example: true,
+    }),
+    ingress_protocol: z.enum([...ingressProtocol.enumValues, ""]).openapi({
+      description: 'Protocol of the external traffic; web processes only. `""` leaves it unchanged.',
+      example: "http",
+    }),
+    schedule: fields.schedule,
+    time_zone: text(0, 100).openapi({
+      description: 'IANA time zone of the schedule; cron processes only. `""` leaves it unchanged.',
+      example: "America/New_York",
+    }),
+    job_start_policy: fields.job_start_policy,
+    liveness_probe: fields.liveness_probe,
+    readiness_probe: fields.readiness_probe,
+  })
+  .partial()
+  .openapi("UpdateProcess", {
+    description:
+      "What is to change; everything else stays as it is. `type` and `key` never change. A field of another type is refused.",
+  });
+
+export type UpdateProcess = z.input<typeof updateProcessBody>;

@@ -1,0 +1,109 @@
+// What a client sends, checked against the document: all that is wrong with it, not the first mistake alone.
+import { validateRequest } from "#openapi";
+import { HttpError, type Mistake } from "../shared/errors.ts";
+import type { ValidationError, Validator } from "../shared/operations.ts";
+import { LOWER_CASE_UUID_PATTERN } from "../shared/uuid.ts";
+import type { Call } from "./call.ts";
+
+/** A body may have any number of them. */
+const MAX_MISTAKES = 50;
+const MAX_FIELD_LENGTH = 100;
+
+/**
+ * Reads the body of a call.
+ *
+ * @param check finds what the document's schemas cannot say, in a body that may break them, too
+ * @throws HttpError `invalid_body` if it is no JSON; `invalid_fields` with every mistake
+ */
+export async function readBody<T>({ operation, body }: Call, check: (body: Loose<T>) => Mistake[]): Promise<T> {
+  const value = parse(await body());
+  const isValid = validateRequest[operation.id] as Validator;
+  const mistakes = isValid(value) ? [] : mistakesIn(isValid.errors ?? []);
+  if (isObject(value)) mistakes.push(...unstorableTexts(value), ...check(value as Loose<T>));
+  if (mistakes.length === 0) return value as T;
+  throw new HttpError({
+    reason: "invalid_fields",
+    mistakes: mistakes
+      .slice(0, MAX_MISTAKES)
+      .map(({ field, what }) => ({ field: field.slice(0, MAX_FIELD_LENGTH).toWellFormed(), what })),
+    ...(mistakes.some(({ what }) => what === UNKNOWN) && { fields: operation.bodyFields ?? [] }),
+  });
+}
+
+/** A body before anybody knows that its members are what they should be. */
+export type Loose<T> = { [Name in keyof T]?: unknown };
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError({ reason: "invalid_body", expected: "a JSON object" });
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** Texts that Postgres cannot hold, wherever they stand: with U+0000, or half of a surrogate pair. */
+function unstorableTexts(value: object, path = ""): Mistake[] {
+  return Object.entries(value).flatMap(([name, member]) => {
+    const field = path === "" ? name : `${path}.${name}`;
+    if (isObject(member)) return unstorableTexts(member, field);
+    const isStorable = typeof member !== "string" || (member.isWellFormed() && !member.includes("\0"));
+    return isStorable ? [] : { field, what: "has a character that cannot be stored: U+0000 or half a surrogate pair" };
+  });
+}
+
+const UNKNOWN = "is unknown";
+
+/** What a keyword of JSON Schema asks of a field: https://ajv.js.org/api.html#error-parameters */
+const DEMANDS: Record<string, (params: Record<string, unknown>) => string> = {
+  required: () => "is missing",
+  additionalProperties: () => UNKNOWN,
+  "false schema": () => "is for processes of another type",
+  discriminator: () => "names no alternative that there is",
+  const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
+  enum: ({ allowedValues }) =>
+    `must be one of ${(allowedValues as unknown[]).map((one) => JSON.stringify(one)).join(", ")}`,
+  minimum: ({ limit }) => `must be at least ${limit}`,
+  maximum: ({ limit }) => `must be at most ${limit}`,
+  // No text needs more than one character.
+  minLength: () => "must not be empty",
+  maxLength: ({ limit }) => `must have at most ${limit} characters`,
+  pattern: ({ pattern }) =>
+    pattern === LOWER_CASE_UUID_PATTERN ? "must be a UUID in lower case" : `must match ${pattern}`,
+};
+
+const TYPES: Record<string, string> = {
+  string: "a string",
+  integer: "an integer",
+  boolean: "true or false",
+  object: "an object",
+  array: "an array",
+};
+
+function mistakesIn(errors: readonly ValidationError[]): Mistake[] {
+  const mistakes: Mistake[] = [];
+  /** Several for a field that has alternatives. */
+  const types = new Map<string, Set<string>>();
+  for (const { keyword, instancePath, params } of errors) {
+    const path = instancePath.slice(1).split("/").map(unescapePointer);
+    const name = params.missingProperty ?? params.additionalProperty ?? params.tag;
+    const field = [...path, ...(name === undefined ? [] : [String(name)])].filter(Boolean).join(".");
+    const demand = DEMANDS[keyword];
+    if (demand !== undefined) mistakes.push({ field, what: demand(params) });
+    if (keyword !== "type") continue;
+    const names = types.get(field) ?? new Set();
+    types.set(field, names);
+    for (const type of [params.type].flat()) names.add(TYPES[String(type)] ?? String(type));
+  }
+  const fields = [...mistakes.map(({ field }) => field), ...types.keys()];
+  for (const [field, names] of types) {
+    // Where something inside is wrong, one of the alternatives was meant.
+    if (fields.some((other) => field !== "" && other.startsWith(`${field}.`))) continue;
+    mistakes.push({ field, what: `must be ${[...names].join(" or ")}` });
+  }
+  return mistakes;
+}
+
+/** https://www.rfc-editor.org/rfc/rfc6901#section-4 */
+const unescapePointer = (segment: string): string => segment.replaceAll("~1", "/").replaceAll("~0", "~");

@@ -1,0 +1,35 @@
+import type { Failure, Mistake } from "../../shared/errors.ts";
+import { HORIZONTAL_TYPES, ONLY_FOR } from "./fields.ts";
+
+type Refusal =
+  | "unknown_resource_type"
+  | "second_web_process"
+  | "no_room_for_key"
+  | "foreign_fields"
+  | "manual_scaling_only"
+  | "web_process"
+  | "no_cron_process";
+
+/** What the database alone can know, as a failure. */
+export function failureOf(refusal: Refusal, fields: readonly string[]): Failure {
+  switch (refusal) {
+    case "unknown_resource_type":
+      return invalid({ field: "resource_type_id", what: "must be the id of a machine size" });
+    case "foreign_fields":
+      return invalid(...fields.map((field) => ({ field, what: `is for ${typesOf(field)} processes only` })));
+    case "manual_scaling_only":
+      return invalid({
+        field: "scaling_strategy.type",
+        what: `must be "manual": ${HORIZONTAL_TYPES.join(" and ")} processes alone scale by themselves`,
+      });
+    case "web_process":
+      return { reason: "web_process_kept" };
+    case "second_web_process":
+    case "no_room_for_key":
+    case "no_cron_process":
+      return { reason: refusal };
+  }
+}
+
+const invalid = (...mistakes: Mistake[]): Failure => ({ reason: "invalid_fields", mistakes });
+const typesOf = (field: string): string => ONLY_FOR[field as keyof typeof ONLY_FOR].join(" and ");

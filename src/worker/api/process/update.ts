@@ -1,0 +1,37 @@
+import type { UpdateProcess } from "../../../openapi/process/body.ts";
+import { readBody } from "../body.ts";
+import type { Handler } from "../call.ts";
+import { answerWrite } from "../write.ts";
+import { checkProcess } from "./check.ts";
+import { failureOf } from "./refusal.ts";
+import { updateProcessForKey } from "./write-query.ts";
+
+export const updateProcess: Handler = async (call) => {
+  const { id, process_id } = call.path as { id: string; process_id: string };
+  const body = await readBody<UpdateProcess>(call, checkProcess);
+  const columns = columnsOf(body);
+  return answerWrite(call, {
+    resource: "Process",
+    content: body,
+    send: (request) =>
+      updateProcessForKey(call.db, {
+        ...call.caller,
+        ...request,
+        applicationId: id,
+        processId: process_id,
+        columns,
+      }),
+    failureOf,
+    tagsIn: () => ({ process: [process_id] }),
+  });
+};
+
+/** Without the values that the official Terraform provider sends for attributes that its user has left out. */
+function columnsOf({ port, ingress_protocol, time_zone, ...columns }: UpdateProcess): object {
+  return {
+    ...columns,
+    ...(port && { port }),
+    ...(ingress_protocol && { ingress_protocol }),
+    ...(time_zone && { time_zone }),
+  };
+}
