@@ -38,31 +38,6 @@ const fields = {
 
 const { display_name, resource_type_id, scaling_strategy, ...optional } = fields;
 
-type Field = keyof typeof fields;
-
-/** Rules for processes of one type, in the words of JSON Schema. */
-const rulesFor = (type: string, rules: { without: Field[]; requires?: Field; isManual?: true }) => ({
-  if: { properties: { type: { const: type } }, required: ["type"] },
-  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own.
-  then: {
-    properties: {
-      ...Object.fromEntries(rules.without.map((name) => [name, false])),
-      ...(rules.isManual && { scaling_strategy: { properties: { type: { const: "manual" } } } }),
-    },
-    ...(rules.requires && { required: [rules.requires] }),
-  },
-});
-
-const SCHEDULE: Field[] = ["schedule", "time_zone"];
-const PROBES: Field[] = ["liveness_probe", "readiness_probe"];
-const POLICY: Field[] = ["job_start_policy"];
-const RULES = [
-  rulesFor("job", { without: [...SCHEDULE, ...PROBES], requires: "job_start_policy", isManual: true }),
-  rulesFor("cron", { without: [...PROBES, ...POLICY], requires: "schedule", isManual: true }),
-  rulesFor("worker", { without: [...SCHEDULE, ...PROBES, ...POLICY] }),
-  rulesFor("web", { without: [...SCHEDULE, ...POLICY] }),
-].reduce((rest, rules) => ({ ...rules, else: rest }));
-
 export const createProcessBody = z
   .strictObject({
     display_name,
@@ -83,8 +58,7 @@ export const createProcessBody = z
   })
   .openapi("CreateProcess", {
     description:
-      "A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field of another type is refused.",
-    ...(RULES as object),
+      "A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field that is for another type is refused.",
   });
 
 export type CreateProcess = z.input<typeof createProcessBody>;
@@ -122,7 +96,7 @@ export const updateProcessBody = z
   .partial()
   .openapi("UpdateProcess", {
     description:
-      "What is to change; everything else stays as it is. `type` and `key` never change. A field of another type is refused.",
+      "What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused.",
   });
 
 export type UpdateProcess = z.input<typeof updateProcessBody>;

@@ -59,7 +59,6 @@ const UNKNOWN = "is unknown";
 const DEMANDS: Record<string, (params: Record<string, unknown>) => string> = {
   required: () => "is missing",
   additionalProperties: () => UNKNOWN,
-  "false schema": () => "is for processes of another type",
   discriminator: () => "names no alternative that there is",
   const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
   enum: ({ allowedValues }) =>

@@ -746,7 +746,7 @@ export interface components {
             /** @description Consecutive failures after which the instance is unhealthy */
             failureThreshold?: number | null;
         };
-        /** @description A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field of another type is refused. */
+        /** @description A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field that is for another type is refused. */
         CreateProcess: {
             /**
              * @description Human-readable name
@@ -798,7 +798,7 @@ export interface components {
             /** @description Probe that decides when an instance receives traffic; null: none; web processes only */
             readiness_probe?: components["schemas"]["Probe"] | null;
         };
-        /** @description What is to change; everything else stays as it is. `type` and `key` never change. A field of another type is refused. */
+        /** @description What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused. */
         UpdateProcess: {
             /**
              * @description Human-readable name

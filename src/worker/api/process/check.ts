@@ -3,13 +3,10 @@ import { isValidCron } from "cron-validator";
 import type { CreateProcess, UpdateProcess } from "../../../openapi/process/body.ts";
 import type { Mistake } from "../../shared/errors.ts";
 import type { Loose } from "../body.ts";
+import { HORIZONTAL_TYPES, isForOthers, MUST_BE_MANUAL, ONLY_FOR, REQUIRED_FOR, TYPES } from "./fields.ts";
 
-/** @returns every mistake; what is not of its type at all is for the schemas to find */
-export function checkProcess({
-  schedule,
-  time_zone,
-  scaling_strategy,
-}: Loose<CreateProcess & UpdateProcess>): Mistake[] {
+/** @returns every mistake in a change; what is not of its JSON type at all is for the schemas to find */
+export function checkChange({ schedule, time_zone, scaling_strategy }: Loose<Body>): Mistake[] {
   const mistakes: Mistake[] = [];
   if (typeof schedule === "string" && schedule !== "" && !isValidCron(schedule, CRON_OPTIONS)) {
     mistakes.push({ field: "schedule", what: "must be a cron expression of five fields, as in 0 3 * * MON-FRI" });
@@ -17,12 +14,29 @@ export function checkProcess({
   if (typeof time_zone === "string" && time_zone !== "" && !isTimeZone(time_zone)) {
     mistakes.push({ field: "time_zone", what: "must be the name of an IANA time zone, as in Europe/Berlin" });
   }
-  const { minInstanceCount, maxInstanceCount } = configOf(scaling_strategy);
+  const { minInstanceCount, maxInstanceCount } = strategyOf(scaling_strategy).config ?? {};
   if (Number(minInstanceCount) > Number(maxInstanceCount)) {
     mistakes.push({ field: "scaling_strategy.config.minInstanceCount", what: "must be at most maxInstanceCount" });
   }
   return mistakes;
 }
+
+/** @returns every mistake in a new process, whose type is known, too */
+export function checkProcess(body: Loose<Body>): Mistake[] {
+  const mistakes = checkChange(body);
+  const type = TYPES.find((one) => one === body.type);
+  if (type === undefined) return mistakes;
+  for (const [field, types] of Object.entries<readonly string[]>(ONLY_FOR)) {
+    if (Object.hasOwn(body, field) && !types.includes(type)) mistakes.push({ field, what: isForOthers(field) });
+  }
+  const required = REQUIRED_FOR[type as keyof typeof REQUIRED_FOR];
+  if (required !== undefined && !Object.hasOwn(body, required)) mistakes.push({ field: required, what: "is missing" });
+  const isHorizontal = strategyOf(body.scaling_strategy).type === "horizontal";
+  if (isHorizontal && !HORIZONTAL_TYPES.some((one) => one === type)) mistakes.push(MUST_BE_MANUAL);
+  return mistakes;
+}
+
+type Body = CreateProcess & UpdateProcess;
 
 /** As crontab(5) has it: names of months and days, and 7 for Sunday. */
 const CRON_OPTIONS = { alias: true, allowSevenAsSunday: true };
@@ -38,7 +52,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-function configOf(scalingStrategy: unknown): { minInstanceCount?: unknown; maxInstanceCount?: unknown } {
-  const { config } = (scalingStrategy ?? {}) as { config?: unknown };
-  return config ?? {};
-}
+/** Whatever it is, its members can be asked for. */
+const strategyOf = (
+  value: unknown,
+): { type?: unknown; config?: { minInstanceCount?: unknown; maxInstanceCount?: unknown } } => Object(value);

@@ -1,3 +1,7 @@
+import type { CreateProcess } from "../../../openapi/process/body.ts";
+
+export const TYPES = ["web", "worker", "cron", "job"] as const satisfies readonly CreateProcess["type"][];
+
 /** The types of process that a field is for; the others of its fields are for all. */
 export const ONLY_FOR = {
   is_ingress_enabled: ["web"],
@@ -11,3 +15,14 @@ export const ONLY_FOR = {
 
 /** The types whose number of instances may follow the load. */
 export const HORIZONTAL_TYPES = ["web", "worker"] as const;
+
+/** What a process of a type must have, beside what all must. */
+export const REQUIRED_FOR = { cron: "schedule", job: "job_start_policy" } as const;
+
+/** As a mistake, in the words of a sentence about the field. */
+export const isForOthers = (field: string): string =>
+  `is for ${ONLY_FOR[field as keyof typeof ONLY_FOR].join(" and ")} processes only`;
+export const MUST_BE_MANUAL = {
+  field: "scaling_strategy.type",
+  what: `must be "manual": ${HORIZONTAL_TYPES.join(" and ")} processes alone scale by themselves`,
+};

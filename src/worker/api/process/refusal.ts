@@ -1,5 +1,5 @@
 import type { Failure, Mistake } from "../../shared/errors.ts";
-import { HORIZONTAL_TYPES, ONLY_FOR } from "./fields.ts";
+import { isForOthers, MUST_BE_MANUAL } from "./fields.ts";
 
 type Refusal =
   | "unknown_resource_type"
@@ -16,12 +16,9 @@ export function failureOf(refusal: Refusal, fields: readonly string[]): Failure 
     case "unknown_resource_type":
       return invalid({ field: "resource_type_id", what: "must be the id of a machine size" });
     case "foreign_fields":
-      return invalid(...fields.map((field) => ({ field, what: `is for ${typesOf(field)} processes only` })));
+      return invalid(...fields.map((field) => ({ field, what: isForOthers(field) })));
     case "manual_scaling_only":
-      return invalid({
-        field: "scaling_strategy.type",
-        what: `must be "manual": ${HORIZONTAL_TYPES.join(" and ")} processes alone scale by themselves`,
-      });
+      return invalid(MUST_BE_MANUAL);
     case "web_process":
       return { reason: "web_process_kept" };
     case "second_web_process":
@@ -32,4 +29,3 @@ export function failureOf(refusal: Refusal, fields: readonly string[]): Failure 
 }
 
 const invalid = (...mistakes: Mistake[]): Failure => ({ reason: "invalid_fields", mistakes });
-const typesOf = (field: string): string => ONLY_FOR[field as keyof typeof ONLY_FOR].join(" and ");

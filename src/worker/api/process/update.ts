@@ -2,13 +2,13 @@ import type { UpdateProcess } from "../../../openapi/process/body.ts";
 import { readBody } from "../body.ts";
 import type { Handler } from "../call.ts";
 import { answerWrite } from "../write.ts";
-import { checkProcess } from "./check.ts";
+import { checkChange } from "./check.ts";
 import { failureOf } from "./refusal.ts";
 import { updateProcessForKey } from "./write-query.ts";
 
 export const updateProcess: Handler = async (call) => {
   const { id, process_id } = call.path as { id: string; process_id: string };
-  const body = await readBody<UpdateProcess>(call, checkProcess);
+  const body = await readBody<UpdateProcess>(call, checkChange);
   const columns = columnsOf(body);
   return answerWrite(call, {
     resource: "Process",
