@@ -15,8 +15,8 @@ export interface TestApi {
   queries(): number;
   /** How many have that write down uses of keys. */
   recordings(): number;
-  /** From now on the database fails like this; undefined: no more. */
-  fail(fault: Fault | undefined): void;
+  /** From now on the database fails like this, or as the function says each time; undefined: no more. */
+  fail(fault: Fault | undefined | (() => Fault | undefined)): void;
   /** Has queries wait until the function that it returns is called. */
   hold(): () => void;
   /** Lets time pass for the edge's cache. */
@@ -47,14 +47,15 @@ export interface TestApiOptions {
 
 export async function startApi(options: TestApiOptions): Promise<TestApi> {
   const count = { queries: 0, recordings: 0 };
-  let fault: Fault | undefined;
+  let fault: () => Fault | undefined = () => undefined;
   let held: Promise<void> | undefined;
   const endpoint = await startNeonEndpoint({
     connectionString: options.connectionString,
     async intercept({ body }, response) {
       count[isRecording(body) ? "recordings" : "queries"]++;
       await held;
-      return fault === undefined ? false : inflict(fault, response);
+      const now = fault();
+      return now !== undefined && inflict(now, response);
     },
   });
   const config = readConfig({ config: "wrangler.toml" });
@@ -91,7 +92,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
     queries: () => count.queries,
     recordings: () => count.recordings,
     fail: (next) => {
-      fault = next;
+      fault = typeof next === "function" ? next : () => next;
     },
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>();

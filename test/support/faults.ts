@@ -18,15 +18,23 @@ export const FAULTS = [
   "SQL error",
   "unknown database",
   "wrong password",
+  "lost answer",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** A text that must never reach a client or the log. */
 export const DRIVER_SECRET = "SECRET-OF-THE-DRIVER";
 
-/** Answers in place of the Neon endpoint. @returns true, always: the request goes no further */
-export function inflict(fault: Fault, response: ServerResponse): true {
+/** Answers in place of the Neon endpoint. @returns whether the request goes no further */
+export function inflict(fault: Fault, response: ServerResponse): boolean {
   switch (fault) {
+    case "lost answer":
+      // The statement runs, and the answer meets a connection that is gone.
+      response.writeHead = response.end = () => {
+        response.socket?.destroy();
+        return response;
+      };
+      return false;
     case "hang":
       break;
     case "reset":

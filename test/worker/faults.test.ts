@@ -42,6 +42,7 @@ const ANSWERS: Record<Fault, { status: number; attempts: number; retryAfter?: st
   "unknown database": { status: 503, attempts: 1 },
   // Neon gives it no SQLSTATE, as it gives none to its own troubles.
   "wrong password": { status: 503, attempts: 3 },
+  "lost answer": { status: 503, attempts: 3 },
 };
 
 describe.for(FAULTS)("when the database answers with: %s", (fault) => {

@@ -1,14 +1,13 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Access } from "../db/access.ts";
 import { type Database, openDatabase } from "../db/client.ts";
-import { DatabaseError } from "../db/errors.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
-import { type Failure, HttpError, outcomeOf } from "../shared/errors.ts";
+import { HttpError, outcomeOf } from "../shared/errors.ts";
 import { REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
-import { describeError, log } from "../shared/log.ts";
 import { matchPath, type Parameter } from "../shared/operations.ts";
 import type { ApiProps, Handler } from "./call.ts";
+import { failureOf } from "./failure.ts";
 import { HANDLERS } from "./handlers.ts";
 
 /**
@@ -27,7 +26,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       return await this.#answer(request, requestId);
     } catch (error) {
       const { failure, cacheHeaders } =
-        error instanceof HttpError ? error : new HttpError(toFailure(error, request.method, requestId));
+        error instanceof HttpError ? error : new HttpError(failureOf(error, request.method, requestId));
       return Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
     }
   }
@@ -78,33 +77,6 @@ function readValue({ name, schema }: Parameter, { searchParams }: URL): number |
   return schema.type === "boolean" ? text === "true" : Number(text);
 }
 
-function toFailure(error: unknown, method: string, requestId: string | undefined): Failure {
-  const isWrite = method !== "GET";
-  if (!(error instanceof DatabaseError)) {
-    log("error", "unexpected_error", { requestId, ...describeError(error) });
-    return { reason: "unexpected" };
-  }
-  if (isWrite && error.mayHaveRun) return { reason: "write_unconfirmed" };
-  if (isWrite && error.sqlState !== undefined && VALUE_SQL_STATE.test(error.sqlState)) {
-    return { reason: "invalid_body", expected: `values that the rule ${error.constraint ?? error.sqlState} allows` };
-  }
-  switch (error.kind) {
-    case "unavailable":
-    case "timeout":
-      return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
-    case "overloaded":
-      return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
-    case "rejected":
-      return { reason: "database_failed" };
-  }
-}
-
-/** data_exception and integrity_constraint_violation: what was sent cannot be stored. It should have been refused before. */
-const VALUE_SQL_STATE = /^2[23]/;
-/** Until a database that cannot be reached is worth another try. */
-const RETRY_AFTER_SECONDS = 5;
-/** Whoever comes a moment later may well be served. */
-const OVERLOADED_RETRY_AFTER_SECONDS = 2;
 interface IsolateDatabase {
   db: Database;
   usage: UsageRecorder;

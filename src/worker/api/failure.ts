@@ -1,0 +1,35 @@
+// What a failure of the database, or of ours, is for the gateway.
+import { DatabaseError } from "../db/errors.ts";
+import type { Failure } from "../shared/errors.ts";
+import { describeError, log } from "../shared/log.ts";
+
+/** Until a database that cannot be reached is worth another try. */
+const RETRY_AFTER_SECONDS = 5;
+/** Whoever comes a moment later may well be served. */
+const OVERLOADED_RETRY_AFTER_SECONDS = 2;
+/** data_exception and integrity_constraint_violation: what was sent cannot be stored. It should have been refused before. */
+const VALUE_SQL_STATE = /^2[23]/;
+
+/** @param method of the request that failed: nobody may take a write for undone that may have been done */
+export function failureOf(error: unknown, method: string, requestId: string | undefined): Failure {
+  if (!(error instanceof DatabaseError)) {
+    log("error", "unexpected_error", { requestId, ...describeError(error) });
+    return { reason: "unexpected" };
+  }
+  const { kind, sqlState, constraint, mayHaveRun } = error;
+  if (method !== "GET") {
+    if (mayHaveRun) return { reason: "write_unconfirmed" };
+    if (sqlState !== undefined && VALUE_SQL_STATE.test(sqlState)) {
+      return { reason: "invalid_body", expected: `values that the rule ${constraint ?? sqlState} allows` };
+    }
+  }
+  switch (kind) {
+    case "unavailable":
+    case "timeout":
+      return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
+    case "overloaded":
+      return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
+    case "rejected":
+      return { reason: "database_failed" };
+  }
+}

@@ -1,0 +1,192 @@
+// What the processes of one application should be, for test/worker/api/process/writes.test.ts: a second telling of the rules,
+// which shares no code with the first but the words of failures.
+import type { Process } from "../../../../src/openapi/process/schema.ts";
+import { errorBody, type Failure } from "../../../../src/worker/shared/errors.ts";
+
+export interface Size {
+  id: string;
+  name: string;
+  cpu: number;
+  memory: number;
+}
+
+type Body = Record<string, unknown>;
+
+/** What is asked for, whatever it meets. */
+export type Wish =
+  | { kind: "create"; body: Body }
+  | { kind: "update"; processId: string; body: Body; ifMatch: string | undefined }
+  | { kind: "delete"; processId: string; ifMatch: string | undefined }
+  | { kind: "trigger"; processId: string };
+
+/** What a wish meets in a state. */
+export type Decision =
+  | { outcome: "refused"; status: number; message: string; advice: string }
+  | { outcome: "unchanged"; process: Process }
+  | { outcome: "done" };
+
+/** The processes by id, and how many runs each has. */
+export interface State {
+  processes: ReadonlyMap<string, Process>;
+  runs: ReadonlyMap<string, number>;
+}
+
+const refused = (failure: Failure): Decision => {
+  const { status, message, data } = errorBody(failure, "");
+  return { outcome: "refused", status, message, advice: data.message };
+};
+const wrong = (...mistakes: [field: string, what: string][]): Decision =>
+  refused({ reason: "invalid_fields", mistakes: mistakes.map(([field, what]) => ({ field, what })) });
+
+const TYPE_OF: Record<string, string> = {
+  is_ingress_enabled: "web",
+  ingress_protocol: "web",
+  liveness_probe: "web",
+  readiness_probe: "web",
+  schedule: "cron",
+  time_zone: "cron",
+  job_start_policy: "job",
+};
+/** What leaves a field as it is. */
+const UNCHANGED: Record<string, unknown> = { port: 0, ingress_protocol: "", time_zone: "" };
+
+export class Model {
+  readonly #application: { id: string; name: string; namespace: string };
+  readonly #sizes: readonly Size[];
+  /** The process that an entity tag stands for. */
+  readonly #tagged = new Map<string, Process>();
+
+  constructor(application: { id: string; name: string; namespace: string }, sizes: readonly Size[]) {
+    this.#application = application;
+    this.#sizes = sizes;
+  }
+
+  /** Remembers which process has this entity tag. @returns false if another one had */
+  tag(etag: string, process: Process): boolean {
+    const known = this.#tagged.get(etag);
+    this.#tagged.set(etag, process);
+    return known === undefined || JSON.stringify(known) === JSON.stringify(process);
+  }
+
+  decide(wish: Wish, { processes }: State): Decision {
+    if (wish.kind === "create") return this.#decideCreate(wish.body, processes);
+    const process = processes.get(wish.processId);
+    if (process === undefined) return refused({ reason: "no_such_resource", resource: "Process" });
+    if ("ifMatch" in wish && wish.ifMatch !== undefined) {
+      const expected = this.#tagged.get(wish.ifMatch);
+      if (expected === undefined || !same(expected, process)) {
+        return refused({ reason: "precondition_failed", resource: "Process" });
+      }
+    }
+    switch (wish.kind) {
+      case "update":
+        return this.#decideUpdate(wish.body, process);
+      case "delete":
+        return process.type === "web" ? refused({ reason: "web_process_kept" }) : { outcome: "done" };
+      case "trigger":
+        return process.type === "cron" ? { outcome: "done" } : refused({ reason: "no_cron_process" });
+    }
+  }
+
+  #decideCreate(body: Body, processes: State["processes"]): Decision {
+    if (!this.#sizes.some(({ id }) => id === body.resource_type_id)) {
+      return wrong(["resource_type_id", "must be the id of a machine size"]);
+    }
+    const hasWeb = [...processes.values()].some(({ type }) => type === "web");
+    return body.type === "web" && hasWeb ? refused({ reason: "second_web_process" }) : { outcome: "done" };
+  }
+
+  #decideUpdate(body: Body, process: Process): Decision {
+    const foreign = Object.entries(body).filter(
+      ([field, value]) =>
+        TYPE_OF[field] !== undefined &&
+        TYPE_OF[field] !== process.type &&
+        value !== UNCHANGED[field] &&
+        !(field === "is_ingress_enabled" && value === false),
+    );
+    if (foreign.length > 0) {
+      const mistakes = foreign.map(([field]): [string, string] => [field, `is for ${TYPE_OF[field]} processes only`]);
+      return wrong(...mistakes.sort());
+    }
+    if (body.resource_type_id !== undefined && !this.#sizes.some(({ id }) => id === body.resource_type_id)) {
+      return wrong(["resource_type_id", "must be the id of a machine size"]);
+    }
+    const strategy = body.scaling_strategy as { type: string } | undefined;
+    if (strategy?.type === "horizontal" && process.type !== "web" && process.type !== "worker") {
+      return wrong(["scaling_strategy.type", 'must be "manual": web and worker processes alone scale by themselves']);
+    }
+    const changed = this.changed(process, body, process.updated_at);
+    return same(changed, process) ? { outcome: "unchanged", process } : { outcome: "done" };
+  }
+
+  /** The process that a wish makes of another. */
+  changed(process: Process, body: Body, updatedAt: string): Process {
+    const sent = Object.entries(body).filter(([field, value]) => !(field in UNCHANGED && value === UNCHANGED[field]));
+    const next = { ...process, ...Object.fromEntries(sent), updated_at: updatedAt };
+    return { ...next, ...this.#sizeOf(next.resource_type_id) };
+  }
+
+  /** The process that a wish creates. */
+  created(body: Body, { id, created_at }: Pick<Process, "id" | "created_at">, { processes }: State): Process {
+    const key = this.#keyFor(body, processes);
+    const { name, namespace } = this.#application;
+    const isWeb = body.type === "web";
+    return {
+      id,
+      app_id: this.#application.id,
+      key,
+      type: null,
+      display_name: null,
+      entrypoint: "",
+      port: null,
+      is_ingress_enabled: isWeb,
+      ingress_protocol: isWeb ? "http" : null,
+      scaling_strategy: null,
+      ...this.#sizeOf(body.resource_type_id),
+      schedule: null,
+      time_zone: body.type === "cron" ? "UTC" : null,
+      job_start_policy: null,
+      liveness_probe: null,
+      readiness_probe: null,
+      ...body,
+      internal_hostname: `${name}-${key}.${namespace}.svc.cluster.local`,
+      created_at,
+      updated_at: created_at,
+    } as Process;
+  }
+
+  #keyFor({ type, display_name }: Body, processes: State["processes"]): string {
+    const words = String(display_name)
+      .toLowerCase()
+      .match(/[a-z0-9]+/g) ?? [String(type)];
+    const slug = type === "web" ? "web" : words.join("-");
+    const taken = new Set([...processes.values()].map(({ key }) => key));
+    if (type !== "web") taken.add("web");
+    const room = 63 - this.#application.name.length - 1;
+    for (let n = 1; ; n++) {
+      const suffix = n === 1 ? "" : `-${n}`;
+      const key = slug.slice(0, room - suffix.length).replace(/-$/, "") + suffix;
+      if (!taken.has(key)) return key;
+    }
+  }
+
+  #sizeOf(id: unknown) {
+    const size = this.#sizes.find((one) => one.id === id);
+    return {
+      resource_type_id: size?.id ?? null,
+      resource_type_name: size?.name ?? null,
+      cpu_limit: size?.cpu ?? null,
+      memory_limit: size?.memory ?? null,
+    };
+  }
+}
+
+/** Whether two payloads say the same, in whatever order: jsonb keeps none. */
+export const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);
+
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, member) =>
+    typeof member === "object" && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
