@@ -20,7 +20,17 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const [web] = SEED_PROCESSES;
-const get = () => api.fetch(`/v3/applications/${web.applicationId}/processes/${web.processId}`, bearer(web.token));
+const path = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
+const get = () => api.fetch(path, bearer(web.token));
+
+async function expectError(response: Response): Promise<{ message: string }> {
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  const body = (await response.json()) as { message: string };
+  isError(body);
+  expect(isError.errors).toBeNull();
+  expect(JSON.stringify(body)).not.toContain(DRIVER_SECRET);
+  return body;
+}
 
 /** The status without a copy to fall back on, and how often the database is asked. */
 const ANSWERS: Record<Fault, { status: number; attempts: number; retryAfter?: string }> = {
@@ -43,6 +53,31 @@ const ANSWERS: Record<Fault, { status: number; attempts: number; retryAfter?: st
   // Neon gives it no SQLSTATE, as it gives none to its own troubles.
   "wrong password": { status: 503, attempts: 3 },
   "lost answer": { status: 503, attempts: 3 },
+};
+
+const UNAVAILABLE = "The service is temporarily unavailable.";
+const OVERLOADED = "The service is overloaded.";
+const UNCONFIRMED = "The database did not confirm this request. It may have taken effect.";
+
+/** What a write is told, and how often it is sent: again only if it certainly had no effect. */
+const WRITE_ANSWERS: Record<Fault, { status: number; message: string; attempts: number }> = {
+  hang: { status: 500, message: UNCONFIRMED, attempts: 1 },
+  reset: { status: 500, message: UNCONFIRMED, attempts: 1 },
+  "429": { status: 503, message: OVERLOADED, attempts: 1 },
+  "500": { status: 503, message: UNAVAILABLE, attempts: 3 },
+  "502": { status: 503, message: UNAVAILABLE, attempts: 3 },
+  "cut body": { status: 500, message: UNCONFIRMED, attempts: 1 },
+  "stalled body": { status: 500, message: UNCONFIRMED, attempts: 1 },
+  "no JSON": { status: 500, message: UNCONFIRMED, attempts: 1 },
+  "other JSON": { status: 500, message: UNCONFIRMED, attempts: 1 },
+  "no permit": { status: 503, message: OVERLOADED, attempts: 1 },
+  "no connection slot": { status: 503, message: OVERLOADED, attempts: 1 },
+  "starting up": { status: 503, message: UNAVAILABLE, attempts: 3 },
+  "statement timeout": { status: 503, message: UNAVAILABLE, attempts: 1 },
+  "SQL error": { status: 500, message: "Something went wrong on our side.", attempts: 1 },
+  "unknown database": { status: 503, message: UNAVAILABLE, attempts: 1 },
+  "wrong password": { status: 503, message: UNAVAILABLE, attempts: 3 },
+  "lost answer": { status: 500, message: UNCONFIRMED, attempts: 1 },
 };
 
 describe.for(FAULTS)("when the database answers with: %s", (fault) => {
@@ -71,10 +106,7 @@ describe.for(FAULTS)("when the database answers with: %s", (fault) => {
     const response = await get();
     expect(response.status).toBe(status);
     expect(response.headers.get("retry-after")).toBe(status === 503 ? retryAfter : null);
-    expect(response.headers.get("cache-control")).toBe("no-store");
-    const body = await response.json();
-    expect(isError(body)).toBe(true);
-    expect(JSON.stringify(body)).not.toContain(DRIVER_SECRET);
+    await expectError(response);
     expect(api.queries() - before).toBe(attempts);
   }
 
@@ -84,6 +116,25 @@ describe.for(FAULTS)("when the database answers with: %s", (fault) => {
     await expectFailure();
     // Not kept: the next one asks again.
     await expectFailure();
+  });
+
+  test(`a write: ${WRITE_ANSWERS[fault].status}, and it is true of what the database holds`, async () => {
+    await earnRetries();
+    const before = api.queries();
+    const displayName = randomUUID();
+    const response = await api.fetch(path, {
+      method: "PATCH",
+      headers: { ...bearer(web.token).headers, "content-type": "application/json" },
+      body: JSON.stringify({ display_name: displayName }),
+    });
+    const { message } = await expectError(response);
+    expect({ status: response.status, message, attempts: api.queries() - before }).toStrictEqual(WRITE_ANSWERS[fault]);
+    expect(response.headers.has("retry-after")).toBe(response.status === 503);
+    api.fail(undefined);
+    const { headers } = bearer(web.token);
+    const found = await api.fetch(path, { headers: { ...headers, "cache-control": "no-cache" } });
+    const isWritten = ((await found.json()) as { display_name: string }).display_name === displayName;
+    expect(isWritten).toBe(fault === "lost answer");
   });
 
   test("fresh: the copy, and the database is not asked", async () => {
