@@ -25,7 +25,7 @@ interface Write<Refusal extends string> {
  *   what `failureOf` makes of other refusals: nothing was written then; `invalid_row` if the payload breaks the document
  */
 export async function answerWrite<Refusal extends string>(call: Call, write: Write<Refusal>): Promise<Response> {
-  const row = await write.send(await requestOf(call, write.content));
+  const row = await write.send(requestOf(call, write.content));
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.recordUse(row);
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
@@ -40,14 +40,13 @@ export async function answerWrite<Refusal extends string>(call: Call, write: Wri
   return new Response(JSON.stringify(payload), { headers });
 }
 
-async function requestOf({ target, headers, query }: Call, content: unknown): Promise<WriteRequest> {
+function requestOf({ target, headers, query }: Call, content: unknown): WriteRequest {
   const { idempotencyKey, ifMatch } = headers;
   const tags = ifMatch === null ? "*" : entityTagsIn(ifMatch);
-  const bytes = new TextEncoder().encode(JSON.stringify(content));
   return {
     operation: target,
     idempotencyKey,
-    fingerprint: new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(),
+    content: JSON.stringify(content),
     // Without a condition, or with this one, it is enough that the process exists.
     ifMatch: tags === "*" ? null : tags,
     dryRun: query.dry_run === true,

@@ -49,8 +49,8 @@ export interface WriteRequest {
   /** Method and path, in canonical form: what an `Idempotency-Key` belongs to. */
   operation: string;
   idempotencyKey: string | null;
-  /** SHA-256 of what is asked for, in hexadecimal. */
-  fingerprint: string;
+  /** What is asked for, as text: an `Idempotency-Key` comes with the same again, or is refused. */
+  content: string;
   /** Entity tags without quotes, of which the current one must be one; null: there is no condition. */
   ifMatch: readonly string[] | null;
   dryRun: boolean;
@@ -85,7 +85,7 @@ export interface WriteParts<Refusal extends string> {
 const APPLICATION_ID = sql`${sql.placeholder("applicationId")}::uuid`;
 const OPERATION = sql`${sql.placeholder("operation")}::text`;
 const IDEMPOTENCY_KEY = sql`${sql.placeholder("idempotencyKey")}::text`;
-const FINGERPRINT = sql`decode(${sql.placeholder("fingerprint")}::text, 'hex')`;
+const FINGERPRINT = sql`sha256(convert_to(${sql.placeholder("content")}::text, 'UTF8'))`;
 const IF_MATCH = sql`${sql.placeholder("ifMatch")}::text[]`;
 const IS_DRY_RUN = sql`${sql.placeholder("dryRun")}::boolean`;
 

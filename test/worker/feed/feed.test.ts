@@ -68,10 +68,10 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
         const application = { id: (await records.application(companyId)).id, companyId };
         applications.push(application);
         for (let p = 0; p < 2; p++) {
-          const { id } = await records.process(application.id, { resourceTypeId: random.pick(sizes) });
+          const { id } = await records.process(application.id, { type: "cron", resourceTypeId: random.pick(sizes) });
           processes.push({ id, application });
         }
-        const { id, token } = await records.key(companyId);
+        const { id, token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
         keys.push({ id, hash: sha256(token), companyId });
       }
     }
@@ -90,6 +90,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
       `/v3/applications/${application.id}/processes/${id}`,
       `/v3/applications/${application.id}/processes/${id}`,
       `/v3/applications/${application.id}/processes`,
+      `/v3/applications/${application.id}/processes/${id}/runs`,
       `/v3/applications/${application.id}`,
       "/v3/applications",
       "/v3/resources/process-resource-types",
@@ -108,7 +109,10 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     () => ["update processes set resource_type_id = $1 where id = $2", [random.pick(sizes), random.pick(processes).id]],
     () => ["update processes set application_id = $1 where id = $2", move(random.pick(processes))],
     () => ["delete from processes where id = $1", [removeOne().id]],
-    () => ["insert into processes (id, application_id, key, entrypoint) values ($1, $2, $3, 'run')", addOne()],
+    () => [
+      "insert into processes (id, application_id, key, type, entrypoint) values ($1, $2, $3, 'cron', 'run')",
+      addOne(),
+    ],
     () => ["update applications set namespace = $1 where id = $2", [randomName(), pickApplication().id]],
     () => [
       "update applications set status = 'deleting', created_at = $1 where id = $2",
@@ -119,6 +123,11 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
       [random.pick(companies), randomName()],
     ],
     () => ["delete from applications where display_name = 'New'", []],
+    () => [
+      "insert into process_runs (process_id, requested_at) select id, $1 from processes where id = $2",
+      [randomMoment(), random.pick(processes).id],
+    ],
+    () => ["update process_runs set started_at = now() where process_id = $1", [random.pick(processes).id]],
     () => ["update processes set display_order = $1 where id = $2", [random.integer(0, 3), random.pick(processes).id]],
     () => [
       "update api_key_capabilities c set resource_id = $1 where company_id = $2 and resource_id is null and not exists (select from api_key_capabilities o where o.api_key_id = c.api_key_id and o.resource_id = $1)",
@@ -191,6 +200,31 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     open.push({ client, commitsAt: world.clock.now() + (isLate ? random.integer(0, 40_000) : 0) });
   }
 
+  /** As a client of the API does. */
+  async function writeThroughApi(): Promise<void> {
+    const key = random.pick(keys);
+    const own = processes.filter(({ application }) => application.companyId === key.companyId);
+    if (own.length === 0) return;
+    const { id, application } = random.pick(own);
+    const list = `/v3/applications/${application.id}/processes`;
+    const path = `${list}/${id}`;
+    const keyHashes = keys.filter(({ companyId }) => companyId === key.companyId).map(({ hash }) => hash);
+    const change = { method: "PATCH", path, body: JSON.stringify({ display_name: randomUUID() }) };
+    const writes = [
+      { ...change, shownAt: [path, list] },
+      { ...change, shownAt: [path, list] },
+      { method: "POST", path: `${path}/trigger`, body: "", shownAt: [`${path}/runs`] },
+      { method: "DELETE", path, body: "", shownAt: [path, list, `${path}/runs`] },
+    ];
+    const { shownAt, ...request } = random.pick(writes.slice(0, processes.length < 10 ? 3 : 4));
+    const status = await world.write(key.hash, request, { paths: shownAt, keyHashes });
+    if (status === 200 && request.method === "DELETE")
+      processes.splice(
+        processes.findIndex((one) => one.id === id),
+        1,
+      );
+  }
+
   async function commit(until: number): Promise<void> {
     for (const { client } of open.filter(({ commitsAt }) => commitsAt <= until)) {
       await client.query("commit");
@@ -221,6 +255,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
   test(`leaves no copy that differs from the database, over ${OPERATIONS} operations (seed ${SEED})`, async () => {
     let compared = 0;
     for (let done = 0; done < OPERATIONS; done++) {
+      if (random.oneIn(40)) world.clock.spawn(writeThroughApi);
       await (random.oneIn(8) ? write() : read());
       await commit(world.clock.now());
       // Sometimes long enough for a feed that is silent to be noticed.
@@ -244,6 +279,10 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
       "coarse",
       "everything",
       "short",
+      "write purged",
+      "write pending",
+      "write raced",
+      "write seen",
     ] as const;
     expect(events.filter((event) => !world.seen.has(event))).toStrictEqual([]);
   }, 0); // Bounded by the count of operations, not by the machine.

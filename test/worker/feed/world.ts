@@ -9,6 +9,7 @@ import { runFeed } from "../../../src/worker/feed/index.ts";
 import type { PurgeOptions, PurgeResult } from "../../../src/worker/shared/cache.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
 import { HttpError, outcomeOf } from "../../../src/worker/shared/errors.ts";
+import { PURGED_HEADER } from "../../../src/worker/shared/internal-headers.ts";
 import { PURGES } from "../../../src/worker/shared/limits.ts";
 import { matchPath } from "../../../src/worker/shared/operations.ts";
 import type { Random } from "../../support/random.ts";
@@ -28,6 +29,7 @@ const MOVE_CLOCK = `
   insert into moved.clock values (to_timestamp(0));
   create function moved.now() returns timestamptz language sql stable as 'select now from moved.clock';
   alter table changes alter changed_at set default moved.now();
+  alter table audit_log alter created_at set default moved.now();
   create or replace function max_changes() returns integer language sql immutable as 'select 4';
   do $$ begin execute format('alter database %I set search_path = moved, pg_catalog, public', current_database()); end $$`;
 
@@ -42,6 +44,8 @@ interface Copy {
   servedUntil: number;
   /** When it was first seen to differ from what the database says. */
   wrongSince: number | undefined;
+  /** After how many writes through the API the database said so. */
+  readAfter: number;
 }
 
 interface Answer {
@@ -58,7 +62,20 @@ export interface Troubles {
 }
 
 /** Events, so that a run can be held to have tried them. */
-export type Event = "hit" | "miss" | "late store" | "refused" | "limited" | "died" | "coarse" | "everything" | "short";
+export type Event =
+  | "hit"
+  | "miss"
+  | "late store"
+  | "refused"
+  | "limited"
+  | "died"
+  | "coarse"
+  | "everything"
+  | "short"
+  | "write purged"
+  | "write pending"
+  | "write raced"
+  | "write seen";
 
 export class World {
   readonly clock = new VirtualClock(Date.UTC(2030, 0, 1));
@@ -67,6 +84,12 @@ export class World {
   /** The last time that something went wrong. */
   troubledAt = Number.NEGATIVE_INFINITY;
   readonly #copies = new Map<string, Copy>();
+  /** Names of answers on their way to be stored. */
+  readonly #underWay = new Map<string, number>();
+  /** Writes through the API so far. */
+  #writes = 0;
+  /** By the name of an answer, the last write that it must show, because the write said that it had purged. */
+  readonly #promised = new Map<string, number>();
   readonly #pool: pg.Pool;
   readonly #random: Random;
   #movedTo = 0;
@@ -120,12 +143,36 @@ export class World {
 
   readonly #db: Database = {
     query: async ({ text, bind }, values) => (await this.query(text, bind(values))) as never[],
-    transact: () => Promise.reject(new Error("nothing is written here but by SQL")),
+    transact: async (statements, values) => {
+      const client = await this.connect();
+      try {
+        // A row that another has locked is left: the clock stands still meanwhile.
+        await client.query("begin; set local lock_timeout = '1ms'");
+        let rows: never[] = [];
+        for (const { text, bind } of statements) rows = (await client.query(text, bind(values))).rows as never[];
+        await client.query("commit");
+        return rows;
+      } catch (error) {
+        await client.query("rollback");
+        if ((error as pg.DatabaseError).code === "55P03") throw new DatabaseError("timeout");
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
   };
 
   /** Asks the database itself. */
-  async ask(keyHash: string, path: string): Promise<Answer> {
-    const [match] = matchPath(path.split("/"));
+  ask(keyHash: string, path: string): Promise<Answer> {
+    return this.#call(keyHash, { method: "GET", path, body: "" });
+  }
+
+  async #call(
+    keyHash: string,
+    { method, path, body }: { method: string; path: string; body: string },
+    onWritten: () => void = () => {},
+  ): Promise<Answer> {
+    const match = matchPath(path.split("/")).find(({ operation }) => operation.method === method);
     if (match === undefined) throw new Error(`No operation at ${path}`);
     const { operation, segments } = match;
     const handler = HANDLERS[operation.id] as Handler;
@@ -134,10 +181,13 @@ export class World {
         operation,
         path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
         query: { limit: 25, offset: 0 },
-        target: path,
+        target: `${method} ${path}`,
         headers: { idempotencyKey: null, ifMatch: null },
-        body: async () => "",
-        purge: async () => false,
+        body: async () => body,
+        purge: async (tags) => {
+          onWritten();
+          return (await this.#purge({ tags })).success;
+        },
         caller: { keyHash, requestId: undefined },
         config,
         db: this.#db,
@@ -145,9 +195,37 @@ export class World {
       });
       return { status: response.status, body: await response.text(), headers: response.headers };
     } catch (error) {
+      if (error instanceof DatabaseError) return { status: 503, body: "", headers: new Headers() };
       if (!(error instanceof HttpError)) throw error;
       return { status: outcomeOf(error.failure).status, body: "", headers: new Headers(error.cacheHeaders) };
     }
+  }
+
+  /**
+   * Writes as a client does. If the answer says that copies are purged, then none that is older is served any more,
+   * unless one was on its way into the cache at the time.
+   *
+   * @param shownAt paths of reads that show it, for the API keys with these hashes
+   */
+  async write(
+    keyHash: string,
+    request: { method: string; path: string; body: string },
+    shownAt: { paths: readonly string[]; keyHashes: readonly string[] },
+  ): Promise<number> {
+    let write = 0;
+    const { status, headers } = await this.#call(keyHash, request, () => {
+      write = ++this.#writes;
+    });
+    if (status !== 200) return status;
+    const isPurged = headers.get(PURGED_HEADER) === "true";
+    this.#count(isPurged ? "write purged" : "write pending");
+    for (const path of isPurged ? shownAt.paths : []) {
+      for (const name of shownAt.keyHashes.map((hash) => `${hash} ${path}`)) {
+        if (this.#underWay.has(name)) this.#count("write raced");
+        else this.#promised.set(name, write);
+      }
+    }
+    return status;
   }
 
   /**
@@ -165,6 +243,11 @@ export class World {
       return undefined;
     }
     this.#count("hit");
+    const promised = this.#promised.get(name);
+    if (promised !== undefined) {
+      if (copy.readAfter < promised) throw new Error(`${path} does not show a write that said that it had purged`);
+      this.#count("write seen");
+    }
     if (now > copy.servedUntil) throw new Error(`${path} was kept for long though no feed was alive`);
     const truth = await this.#fetchIf(now >= copy.freshUntil, name, keyHash, path);
     const isRight = truth.status === copy.status && truth.body === copy.body;
@@ -205,17 +288,26 @@ export class World {
   /** A miss: its query is done now, and its answer is stored later, whatever is purged in between. */
   async #fetch(name: string, keyHash: string, path: string): Promise<Answer> {
     this.#count("miss");
+    const readAfter = this.#writes;
+    this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
     const answer = await this.ask(keyHash, path);
     const isSilent = this.clock.now() - this.#polledAt > SILENCE_MS;
     this.clock.spawn(async () => {
       await this.clock.sleep(this.#random.integer(0, config.databaseDeadlineMs));
       await this.clock.sleep(this.#random.integer(0, MAX_STORING_MS));
-      await this.#store(name, answer, isSilent);
+      await this.#store(name, answer, { isSilent, readAfter });
+      const left = (this.#underWay.get(name) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(name, left);
+      else this.#underWay.delete(name);
     });
     return answer;
   }
 
-  async #store(name: string, { status, body, headers }: Answer, isSilent: boolean): Promise<void> {
+  async #store(
+    name: string,
+    { status, body, headers }: Answer,
+    { isSilent, readAfter }: { isSilent: boolean; readAfter: number },
+  ): Promise<void> {
     const control = headers.get("cache-control") ?? "";
     const seconds = (directive: string) => Number(new RegExp(`(?:^| )${directive}=(\\d+)`).exec(control)?.[1] ?? 0);
     const fresh = seconds("max-age") * 1_000;
@@ -235,6 +327,7 @@ export class World {
       staleUntil: now + fresh + stale,
       servedUntil: isShort ? now + MINUTE_MS : Number.POSITIVE_INFINITY,
       wrongSince: undefined,
+      readAfter,
     });
   }
 

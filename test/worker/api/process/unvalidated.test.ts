@@ -103,7 +103,7 @@ test("a body that nobody has checked is stored as the contract has it, or is a 4
         applicationId,
         operation: "test",
         idempotencyKey: null,
-        fingerprint: "00",
+        content: "",
         ifMatch: null,
         dryRun: false,
         columns: { ...valid, ...("resource_type_id" in valid && { resource_type_id: sizeId }), ...junk },
