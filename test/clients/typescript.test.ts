@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { openRecords, type Records } from "../support/records.ts";
-import { connect, getProcess, listProcesses, maxInstances, RefusedError, remember } from "./typescript/client.ts";
+import {
+  changeProcess,
+  connect,
+  createProcess,
+  getProcess,
+  listProcesses,
+  maxInstances,
+  RefusedError,
+  remember,
+} from "./typescript/client.ts";
 
 const PROJECT = "test/clients/typescript";
 const run = promisify(execFile);
@@ -84,8 +93,66 @@ describe("a call", () => {
 
   test("reaches every other operation", async () => {
     const key = await client().GET("/api-keys/me");
-    expect(key.data?.capabilities).toStrictEqual([{ permission: "APP:READ", resource_id: null }]);
+    expect(key.data?.capabilities).toStrictEqual([
+      { permission: "APP:READ", resource_id: null },
+      { permission: "APP:UPDATE", resource_id: null },
+    ]);
     const sizes = await client().GET("/resources/process-resource-types");
     expect(sizes.data?.map(({ name }) => name)).toContain("s1");
+  });
+});
+
+describe("a write", () => {
+  async function newApplication() {
+    const companyId = await records.company();
+    const application = await records.application(companyId);
+    const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
+    return { id: application.id, api: client(token), resource_type_id: (await records.resourceType()).id };
+  }
+  const manual = (instanceCount: number) => ({ type: "manual" as const, config: { instanceCount } });
+
+  test("is done once, also when its answer is lost", async () => {
+    const { id, api: caller, resource_type_id } = await newApplication();
+    let fails = 2;
+    api.fail(() => (fails-- > 0 ? "lost answer" : undefined));
+    const body = { display_name: "Worker", type: "worker" as const, resource_type_id, scaling_strategy: manual(1) };
+    const process = await createProcess(caller, id, body);
+    api.fail(undefined);
+    expect(process).toMatchObject({ key: "worker", entrypoint: "" });
+    expect(await listProcesses(caller, id)).toStrictEqual([process]);
+    await expect(createProcess(caller, id, { ...body, display_name: "" })).rejects.toThrow("display_name");
+  });
+
+  test("by what there is now loses nothing to others who write at the same time", async () => {
+    const { id, api: caller, resource_type_id } = await newApplication();
+    const { id: process_id } = await createProcess(caller, id, {
+      display_name: "Worker",
+      type: "worker",
+      resource_type_id,
+      scaling_strategy: manual(0),
+    });
+    const path = { id, process_id };
+    const addOne = () =>
+      changeProcess(caller, path, (now) => ({ scaling_strategy: manual((maxInstances(now) ?? 0) + 1) }));
+    await Promise.all(Array.from({ length: 8 }, addOne));
+    expect(maxInstances(await changeProcess(caller, path, () => ({})))).toBe(8);
+  });
+
+  test("reaches every other operation", async () => {
+    const { id, api: caller, resource_type_id } = await newApplication();
+    const { id: process_id } = await createProcess(caller, id, {
+      display_name: "Cleanup",
+      type: "cron",
+      resource_type_id,
+      scaling_strategy: manual(1),
+      schedule: "0 3 * * *",
+    });
+    const params = { path: { id, process_id } };
+    const triggered = await caller.POST("/applications/{id}/processes/{process_id}/trigger", { params });
+    expect(triggered.data?.message).toBe("Cron job triggered");
+    const runs = await caller.GET("/applications/{id}/processes/{process_id}/runs", { params });
+    expect(runs.data?.data).toMatchObject([{ process_id, started_at: null }]);
+    const deleted = await caller.DELETE("/applications/{id}/processes/{process_id}", { params });
+    expect(deleted.data?.message).toBe("Process deleted");
   });
 });

@@ -13,7 +13,10 @@ const fields = {
   scaling_strategy: scalingStrategy.openapi({
     description: "How the number of instances is decided; `horizontal` for web processes and workers only",
   }),
-  entrypoint: text(0, 1024).openapi({ description: "Command that starts the process", example: "npm start" }),
+  entrypoint: text(0, 1024).openapi({
+    description: 'Command that starts the process; `""` if it is left out',
+    example: "npm start",
+  }),
   port: port().openapi({ description: "Port that the process listens on", example: 8080 }),
   schedule: text(1, 100).openapi({
     description:
@@ -21,7 +24,7 @@ const fields = {
     example: "0 * * * *",
   }),
   time_zone: text(1, 100).openapi({
-    description: "IANA time zone of the schedule; cron processes only",
+    description: "IANA time zone of the schedule, `UTC` if it is left out; cron processes only",
     example: "America/New_York",
   }),
   job_start_policy: z.enum(jobStartPolicy.enumValues).openapi({
@@ -48,7 +51,7 @@ export const createProcessBody = z
     }),
     resource_type_id,
     scaling_strategy,
-    entrypoint: optional.entrypoint.default(""),
+    entrypoint: optional.entrypoint.optional(),
     port: optional.port.optional(),
     schedule: optional.schedule.optional(),
     time_zone: optional.time_zone.optional(),

@@ -1,6 +1,7 @@
 // The feed: turns what has changed into purges. A run begins every minute, by cron, and stays until the next one begins.
 import type { Reader } from "../db/client.ts";
 import type { PurgeOptions, PurgeResult } from "../shared/cache.ts";
+import { slowMissMs } from "../shared/config.ts";
 import { PURGES } from "../shared/limits.ts";
 import { log } from "../shared/log.ts";
 import { type Change, pollChanges, releaseLease } from "./query.ts";
@@ -9,7 +10,7 @@ import { EVERYTHING, tagsFor } from "./tags.ts";
 export interface FeedOptions {
   db: Reader;
   purge(options: PurgeOptions): Promise<PurgeResult>;
-  /** The longest that a query may take, and a margin until its answer is stored: {@link QUIET_MARGIN_MS}. */
+  /** The longest that a query may take. */
   databaseDeadlineMs: number;
   /** How long the run stays. */
   durationMs: number;
@@ -19,8 +20,6 @@ export interface FeedOptions {
 }
 
 const POLL_MS = 2_000;
-/** From the end of a query to its answer's being stored. */
-const QUIET_MARGIN_MS = 5_000;
 /** From one purge to the next, so that the platform's bucket lasts for minutes of steady changes rather than for one. */
 const SPACING_MS = 4_000;
 /** Until the platform's bucket has a token again. */
@@ -50,7 +49,7 @@ export async function runFeed({
   sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }: FeedOptions): Promise<void> {
   const holder = crypto.randomUUID();
-  const quietMs = databaseDeadlineMs + QUIET_MARGIN_MS;
+  const quietMs = slowMissMs({ databaseDeadlineMs });
   const endsAt = now() + durationMs;
   let waiting = new Map<string, Waiting>();
   let done: string[] = [];

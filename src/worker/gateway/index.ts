@@ -2,9 +2,9 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
-import { ConfigError, readConfig } from "../shared/config.ts";
+import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
-import { KEY_ID_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
+import { KEY_ID_HEADER, PURGED_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
@@ -26,6 +26,7 @@ import { isNotModified, mustBeFresh } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
+import { OwnWrites } from "./own-writes.ts";
 import { purgeChanged } from "./purge.ts";
 
 interface GatewayEnv {
@@ -36,6 +37,7 @@ type GatewayContext = Context<GatewayEnv>;
 type Handler = (c: GatewayContext) => Answer | Promise<Answer>;
 
 const PURGE_PATH = "/ops/purge";
+const ownWrites = new OwnWrites();
 
 /** Every path but those that `publish` names asks for a key or a secret. */
 export function createGateway(): Hono<GatewayEnv> {
@@ -183,9 +185,13 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
     headers: { [REQUEST_ID_HEADER]: c.var.requestId },
   });
-  const isUncached = mustBeFresh(requestHeaders);
-  const response = await (isUncached ? api.fetchUncached(request) : api.fetch(request));
-  const headers = clientHeaders(response.headers, isUncached ? "request" : null);
+  const forwarded = mustBeFresh(requestHeaders)
+    ? "request"
+    : ownWrites.has(keyHash)
+      ? "bypass; detail=own-write"
+      : null;
+  const response = await (forwarded === null ? api.fetch(request) : api.fetchUncached(request));
+  const headers = clientHeaders(response.headers, forwarded);
   await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
   if (!isNotModified(requestHeaders, headers)) return { status: 200, headers, body: response.body };
@@ -211,6 +217,8 @@ async function writeThrough(c: GatewayContext, match: Match, api: ApiStub, keyHa
   );
   const headers = writeHeaders(response.headers);
   await passFailure(c, response, headers);
+  const purged = response.headers.get(PURGED_HEADER);
+  if (purged !== null) ownWrites.add(keyHash, purged === "true" ? slowMissMs(readConfig(c.env)) : FEED_BOUND_MS);
   return { status: 200, headers: { ...headers, ...limitHeaders(WRITE_LIMIT) }, body: response.body };
 }
 

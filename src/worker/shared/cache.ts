@@ -105,7 +105,7 @@ const PASSED_ON = ["content-type", "etag", "last-modified", "age", "idempotent-r
  *
  * @param forwarded why the cache was not asked (RFC 9211, section 2.2); null if it was
  */
-export function clientHeaders(fromApi: Headers, forwarded: "request" | "method" | null): Record<string, string> {
+export function clientHeaders(fromApi: Headers, forwarded: string | null): Record<string, string> {
   const headers: Record<string, string> = { "cache-control": "private, no-cache", vary: "Authorization" };
   for (const name of PASSED_ON) {
     const value = fromApi.get(name);

@@ -34,6 +34,16 @@ export const SETTINGS = {
   EDGE_RESOURCE_TYPES_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 300 },
 } satisfies Record<string, Bounds>;
 
+/** From the end of a query to its answer's being stored at the edge. */
+const STORING_MS = 5_000;
+
+/** For how long after a commit a miss may still store what it has read before: an old answer, behind a purge. */
+export const slowMissMs = ({ databaseDeadlineMs }: Pick<Config, "databaseDeadlineMs">): number =>
+  databaseDeadlineMs + STORING_MS;
+
+/** Within so long the feed has purged what has changed, while the platform lets it. */
+export const FEED_BOUND_MS = 60_000;
+
 const MIN_SECRET_LENGTH = 32;
 /** Sent as a Bearer token, hence of its characters only: token68 (RFC 9110, section 11.2). */
 const TOKEN68 = /^[\w\-.~+/]+=*$/;

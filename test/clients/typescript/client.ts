@@ -3,6 +3,8 @@ import createClient, { type Client } from "openapi-fetch";
 import type { components, paths } from "./process-api.d.ts";
 
 export type Process = components["schemas"]["Process"];
+type CreateProcess = components["schemas"]["CreateProcess"];
+type UpdateProcess = components["schemas"]["UpdateProcess"];
 type ApiError = components["schemas"]["Error"];
 
 export function connect(origin: string, apiKey: string): Client<paths> {
@@ -69,4 +71,55 @@ export function remember(api: Client<paths>, applicationId: string, processId: s
     copy = { process: data, etag: String(response.headers.get("etag")) };
     return data;
   };
+}
+
+/**
+ * Creates a process once, however often it must be asked for until there is an answer.
+ *
+ * @param tries at most, while the connection breaks or the API does not know whether it took effect
+ * @throws RefusedError
+ */
+export async function createProcess(
+  api: Client<paths>,
+  applicationId: string,
+  body: CreateProcess,
+  tries = 3,
+): Promise<Process> {
+  const params = { path: { id: applicationId }, header: { "Idempotency-Key": crypto.randomUUID() } };
+  for (let left = tries - 1; ; left--) {
+    try {
+      const { data, error } = await api.POST("/applications/{id}/processes", { params, body });
+      if (error === undefined) return data;
+      if (error.status < 500 || left === 0) throw new RefusedError(error);
+    } catch (error) {
+      // `fetch` has no other error for a connection that breaks.
+      if (!(error instanceof TypeError) || left === 0) throw error;
+    }
+  }
+}
+
+/**
+ * Changes a process by what it is now: reads it again and decides again when somebody else was faster.
+ *
+ * @throws RefusedError
+ */
+export async function changeProcess(
+  api: Client<paths>,
+  path: { id: string; process_id: string },
+  decide: (process: Process) => UpdateProcess,
+): Promise<Process> {
+  for (;;) {
+    const read = await api.GET("/applications/{id}/processes/{process_id}", {
+      params: { path },
+      // What the database says now, and not a copy.
+      headers: { "Cache-Control": "no-cache" },
+    });
+    if (read.error !== undefined) throw new RefusedError(read.error);
+    const { data, error, response } = await api.PATCH("/applications/{id}/processes/{process_id}", {
+      params: { path, header: { "If-Match": String(read.response.headers.get("etag")) } },
+      body: decide(read.data),
+    });
+    if (error === undefined) return data;
+    if (response.status !== 412) throw new RefusedError(error);
+  }
 }

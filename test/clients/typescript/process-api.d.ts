@@ -767,11 +767,10 @@ export interface components {
             resource_type_id: string;
             scaling_strategy: Omit<components["schemas"]["ScalingStrategy"], "type"> & unknown;
             /**
-             * @description Command that starts the process
-             * @default
+             * @description Command that starts the process; `""` if it is left out
              * @example npm start
              */
-            entrypoint: string;
+            entrypoint?: string;
             /**
              * @description Port that the process listens on
              * @example 8080
@@ -783,7 +782,7 @@ export interface components {
              */
             schedule?: string;
             /**
-             * @description IANA time zone of the schedule; cron processes only
+             * @description IANA time zone of the schedule, `UTC` if it is left out; cron processes only
              * @example America/New_York
              */
             time_zone?: string;
@@ -1316,7 +1315,7 @@ export interface components {
         "Cache-Control": "private, no-cache" | "no-store";
         /** @description The body is only for the API key of the request. */
         Vary: "Authorization";
-        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`. */
+        /** @description What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`. */
         "Cache-Status": string;
         /** @description Seconds since the edge stored this copy. Absent if the answer is new. */
         Age: number;

@@ -22,6 +22,7 @@ async function world() {
   const application = (await records.application(company)).id;
   const size = (await records.resourceType()).id;
   const process = (await records.process(application, { resourceTypeId: size })).id;
+  await records.pool.query("insert into process_runs (process_id) values ($1)", [process]);
   const spare = (await records.resourceType()).id;
   const key = (await records.key(company)).id;
   return { company, application, size, spare, process, key };
@@ -96,6 +97,18 @@ test.for<[string, string, string[]]>([
     "delete from processes where id = :process",
     ["process process application company", "process-list application application company"],
   ],
+  [
+    "process_runs",
+    "insert into process_runs (process_id) values (:process), (:process)",
+    ["run-list process application company"],
+  ],
+  [
+    "process_runs",
+    "update process_runs set started_at = now() where process_id = :process",
+    ["run-list process application company"],
+  ],
+  ["process_runs", "update process_runs set started_at = started_at where process_id = :process", []],
+  ["process_runs", "delete from process_runs where process_id = :process", ["run-list process application company"]],
   [
     "process_resource_types",
     "insert into process_resource_types (name, cpu_millicores, memory_megabytes, category) values (gen_random_uuid(), 1, 1, 'hobby')",
@@ -182,6 +195,14 @@ describe("a statement that touches more than a thousand rows", () => {
     await client.query("delete from processes where application_id = $1", [one.application]);
   });
 
+  test("of the runs of many processes records their applications", async () => {
+    const one = await world();
+    await client.query(BULK, [one.application]);
+    const runs = "insert into process_runs (process_id) select id from processes where application_id = $1";
+    expect(await recorded(one, runs, [one.application])).toStrictEqual(["application application application company"]);
+    await client.query("delete from processes where application_id = $1", [one.application]);
+  });
+
   test("of many applications records their company, of many companies everything", async () => {
     const one = await world();
     const applications = `insert into applications (company_id, name, display_name)
@@ -198,6 +219,7 @@ test.for([
   "companies",
   "applications",
   "processes",
+  "process_runs",
   "process_resource_types",
   "api_keys",
   "api_key_tokens",

@@ -1,0 +1,153 @@
+// Who sees a write at once, and what the answer says of it. On a database of its own: how many writes there were lately, of
+// everybody, decides whether one more may purge.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { migrate } from "../../drizzle/migrate.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { OwnWrites } from "../../src/worker/gateway/own-writes.ts";
+import { DIRECT_PURGES } from "../../src/worker/shared/limits.ts";
+import { startApi, type TestApi } from "../support/api.ts";
+import { bearer, openRecords, type Records } from "../support/records.ts";
+
+let postgres: EmbeddedPostgres;
+let api: TestApi;
+let records: Records;
+beforeAll(async () => {
+  postgres = await startEmbeddedPostgres();
+  await migrate(postgres.connectionString);
+  api = await startApi({ connectionString: postgres.connectionString });
+  records = await openRecords(postgres.connectionString);
+});
+afterAll(async () => {
+  await records.close();
+  await api.close();
+  await postgres.close();
+});
+
+/** A cron process that its writer and a colleague have both read. */
+async function known() {
+  await records.pool.query("delete from audit_log");
+  const companyId = await records.company();
+  const { id } = await records.application(companyId);
+  const process = await records.process(id, { type: "cron", displayName: "Old" });
+  const permissions = ["APP:READ", "APP:UPDATE"] as const;
+  const [writer, colleague] = [
+    await records.key(companyId, { permissions }),
+    await records.key(companyId, { permissions }),
+  ];
+  const list = `/v3/applications/${id}/processes`;
+  const path = `${list}/${process.id}`;
+  const read = async (who: typeof writer, what = path, headers: Record<string, string> = {}) => {
+    const response = await api.fetch(what, { headers: { ...bearer(who.token).headers, ...headers } });
+    const status = String(response.headers.get("cache-status"));
+    return { status, body: JSON.stringify(await response.json()) };
+  };
+  const write = async (method: string, what = path, body?: object) => {
+    const headers = { ...bearer(writer.token).headers, ...(body && { "content-type": "application/json" }) };
+    const response = await api.fetch(what, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+    return String(response.headers.get("cache-status"));
+  };
+  for (const who of [writer, colleague]) for (const what of [path, list, `${path}/runs`]) await read(who, what);
+  return { list, path, writer, colleague, read, write };
+}
+
+const RENAME = { display_name: "New" };
+const OLD_COPY = { status: expect.stringContaining("hit"), body: expect.stringContaining("Old") };
+
+describe("a write that has purged says so", () => {
+  test("and everybody sees it: a change, in the process and in the list", async () => {
+    const { list, path, colleague, read, write } = await known();
+    expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purged");
+    for (const what of [path, list]) {
+      expect(await read(colleague, what)).toStrictEqual({
+        status: "process-api; fwd=miss; stored",
+        body: expect.stringContaining("New"),
+      });
+    }
+  });
+
+  test("a run", async () => {
+    const { path, colleague, read, write } = await known();
+    expect(await write("POST", `${path}/trigger`)).toBe("process-api; fwd=method; detail=purged");
+    expect((await read(colleague, `${path}/runs`)).body).toContain('"total":1');
+    // What it does not change stays where it is.
+    expect(await read(colleague)).toMatchObject(OLD_COPY);
+  });
+
+  test("a process that is gone, and one that is new", async () => {
+    const { list, path, colleague, read, write } = await known();
+    await write("DELETE");
+    for (const what of [path, `${path}/runs`]) expect((await read(colleague, what)).body).toContain("not found");
+    expect((await read(colleague, list)).body).toContain('"total":0');
+    const { id } = await records.resourceType();
+    const scaling_strategy = { type: "manual", config: { instanceCount: 1 } };
+    await write("POST", list, { display_name: "New", type: "worker", resource_type_id: id, scaling_strategy });
+    expect((await read(colleague, list)).body).toContain('"total":1');
+  });
+});
+
+describe("a write whose purge the platform refuses", () => {
+  test("is done, says so, and is seen by its writer at once and by others from the feed on", async () => {
+    const { path, writer, colleague, read, write } = await known();
+    await api.refusePurge({ code: 429, message: "rate limit" });
+    try {
+      expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purge-pending");
+    } finally {
+      await api.refusePurge(null);
+    }
+    expect(await read(writer)).toStrictEqual({
+      status: "process-api; fwd=bypass; detail=own-write",
+      body: expect.stringContaining("New"),
+    });
+    expect(await read(colleague)).toMatchObject(OLD_COPY);
+    expect(await read(colleague, path, { "cache-control": "no-cache" })).toStrictEqual({
+      status: "process-api; fwd=request",
+      body: expect.stringContaining("New"),
+    });
+    await api.runFeed();
+    expect((await read(colleague)).body).toContain("New");
+  });
+
+  test("comes after many others, which leave the platform's budget to the feed", async () => {
+    const { path, colleague, read, write } = await known();
+    for (let n = 0; n < DIRECT_PURGES.count; n++) {
+      expect(await write("PATCH", path, { port: n + 1 })).toContain("detail=purged");
+    }
+    await read(colleague);
+    expect(await write("PATCH", path, RENAME)).toContain("detail=purge-pending");
+    expect(await read(colleague)).toMatchObject(OLD_COPY);
+    const minutes = DIRECT_PURGES.minutes + 1;
+    await records.pool.query(`update audit_log set created_at = created_at - interval '${minutes} minutes'`);
+    expect(await write("PATCH", path, { port: 99 })).toContain("detail=purged");
+  });
+});
+
+test("a write that changes nothing purges nothing", async () => {
+  const { path, colleague, read, write } = await known();
+  expect(await write("PATCH", path, { display_name: "Old" })).toBe("process-api; fwd=method");
+  expect(await write("PATCH", `${path}?dry_run=true`, RENAME)).toBe("process-api; fwd=method");
+  expect(await read(colleague)).toMatchObject(OLD_COPY);
+});
+
+describe("the keys that have written lately", () => {
+  test("are forgotten when no copy can be older", () => {
+    let now = 0;
+    const writes = new OwnWrites(() => now);
+    writes.add("a", 10);
+    writes.add("a", 5);
+    now = 9;
+    expect([writes.has("a"), writes.has("b")]).toStrictEqual([true, false]);
+    now = 10;
+    expect(writes.has("a")).toBe(false);
+  });
+
+  test("are a thousand at most, the latest", () => {
+    const writes = new OwnWrites(() => 0);
+    for (let n = 0; n < 1_001; n++) {
+      writes.add(`key ${n}`, 10);
+      writes.add("key 1", 10);
+    }
+    expect([writes.has("key 0"), writes.has("key 1"), writes.has("key 1000")]).toStrictEqual([false, true, true]);
+  });
+});
