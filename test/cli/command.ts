@@ -22,6 +22,7 @@ export interface CommandOptions {
 const NODE = [process.execPath, "--import", import.meta.resolve("../support/quick-imports.ts")];
 
 export const keys = (args: string[], options?: CommandOptions): Promise<Outcome> => run("keys.ts", args, options);
+export const audit = (args: string[], options?: CommandOptions): Promise<Outcome> => run("audit.ts", args, options);
 export const purge = (args: string[], options?: CommandOptions): Promise<Outcome> => run("purge.ts", args, options);
 
 function run(script: string, args: string[], options: CommandOptions = {}): Promise<Outcome> {

@@ -1,0 +1,109 @@
+// `npm run audit`: who has written what through the API, for operators.
+import { and, asc, desc, eq, inArray, type SQL } from "drizzle-orm";
+import { isoTimestamp } from "../worker/db/expressions.ts";
+import { apiKeys, auditLog } from "../worker/db/schema.ts";
+import { type Database, findDatabase, withDatabase } from "./support/database.ts";
+import { usageError } from "./support/errors.ts";
+import { note, print, printable, printJson } from "./support/output.ts";
+import { parseId, parseWholeNumber } from "./support/parse.ts";
+import { createProgram, run } from "./support/program.ts";
+
+interface AuditOptions {
+  process?: string;
+  application?: string;
+  key?: string;
+  request?: string;
+  limit: number;
+  json?: boolean;
+}
+
+const NOTES = `
+Prints the latest effects, the oldest of them first: when, what, by which key and
+request, and each field that differs. With --json a list of objects:
+  at             ISO 8601 in UTC
+  operation      create, update, delete or trigger
+  api_key        { id, name }; the name is null once the key is deleted
+  request_id     as in x-request-id and in the log
+  company_id, application_id, process_id
+  before, after  the process as the API answers with it, null where there is none;
+                 after a trigger, the run
+
+Changes by SQL are not in it. The database is that of DATABASE_URL, or of a
+running \`npm run dev\`.`;
+
+const program = createProgram("audit")
+  .usage("[options]     (npm run audit -- …)")
+  .description("Shows who has written what through the API.")
+  .option("--process <id>", "of this process", parseId)
+  .option("--application <id>", "of the processes of this application", parseId)
+  .option("--key <id>", "by this API key", parseId)
+  .option("--request <id>", "by this request", parseId)
+  .option("--limit <number>", "so many at most", parseWholeNumber, 50)
+  .option("--json", "print a list of objects")
+  .addHelpText("after", NOTES)
+  .action(audit);
+
+/** What one write has done. */
+interface Entry {
+  at: string;
+  operation: string;
+  api_key: { id: string; name: string | null };
+  request_id: string | null;
+  company_id: string;
+  application_id: string;
+  process_id: string;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+}
+
+async function audit(options: AuditOptions): Promise<void> {
+  const conditions = [
+    options.process && eq(auditLog.processId, options.process),
+    options.application && eq(auditLog.applicationId, options.application),
+    options.key && eq(auditLog.apiKeyId, options.key),
+    options.request && eq(auditLog.requestId, options.request),
+  ].filter((one) => typeof one === "object");
+  if (conditions.length === 0) throw usageError("Say of what: --process, --application, --key or --request.");
+  const entries = await withDatabase(findDatabase(), (db) => readEntries(db, and(...conditions), options.limit));
+  if (options.json) return printJson(entries);
+  return entries.length === 0 ? note("Nothing was written.") : print(entries.map(formatEntry).join("\n\n"));
+}
+
+async function readEntries(db: Database, condition: SQL | undefined, limit: number): Promise<Entry[]> {
+  const latest = db.select({ id: auditLog.id }).from(auditLog).where(condition).orderBy(desc(auditLog.id)).limit(limit);
+  const rows = await db
+    .select({
+      at: isoTimestamp(auditLog.createdAt),
+      operation: auditLog.operation,
+      api_key: { id: auditLog.apiKeyId, name: apiKeys.name },
+      request_id: auditLog.requestId,
+      company_id: auditLog.companyId,
+      application_id: auditLog.applicationId,
+      process_id: auditLog.processId,
+      before: auditLog.before,
+      after: auditLog.after,
+    })
+    .from(auditLog)
+    .leftJoin(apiKeys, eq(apiKeys.id, auditLog.apiKeyId))
+    .where(inArray(auditLog.id, latest))
+    .orderBy(asc(auditLog.id));
+  return rows as Entry[];
+}
+
+function formatEntry({ at, operation, process_id, api_key, request_id, before, after }: Entry): string {
+  const key = `${api_key.id} (${api_key.name === null ? "deleted" : printable(api_key.name)})`;
+  const fields = Object.keys(after ?? before ?? {})
+    .filter((field) => !isSame(before?.[field], after?.[field]))
+    .sort();
+  return [
+    `${at}  ${operation} ${process_id}`,
+    `  key      ${key}`,
+    `  request  ${request_id ?? "unknown"}`,
+    ...fields.map((field) => `  ${field}: ${valueIn(before, field)} → ${valueIn(after, field)}`),
+  ].join("\n");
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+const valueIn = (state: Entry["before"], field: string): string => printable(JSON.stringify(state?.[field] ?? null));
+
+await run(program);
