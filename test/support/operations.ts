@@ -21,7 +21,7 @@ export interface Operation {
   /** The path with each parameter filled in. */
   path(values?: Record<string, string>): string;
   /** A request: a write with the first example of its body. */
-  request(token?: string): RequestInit;
+  request(token?: string): { method: string; headers: Record<string, string>; body?: string };
 }
 
 interface RequestBody {
