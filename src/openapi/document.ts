@@ -1,6 +1,6 @@
 // The OpenAPI document: every operation, and the components that operations refer to by name.
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { ADDRESS_LIMIT, KEY_LIMIT } from "../worker/shared/limits.ts";
+import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../worker/shared/limits.ts";
 import { getCurrentApiKey, validateApiKey } from "./api-key.ts";
 import { getApplication, listApplications } from "./application/operations.ts";
 import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
@@ -33,8 +33,8 @@ const OPERATIONS = [
 ];
 
 const DESCRIPTION = `
-Returns the processes of your applications: runtime configuration, scaling strategy, resource limits and probe settings.
-A data centre near you answers.
+Reads and writes the processes of your applications: runtime configuration, scaling strategy, resource limits and probe
+settings. A data centre near you answers.
 
 **Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do,
 \`GET /applications\` which applications it may read.
@@ -48,18 +48,23 @@ body as long as nothing has changed.
 While the database or the purging of the cache fails, an answer may be an hour old. \`Cache-Status\` and \`Age\` show what
 the edge did. To read what the database says now, send \`Cache-Control: no-cache\`.
 
+**Writes.** Send an \`Idempotency-Key\` with each: then you may send it again until you have an answer, and it takes effect
+once. With the \`ETag\` of what you have read in \`If-Match\` you change nothing that you have not seen. \`?dry_run=true\` checks
+and answers, and writes nothing. Once a write is answered, everybody reads it if \`Cache-Status\` says \`detail=purged\`; otherwise
+that takes some seconds, and \`Cache-Control: no-cache\` reads it at once.
+
 **Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
 of the request, which is also in the header \`x-request-id\`.
 
-**Limits.** A key has ${KEY_LIMIT.requests} requests in ${KEY_LIMIT.periodSeconds} seconds and an address ${ADDRESS_LIMIT.requests}, in each data centre. Beyond that the answer
-is 429 with \`Retry-After\`. There is no \`x-ratelimit-remaining\`, and \`x-ratelimit-reset\` stands on 429 alone: data centres
+**Limits.** A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds and ${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}, and an address ${ADDRESS_LIMIT.requests} requests in
+${ADDRESS_LIMIT.periodSeconds}, in each data centre. Beyond that the answer is 429 with \`Retry-After\`, and nothing was written. There is no \`x-ratelimit-remaining\`, and \`x-ratelimit-reset\` stands on 429 alone: data centres
 count without saying how many requests are left.
 `.trim();
 
 const INFO = {
   title: "Process API",
   version: "3.0.0",
-  summary: "The full details of your processes",
+  summary: "The processes of your applications",
   description: DESCRIPTION,
   contact: { name: "process-api" },
   license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },

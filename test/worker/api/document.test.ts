@@ -1,7 +1,7 @@
 // The OpenAPI document by itself: test/worker/api/answers.test.ts compares it with what is sent.
 import { describe, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
-import { ADDRESS_LIMIT, KEY_LIMIT } from "../../../src/worker/shared/limits.ts";
+import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { startApi } from "../../support/api.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
 import { document, operations } from "../../support/operations.ts";
@@ -137,7 +137,8 @@ describe("the document", () => {
 
   test("tells the budgets that are counted", () => {
     const { description } = document.info;
-    expect(description).toContain(`A key has ${KEY_LIMIT.requests} requests in ${KEY_LIMIT.periodSeconds} seconds`);
-    expect(description).toContain(`an address ${ADDRESS_LIMIT.requests}`);
+    expect(description).toContain(`A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds`);
+    expect(description).toContain(`${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}`);
+    expect(description).toContain(`an address ${ADDRESS_LIMIT.requests} requests in\n${ADDRESS_LIMIT.periodSeconds}`);
   });
 });
