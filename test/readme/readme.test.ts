@@ -46,10 +46,12 @@ test("there is no command that is not run here", () => {
   expect([...new Set(places)]).toStrictEqual([
     "README.md: Process API",
     "src/cli/README.md: Keys",
+    "src/cli/README.md: Audit",
     "src/cli/README.md: Purges",
     "src/cli/README.md: Deploy",
     "src/docs/README.md: Call it",
     "src/docs/README.md: A typed client in five minutes",
+    "src/docs/README.md: Write",
     "src/docs/README.md: Caching",
   ]);
 });
@@ -83,6 +85,18 @@ describe("Call the API", () => {
     const [list = "", answer = ""] = output.split(/(?=HTTP\/1\.1)/);
     expect(JSON.parse(list)).toMatchObject({ total: 4, limit: 2, data: [{ key: "web" }, { key: "worker" }] });
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("a write is tried, one is done, and a run is asked for and listed", async () => {
+    const [writes] = under("Write", "sh");
+    const [settings] = String(calls?.text).split("curl", 1);
+    const output = await bash(String(settings) + String(writes?.text));
+    expect(output.match(/HTTP\/1\.1 200 /g)?.length).toBe(3);
+    expect(output).toContain('"key":"report"');
+    expect(output).toContain('"entrypoint":"npx migrate"');
+    expect(JSON.parse(output.slice(output.lastIndexOf('{"data"')))).toMatchObject({ total: 1 });
+    const [audit] = under("Audit", "sh");
+    expect(await bash(String(audit?.text))).toContain('"operation": "trigger"');
   });
 
   test("from an empty folder to a typed call", async () => {
