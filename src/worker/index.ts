@@ -1,6 +1,7 @@
 import { openDatabase } from "./db/client.ts";
 import { runFeed } from "./feed/index.ts";
 import { createGateway } from "./gateway/index.ts";
+import { FEED, writeDataPoint } from "./shared/analytics.ts";
 import { readConfig } from "./shared/config.ts";
 
 export { Api } from "./api/index.ts";
@@ -14,11 +15,12 @@ export default {
   async scheduled(_controller, env, ctx) {
     const config = readConfig(env);
     const { exports } = ctx as ExecutionContext;
-    await runFeed({
+    const { oldestChangeSeconds } = await runFeed({
       db: openDatabase(config),
       purge: (options) => exports.Api({ props: {} }).purge(options),
       databaseDeadlineMs: config.databaseDeadlineMs,
       durationMs: 60_000,
     });
+    writeDataPoint(env, { route: FEED, keyId: FEED, version: env.CF_VERSION_METADATA?.id, oldestChangeSeconds });
   },
 } satisfies ExportedHandler<Env>;

@@ -8,7 +8,7 @@ import { median } from "./statistics.ts";
 /** The text of the statement that reads a process, and its parameters. */
 export async function statementOf(target: Target): Promise<Sent> {
   const [, , , applicationId = ""] = target.path.split("/");
-  const params = { keyHash: hashOf(target), requestId: undefined, applicationId, processId: target.processId };
+  const params = { keyHash: hashOf(target), trace: {}, applicationId, processId: target.processId };
   return captureStatement((db) => getProcessForKey(db, params));
 }
 

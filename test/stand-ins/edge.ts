@@ -157,7 +157,7 @@ function layOutAssets({ assets, metadata, modules }: Upload, directory: string):
 
 /** A binding as Miniflare calls it. */
 function localBinding(binding: Upload["bindings"][number]): [string, object] {
-  const { name, type, text, namespace_id: namespace, simple } = binding;
+  const { name, type, text, namespace_id: namespace, simple, dataset } = binding;
   switch (type) {
     case "plain_text":
     case "secret_text":
@@ -166,6 +166,8 @@ function localBinding(binding: Upload["bindings"][number]): [string, object] {
       return [name, { type: "rate-limit", namespace, simple }];
     case "version_metadata":
       return [name, { type: "version-metadata" }];
+    case "analytics_engine":
+      return [name, { type: "analytics-engine-dataset", name: dataset }];
     case "assets":
       return [name, { type: "assets" }];
     default:

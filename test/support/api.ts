@@ -2,7 +2,9 @@
 import "../../src/cli/support/quiet.ts";
 import { expect } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
+import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
+import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { type Fault, inflict } from "./faults.ts";
 
@@ -26,6 +28,8 @@ export interface TestApi {
   runFeed(): Promise<unknown>;
   /** Sets the platform's answer to every purge from now on; null: it takes them. */
   refusePurge(error: { code: number; message: string } | null): Promise<void>;
+  /** The data points that the Worker has written since the last time. */
+  dataPoints(): Promise<DataPoint[]>;
   /** The lines that the Worker has logged. */
   logs(): string[];
   /** Ends everything, once no line of the log has given a secret away. */
@@ -111,6 +115,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
       }),
     runFeed: () => harness.getWorker(config.name).scheduled({ cron: "* * * * *" }),
     refusePurge: (error) => command("/test/refuse-purge", error),
+    dataPoints: async () => ((await (await request("/test/data-points")).json()) as StampedPoint[]).map(byName),
     logs,
     close: async () => {
       const lines = logs();
@@ -123,6 +128,14 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
 
 const isRecording = (body: unknown): boolean =>
   /^update "api_keys" set last_used_at/.test((body as { query?: string }).query ?? "");
+
+/** A point by the names of its columns, as `npm run stats` reads it. */
+function byName({ index, blobs, doubles }: StampedPoint): DataPoint {
+  const columns: Record<string, string | number> = { index1: index };
+  for (const [i, blob] of blobs.entries()) columns[`blob${i + 1}`] = blob;
+  for (const [i, double] of doubles.entries()) columns[`double${i + 1}`] = double;
+  return Object.fromEntries(COLUMNS.map((name) => [name, columns[columnOf(name)]])) as unknown as DataPoint;
+}
 
 function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined) {
   if (budgets === undefined) return [];

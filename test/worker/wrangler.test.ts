@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
+import { DATASETS } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
+
+interface Dataset {
+  binding: string;
+  dataset: string;
+}
 
 interface Ratelimit {
   name: string;
@@ -17,7 +23,12 @@ interface Ratelimit {
 }
 
 const config = readConfig({ config: "wrangler.toml" });
-const previews = config.previews as { ratelimits: Ratelimit[]; version_metadata: object } & Record<string, unknown>;
+const previews = config.previews as {
+  ratelimits: Ratelimit[];
+  analytics_engine_datasets: Dataset[];
+  version_metadata: object;
+} & Record<string, unknown>;
+const datasets = config.analytics_engine_datasets as Dataset[];
 const ratelimits = config.ratelimits as Ratelimit[];
 
 async function wrangler(...args: string[]): Promise<string> {
@@ -84,11 +95,19 @@ describe("a preview", () => {
     const namesOf = (bindings: Ratelimit[]) => bindings.map(({ name, simple }) => ({ name, simple }));
     expect(namesOf(previews.ratelimits)).toStrictEqual(namesOf(ratelimits));
     expect(previews.version_metadata).toEqual(config.version_metadata);
+    expect(previews.analytics_engine_datasets.map(({ binding }) => binding)).toStrictEqual(
+      datasets.map(({ binding }) => binding),
+    );
   });
 
   test("keeps no answer for long: no feed purges its cache", () => {
     const { EDGE_FRESH_SECONDS } = previews.vars as Record<string, string>;
     expect(EDGE_FRESH_SECONDS).toBe(String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default));
+  });
+
+  test("is not counted among the requests of production, which the statistics show", () => {
+    expect(datasets.map(({ dataset }) => dataset)).toStrictEqual([DATASETS.production]);
+    expect(previews.analytics_engine_datasets.map(({ dataset }) => dataset)).toStrictEqual([DATASETS.previews]);
   });
 
   test("spends no budget of production's", () => {

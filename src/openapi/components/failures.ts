@@ -48,7 +48,7 @@ function failedResponse(
 ): FailedResponse {
   return {
     description,
-    headers: headersOf("x-request-id", "Cache-Control", ...headers),
+    headers: headersOf("x-request-id", "Server-Timing", "Cache-Control", ...headers),
     content: {
       "application/json": {
         schema: { $ref: "#/components/schemas/Error" },

@@ -49,6 +49,12 @@ export const HEADERS = {
     required: true,
     schema: text("8f14e45f-ceea-467f-9f6b-2d8a1c0e5b3a"),
   },
+  "Server-Timing": {
+    description:
+      "For how many milliseconds (`dur`) this request waited: `key` for the checks in front of the cache, `cache` for the edge's cache and what lies behind it, `query` for the database. `query` is absent if this request cost no query, `cache` if it was refused before. Computing takes no time by this clock, which moves with input and output alone.",
+    required: true,
+    schema: text("key;dur=1, cache;dur=3, query;dur=24"),
+  },
   "WWW-Authenticate": {
     description:
       "What is wrong with the key (RFC 6750): no `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`.",

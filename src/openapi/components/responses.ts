@@ -5,7 +5,7 @@ import { headersOf } from "./headers.ts";
 
 /** On every answer that is no failure. */
 const VALIDATED = ["ETag", "Cache-Control", "Vary", "Cache-Status", "Age"] as const;
-const COUNTED = ["x-request-id", "x-ratelimit-limit", "RateLimit-Policy"] as const;
+const COUNTED = ["x-request-id", "Server-Timing", "x-ratelimit-limit", "RateLimit-Policy"] as const;
 
 /** Below `components.responses`. */
 export const NOT_MODIFIED = {

@@ -6,6 +6,7 @@ import { HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER } from "../shared/internal-headers.ts";
 import { log } from "../shared/log.ts";
 import type { Validator } from "../shared/operations.ts";
+import { logIds } from "../shared/trace.ts";
 import type { Call } from "./call.ts";
 
 /** Ids of what an answer depends on, beside the key and its company. */
@@ -66,7 +67,7 @@ export function parseValid<T>({ operation, caller }: Call, body: string, tags: T
   const payload: unknown = JSON.parse(body);
   const isValid = validateResponse[operation.id] as Validator;
   if (isValid(payload)) return payload as T;
-  log("error", "invalid_row", { requestId: caller.requestId, ...tags, fields: invalidFields(isValid) });
+  log("error", "invalid_row", { ...logIds(caller.trace), ...tags, fields: invalidFields(isValid) });
   throw new HttpError({ reason: "invalid_row" });
 }
 

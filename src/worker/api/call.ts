@@ -2,6 +2,7 @@ import type { Access } from "../db/access.ts";
 import type { Database } from "../db/client.ts";
 import type { Config } from "../shared/config.ts";
 import type { Operation } from "../shared/operations.ts";
+import type { Trace } from "../shared/trace.ts";
 
 /** The caller, as the gateway tells the Api. Part of the edge's cache key. */
 export interface ApiProps {
@@ -27,7 +28,7 @@ export interface Call {
   headers: WriteHeaders;
   /** The body as text; empty if there is none. */
   body(): Promise<string>;
-  caller: { keyHash: string; requestId: string | undefined };
+  caller: { keyHash: string; trace: Trace };
   config: Config;
   db: Database;
   /** Ends the reuse of what has these tags. @returns whether the platform has done so */

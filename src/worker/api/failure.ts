@@ -2,6 +2,7 @@
 import { DatabaseError } from "../db/errors.ts";
 import type { Failure } from "../shared/errors.ts";
 import { describeError, log } from "../shared/log.ts";
+import { logIds, type Trace } from "../shared/trace.ts";
 
 /** Until a database that cannot be reached is worth another try. */
 const RETRY_AFTER_SECONDS = 5;
@@ -11,9 +12,9 @@ const OVERLOADED_RETRY_AFTER_SECONDS = 2;
 const VALUE_SQL_STATE = /^2[23]/;
 
 /** @param method of the request that failed: nobody may take a write for undone that may have been done */
-export function failureOf(error: unknown, method: string, requestId: string | undefined): Failure {
+export function failureOf(error: unknown, method: string, trace: Trace): Failure {
   if (!(error instanceof DatabaseError)) {
-    log("error", "unexpected_error", { requestId, ...describeError(error) });
+    log("error", "unexpected_error", { ...logIds(trace), ...describeError(error) });
     return { reason: "unexpected" };
   }
   const { kind, sqlState, constraint, mayHaveRun } = error;

@@ -4,8 +4,9 @@ import { type Database, openDatabase } from "../db/client.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
-import { REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
+import { QUERY_HEADER } from "../shared/internal-headers.ts";
 import { matchPath, type Parameter } from "../shared/operations.ts";
+import { costHeader, readTrace, type Trace } from "../shared/trace.ts";
 import type { ApiProps, Handler } from "./call.ts";
 import { failureOf } from "./failure.ts";
 import { HANDLERS } from "./handlers.ts";
@@ -21,17 +22,21 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
 
   /** Answers without the cache, which stands in front of `fetch` alone, and leaves what is stored as it is. */
   async fetchUncached(request: Request): Promise<Response> {
-    const requestId = request.headers.get(REQUEST_ID_HEADER) ?? undefined;
+    const trace = readTrace(request.headers);
+    let response: Response;
     try {
-      return await this.#answer(request, requestId);
+      response = await this.#answer(request, trace);
     } catch (error) {
       const { failure, cacheHeaders } =
-        error instanceof HttpError ? error : new HttpError(failureOf(error, request.method, requestId));
-      return Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
+        error instanceof HttpError ? error : new HttpError(failureOf(error, request.method, trace));
+      response = Response.json(failure, { status: outcomeOf(failure).status, headers: cacheHeaders });
     }
+    const cost = costHeader(trace);
+    if (cost !== undefined) response.headers.set(QUERY_HEADER, cost);
+    return response;
   }
 
-  async #answer(request: Request, requestId: string | undefined): Promise<Response> {
+  async #answer(request: Request, trace: Trace): Promise<Response> {
     const { keyHash } = this.ctx.props;
     // Fails closed: the gateway has not looked at a caller without one.
     if (keyHash === undefined) throw new HttpError({ reason: "missing_key" });
@@ -51,12 +56,12 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
         ifMatch: request.headers.get("if-match"),
       },
       body: () => request.text(),
-      caller: { keyHash, requestId },
+      caller: { keyHash, trace },
       config,
       db,
       purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
       recordUse: ({ keyId, isUseDue }: Access) => {
-        if (isUseDue) usage.record(keyId, requestId, (work) => this.ctx.waitUntil(work));
+        if (isUseDue) usage.record(keyId, trace, (work) => this.ctx.waitUntil(work));
       },
     });
   }

@@ -1,5 +1,6 @@
 import { and, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { AnyPgColumn, QueryBuilder } from "drizzle-orm/pg-core";
+import type { Trace } from "../shared/trace.ts";
 import type { Database } from "./client.ts";
 import { apiKeyCapabilities, apiKeys, apiKeyTokens, feed } from "./schema.ts";
 import type { Statement } from "./statement.ts";
@@ -30,8 +31,7 @@ export interface Access {
 export interface Caller {
   /** SHA-256 of the token in hexadecimal. */
   keyHash: string;
-  /** For the log. */
-  requestId: string | undefined;
+  trace: Trace;
 }
 
 /**
@@ -98,10 +98,10 @@ export const accessColumns = (access: KeyAccess) => ({
 export async function queryForKey<Row extends Access>(
   db: Database,
   statement: Statement<Row>,
-  { requestId, ...values }: Caller,
+  { trace, ...values }: Caller,
 ): Promise<Row | undefined> {
   const startedAt = Date.now();
-  const [row] = await db.query(statement, values, requestId);
+  const [row] = await db.query(statement, values, trace);
   if (row === undefined || row.secondsLeft === null) return row;
   // The database counted from some moment of this round trip. Take its beginning: a key may die early, never late.
   return { ...row, secondsLeft: row.secondsLeft - (Date.now() - startedAt) / 1000 };

@@ -1,6 +1,7 @@
 import { neon } from "@neondatabase/serverless";
 import type { Config } from "../shared/config.ts";
 import { log } from "../shared/log.ts";
+import { addCost, logIds, type QueryCost, type Trace } from "../shared/trace.ts";
 import { classifyError, DatabaseError } from "./errors.ts";
 import { ConcurrencyLimiter } from "./limiter.ts";
 import { RetryBudget } from "./retry-budget.ts";
@@ -13,10 +14,10 @@ export interface Reader {
   /**
    * Sends a statement and returns its rows. It is sent again where that may help, so it must be one that may run twice.
    *
-   * @param requestId of the request that it is sent for, for the log
+   * @param trace of the request that it is sent for
    * @throws DatabaseError
    */
-  query<Row>(statement: Statement<Row>, values: object, requestId: string | undefined): Promise<Row[]>;
+  query<Row>(statement: Statement<Row>, values: object, trace: Trace | undefined): Promise<Row[]>;
 }
 
 export interface Writer {
@@ -31,7 +32,7 @@ export interface Writer {
   transact<Row>(
     statements: readonly [...Statement<unknown>[], Statement<Row>],
     values: object,
-    requestId: string | undefined,
+    trace: Trace | undefined,
   ): Promise<Row[]>;
 }
 
@@ -80,14 +81,14 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
     }
   }
 
-  async function run<T>(sending: Sending<T>, requestId: string | undefined): Promise<T> {
+  async function run<T>(sending: Sending<T>, trace: Trace | undefined): Promise<T> {
     const startedAt = Date.now();
     const signal = AbortSignal.timeout(deadlineMs);
     for (let attempts = 1; ; attempts++) {
       try {
         const result = await attempt(sending, signal);
         retries.earn();
-        logQuery({ requestId, attempts, durationMs: Date.now() - startedAt });
+        finish(trace, { attempts, durationMs: Date.now() - startedAt });
         return result;
       } catch (cause) {
         // The gateway's line of the request says so: a flood must not cost two.
@@ -97,7 +98,7 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
         const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + Math.random());
         const isInTime = attempts < MAX_ATTEMPTS && durationMs + backoffMs < deadlineMs;
         if (!sending.isRepeatable(error) || !isInTime || !retries.spend()) {
-          logQuery({ requestId, attempts, durationMs, error });
+          finish(trace, { attempts, durationMs, error });
           throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, backoffMs));
@@ -106,7 +107,7 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
   }
 
   return {
-    query: <Row>({ text, bind }: Statement<Row>, values: object, requestId: string | undefined) => {
+    query: <Row>({ text, bind }: Statement<Row>, values: object, trace: Trace | undefined) => {
       const params = bind(values);
       return run<Row[]>(
         {
@@ -114,14 +115,14 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
           isRepeatable: ({ isTransient }) => isTransient,
           isMeasured: true,
         },
-        requestId,
+        trace,
       );
     },
 
     transact: <Row>(
       statements: readonly [...Statement<unknown>[], Statement<Row>],
       values: object,
-      requestId: string | undefined,
+      trace: Trace | undefined,
     ) => {
       const bound = statements.map(({ text, bind }) => ({ text, params: bind(values) }));
       return run<Row[]>(
@@ -135,23 +136,26 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
           isRepeatable: ({ isTransient, mayHaveRun }) => isTransient && !mayHaveRun,
           isMeasured: false,
         },
-        requestId,
+        trace,
       );
     },
   };
 }
 
 /** How one query went. */
-interface QueryOutcome {
-  requestId: string | undefined;
-  attempts: number;
-  durationMs: number;
+interface QueryOutcome extends QueryCost {
   /** Absent if the query succeeded. */
   error?: DatabaseError;
 }
 
-/** Only what was slow, tried again or failed. */
-function logQuery({ error, ...outcome }: QueryOutcome): void {
+/** Tells the request what it has cost, and the log only what was slow, tried again or failed. */
+function finish(trace: Trace | undefined, { error, ...outcome }: QueryOutcome): void {
+  if (trace !== undefined) addCost(trace, outcome);
   if (error === undefined && outcome.attempts === 1 && outcome.durationMs < SLOW_QUERY_MS) return;
-  log(error === undefined ? "warn" : "error", "query", { ...outcome, error: error?.kind, sqlState: error?.sqlState });
+  log(error === undefined ? "warn" : "error", "query", {
+    ...logIds(trace),
+    ...outcome,
+    error: error?.kind,
+    sqlState: error?.sqlState,
+  });
 }

@@ -1,4 +1,5 @@
 import { isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import type { Trace } from "../shared/trace.ts";
 import type { Reader } from "./client.ts";
 import { apiKeys } from "./schema.ts";
 import { defineStatement } from "./statement.ts";
@@ -35,20 +36,20 @@ export class UsageRecorder {
     this.#db = db;
   }
 
-  record(keyId: string, requestId: string | undefined, waitUntil: (work: Promise<unknown>) => void): void {
+  record(keyId: string, trace: Trace, waitUntil: (work: Promise<unknown>) => void): void {
     this.#keyIds.add(keyId);
     const now = Date.now();
     if (now < this.#begunAt + GIVE_UP_MS) return;
     this.#begunAt = now;
-    waitUntil(this.#writeLater(requestId));
+    waitUntil(this.#writeLater(trace));
   }
 
-  async #writeLater(requestId: string | undefined): Promise<void> {
+  async #writeLater(trace: Trace): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     const keyIds = `{${[...this.#keyIds].join(",")}}`;
     this.#keyIds = new Set();
     this.#begunAt = 0;
     // A failure harms nobody; the database has logged it.
-    await this.#db.query(recordUses(), { keyIds }, requestId).catch(() => {});
+    await this.#db.query(recordUses(), { keyIds }, trace).catch(() => {});
   }
 }

@@ -214,11 +214,11 @@ export interface OfApplication extends Caller, WriteRequest {
 export async function write<Refusal extends string, Params extends OfApplication>(
   db: Database,
   statement: Statement<WriteRow<Refusal>>,
-  { requestId, ...values }: Params,
+  { trace, ...values }: Params,
 ): Promise<WriteRow<Refusal> | undefined> {
   const ifMatch = values.ifMatch && toArray(values.ifMatch);
-  const all = { ...values, ifMatch, requestId: requestId ?? null };
-  const [row] = await db.transact([lockStatement(), statement], all, requestId);
+  const all = { ...values, ifMatch, requestId: trace.requestId ?? null };
+  const [row] = await db.transact([lockStatement(), statement], all, trace);
   return row;
 }
 

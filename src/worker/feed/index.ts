@@ -19,6 +19,12 @@ export interface FeedOptions {
   sleep?: (ms: number) => Promise<unknown>;
 }
 
+/** What a run of the feed has seen. */
+export interface FeedReport {
+  /** The longest that a change had waited for its first purge at any poll; 0 if none was waiting. */
+  oldestChangeSeconds: number;
+}
+
 const POLL_MS = 2_000;
 /** From one purge to the next, so that the platform's bucket lasts for minutes of steady changes rather than for one. */
 const SPACING_MS = 4_000;
@@ -47,7 +53,7 @@ export async function runFeed({
   durationMs,
   now = Date.now,
   sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-}: FeedOptions): Promise<void> {
+}: FeedOptions): Promise<FeedReport> {
   const holder = crypto.randomUUID();
   const quietMs = slowMissMs({ databaseDeadlineMs });
   const endsAt = now() + durationMs;
@@ -55,6 +61,7 @@ export async function runFeed({
   let done: string[] = [];
   let pausedUntil = 0;
   let hasFailed = false;
+  let oldestChangeSeconds = 0;
 
   while (now() < endsAt) {
     await step();
@@ -63,6 +70,7 @@ export async function runFeed({
   // Deletes the changes that are done, and frees the lease for the next run.
   await poll();
   await releaseLease(db, holder).catch(() => {});
+  return { oldestChangeSeconds };
 
   /** A failure of the database is in the log already; the next step asks again. */
   async function poll(): Promise<Change[] | undefined> {
@@ -78,6 +86,9 @@ export async function runFeed({
     waiting = new Map(
       changes.map((change) => [change.id, waiting.get(change.id) ?? { change, seenAt, isPurged: false }]),
     );
+    for (const { change, isPurged } of waiting.values()) {
+      if (!isPurged) oldestChangeSeconds = Math.max(oldestChangeSeconds, change.ageSeconds);
+    }
     const due = [...waiting.values()].filter((one) => !one.isPurged || now() >= one.seenAt + quietMs);
     if (due.length === 0 || now() < pausedUntil) return;
     const startedAt = now();

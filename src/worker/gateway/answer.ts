@@ -22,8 +22,11 @@ const COMMON_HEADERS: Record<string, string> = {
 };
 
 /** Makes the response. An answer's own header stands before a common one: the documentation has a policy of its own. */
-export function toResponse({ status, headers, body }: Answer, requestId: string): Response {
-  return new Response(body, { status, headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId } });
+export function toResponse({ status, headers, body }: Answer, requestId: string, serverTiming: string): Response {
+  return new Response(body, {
+    status,
+    headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId, "server-timing": serverTiming },
+  });
 }
 
 export const json = (body: object, status = 200): Answer => ({

@@ -6,7 +6,7 @@
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "accept, age, allow, cache-status, etag, idempotent-replayed, last-modified, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
+    "accept, age, allow, cache-status, etag, idempotent-replayed, last-modified, ratelimit, ratelimit-policy, retry-after, server-timing, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
 };
 
 /** Two hours: Chromium's upper bound. */
@@ -16,6 +16,6 @@ const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 export const preflightHeaders = (methods: readonly string[]): Record<string, string> => ({
   "access-control-allow-methods": methods.filter((method) => method !== "OPTIONS").join(", "),
   "access-control-allow-headers":
-    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, traceparent",
   "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
 });

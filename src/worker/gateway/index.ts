@@ -1,10 +1,11 @@
 // The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back.
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { KEYLESS, UNMATCHED, writeDataPoint } from "../shared/analytics.ts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
-import { KEY_ID_HEADER, PURGED_HEADER, REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
+import { KEY_ID_HEADER, PURGED_HEADER } from "../shared/internal-headers.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
@@ -17,6 +18,7 @@ import {
 } from "../shared/limits.ts";
 import { describeError, log } from "../shared/log.ts";
 import type { Match } from "../shared/operations.ts";
+import { logIds, type Trace, traceHeaders } from "../shared/trace.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
 import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
@@ -28,10 +30,13 @@ import { readIdempotencyKey } from "./idempotency-key.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
 import { OwnWrites } from "./own-writes.ts";
 import { purgeChanged } from "./purge.ts";
+import { RefusalSampler } from "./refusals.ts";
+import { Timing } from "./timing.ts";
+import { readTraceId } from "./traceparent.ts";
 
 interface GatewayEnv {
   Bindings: Env;
-  Variables: { requestId: string; template?: string; keyId?: string };
+  Variables: { requestId: string; trace: Trace; timing: Timing; template?: string; keyId?: string };
 }
 type GatewayContext = Context<GatewayEnv>;
 type Handler = (c: GatewayContext) => Answer | Promise<Answer>;
@@ -42,23 +47,34 @@ const ownWrites = new OwnWrites();
 /** Every path but those that `publish` names asks for a key or a secret. */
 export function createGateway(): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
-  const publish = (path: string, read: Handler) => app.all(path, handle(byMethod({ GET: read })));
+  const publish = (path: string, read: Handler) => app.all(path, handle(byMethod({ GET: read }), path));
   publish("/", (c) => redirectToDocs(acceptedType(c)));
   for (const path of ASSET_PATHS) publish(path, (c) => readAsset(c.env.ASSETS, c.req.raw));
   publish("/health", () => json({ status: "ok" }));
-  app.all(PURGE_PATH, handle(byMethod({ POST: purge })));
+  app.all(PURGE_PATH, handle(byMethod({ POST: purge }), PURGE_PATH));
   app.all("/v3/*", handle(callApi));
   app.notFound(handle(() => throwFailure({ reason: "no_such_endpoint" })));
   return app;
 }
 
-/** Stands around every handler, so that no answer leaves without its id, its headers and its line in the log. */
+const refusals = new RefusalSampler();
+
+/**
+ * Stands around every handler, so that no answer leaves without its id, its headers, its data point and its line in the
+ * log.
+ *
+ * @param template of the path, where the handler does not find it out
+ */
 const handle =
-  (handler: Handler) =>
+  (handler: Handler, template?: string) =>
   async (c: GatewayContext): Promise<Response> => {
-    const startedAt = Date.now();
+    const timing = new Timing();
     const requestId = crypto.randomUUID();
+    const trace = { requestId, traceId: readTraceId(c.req.raw.headers.get("traceparent")) };
     c.set("requestId", requestId);
+    c.set("trace", trace);
+    c.set("timing", timing);
+    c.set("template", template);
     let failure: Failure | undefined;
     let answer: Answer;
     try {
@@ -67,25 +83,49 @@ const handle =
       await limitAddress(c);
       answer = await handler(c);
     } catch (error) {
-      failure = failureOf(error, requestId);
+      failure = failureOf(error, trace);
       answer = answerFailure(failure, requestId);
       if (error instanceof ApiFailure && error.cacheStatus) answer.headers["cache-status"] = error.cacheStatus;
     }
-    const { status } = answer;
-    if (status >= 400) {
-      log(status < 500 ? "info" : "error", "request", {
-        requestId,
-        route: c.var.template,
-        method: c.req.method,
-        status,
-        reason: failure?.reason,
-        keyId: c.var.keyId,
-        cacheStatus: answer.headers["cache-status"],
-        durationMs: Date.now() - startedAt,
-      });
-    }
-    return toResponse(answer, requestId);
+    if (failure !== undefined) logFailure(c, answer, failure);
+    count(c, answer, failure);
+    return toResponse(answer, requestId, timing.serverTiming);
   };
+
+/** All of what is our fault, and a sample of what is the client's. */
+function logFailure(c: GatewayContext, { status, headers }: Answer, { reason }: Failure): void {
+  const leftOut = status < 500 ? refusals.admit(reason) : 0;
+  if (leftOut === undefined) return;
+  log(status < 500 ? "info" : "error", "request", {
+    ...logIds(c.var.trace),
+    route: c.var.template,
+    method: c.req.method,
+    status,
+    reason,
+    keyId: c.var.keyId,
+    cacheStatus: headers["cache-status"],
+    durationMs: c.var.timing.durationMs,
+    leftOut: leftOut === 0 ? undefined : leftOut,
+  });
+}
+
+function count(c: GatewayContext, { status }: Answer, failure: Failure | undefined): void {
+  const { template, keyId, timing } = c.var;
+  writeDataPoint(c.env, {
+    keyId: keyId ?? KEYLESS,
+    route: template ?? UNMATCHED,
+    method: c.req.method,
+    statusClass: `${Math.floor(status / 100)}xx`,
+    cacheStatus: timing.cacheStatus ?? "none",
+    reason: failure?.reason ?? "",
+    version: c.env.CF_VERSION_METADATA?.id,
+    dataCentre: c.req.raw.cf?.colo as string | undefined,
+    status,
+    durationMs: timing.durationMs,
+    queryMs: timing.query?.durationMs,
+    attempts: timing.query?.attempts,
+  });
+}
 
 /** Chooses by method. GET answers HEAD, too: Hono drops the body. */
 const byMethod =
@@ -183,14 +223,15 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   await spend(KEY_LIMIT, c.env, keyHash);
   const request = new Request(`https://api${canonicalUrl(match, url)}`, {
     // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
-    headers: { [REQUEST_ID_HEADER]: c.var.requestId },
+    headers: traceHeaders(c.var.trace),
   });
   const forwarded = mustBeFresh(requestHeaders)
     ? "request"
     : ownWrites.has(keyHash)
       ? "bypass; detail=own-write"
       : null;
-  const response = await (forwarded === null ? api.fetch(request) : api.fetchUncached(request));
+  const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);
+  const response = await c.var.timing.ask(c.var.requestId, asked);
   const headers = clientHeaders(response.headers, forwarded);
   await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
@@ -204,17 +245,16 @@ async function writeThrough(c: GatewayContext, match: Match, api: ApiStub, keyHa
   await spend(WRITE_LIMIT, c.env, keyHash);
   const idempotencyKey = readIdempotencyKey(requestHeaders);
   const ifMatch = requestHeaders.get("if-match");
-  const response = await api.fetchUncached(
-    new Request(`https://api${canonicalUrl(match, url)}`, {
-      method,
-      headers: {
-        [REQUEST_ID_HEADER]: c.var.requestId,
-        ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
-        ...(ifMatch !== null && { "if-match": ifMatch }),
-      },
-      body: match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null,
-    }),
-  );
+  const request = new Request(`https://api${canonicalUrl(match, url)}`, {
+    method,
+    headers: {
+      ...traceHeaders(c.var.trace),
+      ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
+      ...(ifMatch !== null && { "if-match": ifMatch }),
+    },
+    body: match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null,
+  });
+  const response = await c.var.timing.ask(c.var.requestId, api.fetchUncached(request));
   const headers = writeHeaders(response.headers);
   await passFailure(c, response, headers);
   const purged = response.headers.get(PURGED_HEADER);
@@ -237,7 +277,6 @@ async function readKeyHash(headers: Headers): Promise<string> {
 }
 
 async function purge(c: GatewayContext): Promise<Answer> {
-  c.set("template", PURGE_PATH);
   const address = c.req.header("cf-connecting-ip");
   await spend(PURGE_LIMIT, c.env, address === undefined ? "local" : addressBudget(address));
   const { purgeSecret } = readConfig(c.env);
@@ -250,13 +289,13 @@ async function purge(c: GatewayContext): Promise<Answer> {
   return json({ purged: await purgeChanged(body, (tags) => exports.Api({ props: {} }).purge({ tags })) });
 }
 
-function failureOf(error: unknown, requestId: string): Failure {
+function failureOf(error: unknown, trace: Trace): Failure {
   if (error instanceof HttpError) return error.failure;
   if (error instanceof ConfigError) {
-    log("error", "misconfigured", { requestId, settings: error.message });
+    log("error", "misconfigured", { ...logIds(trace), settings: error.message });
     return { reason: "misconfigured" };
   }
-  log("error", "unexpected_error", { requestId, ...describeError(error) });
+  log("error", "unexpected_error", { ...logIds(trace), ...describeError(error) });
   return { reason: "unexpected" };
 }
 

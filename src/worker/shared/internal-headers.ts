@@ -6,3 +6,7 @@ export const REQUEST_ID_HEADER = "x-request-id";
 export const KEY_ID_HEADER = "x-key-id";
 /** From the Api: whether copies of what a write has changed are purged. */
 export const PURGED_HEADER = "x-purged";
+/** To the Api: the trace that the caller's request belongs to. */
+export const TRACE_ID_HEADER = "x-trace-id";
+/** From the Api: what its queries have cost (shared/trace.ts). */
+export const QUERY_HEADER = "x-query";

@@ -1076,6 +1076,7 @@ export interface components {
                 "Cache-Status": components["headers"]["Cache-Status"];
                 Age: components["headers"]["Age"];
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
@@ -1086,6 +1087,7 @@ export interface components {
         InvalidParameter: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 [name: string]: unknown;
             };
@@ -1097,6 +1099,7 @@ export interface components {
         InvalidWrite: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
@@ -1109,6 +1112,7 @@ export interface components {
         Unauthorized: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "Cache-Status": components["headers"]["Cache-Status"];
@@ -1122,6 +1126,7 @@ export interface components {
         Forbidden: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "Cache-Status": components["headers"]["Cache-Status"];
@@ -1135,6 +1140,7 @@ export interface components {
         NotFound: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
@@ -1147,6 +1153,7 @@ export interface components {
         MethodNotAllowed: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
@@ -1159,6 +1166,7 @@ export interface components {
         PreconditionFailed: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
@@ -1171,6 +1179,7 @@ export interface components {
         BodyTooLarge: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 [name: string]: unknown;
             };
@@ -1182,6 +1191,7 @@ export interface components {
         UnsupportedMediaType: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 Accept: components["headers"]["Accept"];
                 [name: string]: unknown;
@@ -1194,6 +1204,7 @@ export interface components {
         UriTooLong: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 [name: string]: unknown;
             };
@@ -1205,6 +1216,7 @@ export interface components {
         TooManyRequests: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Retry-After": components["headers"]["Retry-After"];
                 "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
@@ -1221,6 +1233,7 @@ export interface components {
         TooManyWrites: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Retry-After": components["headers"]["Retry-After"];
                 "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
@@ -1237,6 +1250,7 @@ export interface components {
         HeaderTooLarge: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 [name: string]: unknown;
             };
@@ -1248,6 +1262,7 @@ export interface components {
         InternalError: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
@@ -1260,6 +1275,7 @@ export interface components {
         WriteFailed: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Cache-Status": components["headers"]["Cache-Status"];
                 [name: string]: unknown;
@@ -1272,6 +1288,7 @@ export interface components {
         NotWritten: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Retry-After": components["headers"]["Retry-After"];
                 "Cache-Status": components["headers"]["Cache-Status"];
@@ -1285,6 +1302,7 @@ export interface components {
         Unavailable: {
             headers: {
                 "x-request-id": components["headers"]["x-request-id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Retry-After": components["headers"]["Retry-After"];
                 "Cache-Status": components["headers"]["Cache-Status"];
@@ -1321,6 +1339,8 @@ export interface components {
         Age: number;
         /** @description Id of this request, for support. In an error it is also `data.code`. */
         "x-request-id": string;
+        /** @description For how many milliseconds (`dur`) this request waited: `key` for the checks in front of the cache, `cache` for the edge's cache and what lies behind it, `query` for the database. `query` is absent if this request cost no query, `cache` if it was refused before. Computing takes no time by this clock, which moves with input and output alone. */
+        "Server-Timing": string;
         /** @description What is wrong with the key (RFC 6750): no `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`. */
         "WWW-Authenticate": string;
         /** @description The methods that this path takes. */
@@ -1370,6 +1390,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1417,6 +1438,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Last-Modified": components["headers"]["Last-Modified"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1467,6 +1489,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1519,6 +1542,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1570,6 +1594,7 @@ export interface operations {
                     Age: components["headers"]["Age"];
                     "Last-Modified": components["headers"]["Last-Modified"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1620,6 +1645,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1676,6 +1702,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1726,6 +1753,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1777,6 +1805,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1819,6 +1848,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1858,6 +1888,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -1897,6 +1928,7 @@ export interface operations {
                     "Cache-Status": components["headers"]["Cache-Status"];
                     Age: components["headers"]["Age"];
                     "x-request-id": components["headers"]["x-request-id"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
                     "x-ratelimit-limit": components["headers"]["x-ratelimit-limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;

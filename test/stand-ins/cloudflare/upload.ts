@@ -8,6 +8,8 @@ export interface Binding {
   text?: string;
   /** The namespace of `ratelimit`. */
   namespace_id?: string;
+  /** The dataset of `analytics_engine`. */
+  dataset?: string;
   simple?: { limit: number; period: 10 | 60 };
 }
 

@@ -1,10 +1,13 @@
 // The Worker as tests run it: as `npm run dev` does, with a clock that tests move and a platform that refuses on demand.
 import "../../../src/local/loopback.ts";
+import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { cached } from "../../../src/local/cache/index.ts";
 import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
 
 let advancedMs = 0;
 let refusal: CachePurgeError | undefined;
+const dataset = new Dataset();
+let gatewayEnv: Env | undefined;
 
 export const Api = cached(UncachedApi, { now: () => Date.now() + advancedMs, refusePurge: () => refusal });
 
@@ -19,7 +22,10 @@ export default {
       refusal = (await request.json<CachePurgeError | null>()) ?? undefined;
       return new Response();
     }
-    return gateway.fetch(request, env, ctx);
+    if (pathname === "/test/data-points") return Response.json(dataset.take());
+    // A test may give another in its place.
+    gatewayEnv ??= { ...env, ANALYTICS: env.ANALYTICS ?? dataset };
+    return gateway.fetch(request, gatewayEnv, ctx);
   },
   scheduled: gateway.scheduled,
 } satisfies ExportedHandler<Env>;

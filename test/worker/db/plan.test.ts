@@ -63,15 +63,15 @@ const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nod
 test.for<[string, (db: Database) => Promise<unknown>, string[]]>([
   [
     "a process",
-    (db) => getProcessForKey(db, { keyHash, requestId: undefined, applicationId, processId }),
+    (db) => getProcessForKey(db, { keyHash, trace: {}, applicationId, processId }),
     ["processes", "applications"],
   ],
   [
     "a page of processes",
-    (db) => listProcessesForKey(db, { keyHash, requestId: undefined, applicationId, limit: 25, offset: 50 }),
+    (db) => listProcessesForKey(db, { keyHash, trace: {}, applicationId, limit: 25, offset: 50 }),
     ["processes", "applications"],
   ],
-  ["the key", (db) => getOwnApiKey(db, { keyHash, requestId: undefined }), []],
+  ["the key", (db) => getOwnApiKey(db, { keyHash, trace: {} }), []],
 ])("%s is read through indexes", async ([_, ask, tables]) => {
   const { text, params } = await captureStatement(ask);
   const { rows } = await records.pool.query(`explain (format json) ${text}`, params);

@@ -5,7 +5,7 @@ import type { Handler } from "../../../src/worker/api/call.ts";
 import { HANDLERS } from "../../../src/worker/api/handlers.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
 import { DatabaseError } from "../../../src/worker/db/errors.ts";
-import { runFeed } from "../../../src/worker/feed/index.ts";
+import { type FeedReport, runFeed } from "../../../src/worker/feed/index.ts";
 import type { PurgeOptions, PurgeResult } from "../../../src/worker/shared/cache.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
 import { HttpError, outcomeOf } from "../../../src/worker/shared/errors.ts";
@@ -188,7 +188,7 @@ export class World {
           onWritten();
           return (await this.#purge({ tags })).success;
         },
-        caller: { keyHash, requestId: undefined },
+        caller: { keyHash, trace: {} },
         config,
         db: this.#db,
         recordUse: () => {},
@@ -332,13 +332,13 @@ export class World {
   }
 
   /** One run of the feed, with its troubles. */
-  #feed(): Promise<void> {
+  #feed(): Promise<FeedReport> {
     return runFeed({
       db: {
-        query: async (statement, values, requestId) => {
+        query: async (statement, values, trace) => {
           await this.#trouble();
           if (this.#happens()) throw new DatabaseError("unavailable");
-          const rows = await this.#db.query(statement, values, requestId);
+          const rows = await this.#db.query(statement, values, trace);
           this.#polledAt = this.clock.now();
           await this.#trouble();
           return rows;

@@ -91,7 +91,7 @@ describe("OPTIONS", () => {
     expect(response.headers.get("access-control-allow-origin")).toBe("*");
     expect(response.headers.get("access-control-allow-methods")).toBe("GET, HEAD, PATCH, DELETE");
     expect(response.headers.get("access-control-allow-headers")).toBe(
-      "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match",
+      "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, traceparent",
     );
     expect(response.headers.get("access-control-max-age")).toBe("7200");
     expect(response.headers.has("access-control-allow-credentials")).toBe(false);

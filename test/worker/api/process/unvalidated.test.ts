@@ -10,6 +10,7 @@ import { createProcessForKey, updateProcessForKey } from "../../../../src/worker
 import { type Database, openDatabase } from "../../../../src/worker/db/client.ts";
 import { readConfig } from "../../../../src/worker/shared/config.ts";
 import { outcomeOf } from "../../../../src/worker/shared/errors.ts";
+import type { Trace } from "../../../../src/worker/shared/trace.ts";
 import { mutated, probe, scalingStrategy, text } from "../../../support/arbitraries.ts";
 import { isProcess } from "../../../support/contract.ts";
 import { openRecords, type Records, sha256 } from "../../../support/records.ts";
@@ -17,7 +18,7 @@ import { openRecords, type Records, sha256 } from "../../../support/records.ts";
 let endpoint: Awaited<ReturnType<typeof startNeonEndpoint>>;
 let records: Records;
 let db: Database;
-let key: { keyHash: string; requestId: undefined };
+let key: { keyHash: string; trace: Trace };
 let applicationId: string;
 let sizeId: string;
 beforeAll(async () => {
@@ -28,7 +29,7 @@ beforeAll(async () => {
   db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString, DATABASE_DEADLINE_MS: "25000" }));
   const companyId = await records.company();
   const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
-  key = { keyHash: sha256(token), requestId: undefined };
+  key = { keyHash: sha256(token), trace: {} };
   applicationId = (await records.application(companyId)).id;
   sizeId = (await records.resourceType()).id;
 });
@@ -89,7 +90,7 @@ async function outcomeOfWrite(write: Promise<{ refusal: string | null; body: str
     return "stored";
   } catch (error) {
     if (error instanceof Error && error.name === "AssertionError") throw error;
-    expect({ error, status: outcomeOf(failureOf(error, "POST", undefined)).status }).toMatchObject({ status: 400 });
+    expect({ error, status: outcomeOf(failureOf(error, "POST", {})).status }).toMatchObject({ status: 400 });
     return "refused";
   }
 }
