@@ -10,7 +10,10 @@ import "../cli/support/quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { isLoopback } from "../cli/support/loopback.ts";
 import { announce, withdraw } from "../cli/support/running.ts";
+import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
+import type { StampedPoint } from "./analytics/dataset.ts";
+import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
@@ -56,6 +59,7 @@ async function main(): Promise<void> {
       DATABASE_URL: { type: "secret_text", value: databaseUrl },
       PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
       ...(!hasFeed && { EDGE_FRESH_SECONDS: { type: "plain_text", value: FRESH_WITHOUT_FEED_SECONDS } }),
+      ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
       ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
     },
     dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
@@ -81,6 +85,16 @@ async function runCron(url: string): Promise<never> {
     await fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => {});
     await setTimeout(1_000);
   }
+}
+
+/** @returns what the Worker hands its data points and queries to */
+function startAnalyticsEngine(): (request: Request) => Promise<Response> {
+  const engine = createAnalyticsEngine(DATASETS.production);
+  return async (request) => {
+    if (!request.url.endsWith("/points")) return engine.answer(request);
+    engine.add((await request.json()) as StampedPoint[]);
+    return new Response();
+  };
 }
 
 /** @returns how to reach the database with `pg` */

@@ -24,6 +24,7 @@ const NODE = [process.execPath, "--import", import.meta.resolve("../support/quic
 export const keys = (args: string[], options?: CommandOptions): Promise<Outcome> => run("keys.ts", args, options);
 export const audit = (args: string[], options?: CommandOptions): Promise<Outcome> => run("audit.ts", args, options);
 export const purge = (args: string[], options?: CommandOptions): Promise<Outcome> => run("purge.ts", args, options);
+export const stats = (args: string[], options?: CommandOptions): Promise<Outcome> => run("stats.ts", args, options);
 
 function run(script: string, args: string[], options: CommandOptions = {}): Promise<Outcome> {
   const root = options.root ?? process.cwd();

@@ -1,0 +1,87 @@
+// `npm run stats`: what the data points of Workers Analytics Engine say, for operators.
+import { InvalidArgumentError } from "commander";
+import { DATASETS } from "../worker/shared/analytics.ts";
+import { findAlerts } from "./stats/alerts.ts";
+import { CHART_COLUMNS, formatStats, JSON_SHAPE } from "./stats/format.ts";
+import { readStats } from "./stats/read.ts";
+import { findSqlApi } from "./stats/sql-api.ts";
+import { CommandError } from "./support/errors.ts";
+import { print, printJson } from "./support/output.ts";
+import { parseDuration } from "./support/parse.ts";
+import { createProgram, run } from "./support/program.ts";
+
+interface StatsOptions {
+  since: number;
+  dataset: string;
+  check?: boolean;
+  json?: boolean;
+}
+
+const MINUTE_MS = 60_000;
+/** https://developers.cloudflare.com/analytics/analytics-engine/limits/ (read 2026-11-25) */
+const KEPT_MS = 90 * 86_400_000;
+
+const NOTES = `
+The account is that of CLOUDFLARE_ACCOUNT_ID, read with CLOUDFLARE_API_TOKEN (permission
+Account Analytics: Read), or else a running \`npm run dev\`, which keeps its own until it
+ends. A busy key is sampled by the platform, and counts are then estimates.
+
+A hit is an answer by a copy, fresh or stale. Times are those of the gateway, without the
+way to the client. CPU is not in them: a Worker's clock moves with I/O alone.
+
+${JSON_SHAPE}
+
+With --check, prints what is wrong, a line each, instead (src/cli/runbook/README.md).
+
+Exit codes: 0 done, and with --check nothing is wrong; 1 not done, or something is wrong;
+2 the command or the environment is wrong.
+
+Examples:
+  npm run stats -- --since 1h
+  npm run stats -- --since 10m --check`;
+
+async function showStats({ since: sinceMs, dataset, check, json }: StatsOptions): Promise<void> {
+  const until = Math.floor(Date.now() / 1_000);
+  const stats = await readStats({
+    api: findSqlApi(),
+    dataset,
+    since: until - sinceMs / 1_000,
+    until,
+    parts: CHART_COLUMNS,
+  });
+  if (check) {
+    const alerts = findAlerts(stats);
+    if (alerts.length > 0) await print(alerts.join("\n"));
+    if (alerts.length > 0) throw new CommandError(alerts.length === 1 ? "1 alert." : `${alerts.length} alerts.`);
+    return;
+  }
+  await (json ? printJson(stats) : print(formatStats(stats)));
+}
+
+function parseSince(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < MINUTE_MS || ms > KEPT_MS) throw new InvalidArgumentError("Expected 1m to 90d.");
+  return ms;
+}
+
+function parseDataset(text: string): string {
+  if (!/^\w{1,64}$/.test(text)) throw new InvalidArgumentError("Expected letters, digits and underscores.");
+  return text;
+}
+
+const program = createProgram("stats")
+  .usage("[options]     (npm run stats -- …)")
+  .description("Shows requests, hits, latencies, failures, the busiest keys and the feed.")
+  .option("--since <duration>", "how far back, such as 10m, 1h or 7d", parseSince, 3_600_000)
+  .option(
+    "--dataset <name>",
+    `of Analytics Engine; of previews: ${DATASETS.previews}`,
+    parseDataset,
+    DATASETS.production,
+  )
+  .option("--check", "say what is wrong, and fail if anything is")
+  .option("--json", "print an object")
+  .addHelpText("after", NOTES)
+  .action(showStats);
+
+await run(program);
