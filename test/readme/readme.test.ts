@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { RULES } from "../../src/cli/stats/alerts.ts";
 import { connectionUris } from "../stand-ins/neon.ts";
 import { startWorld, type World } from "../stand-ins/world.ts";
 import { type Dev, startDev } from "../support/dev.ts";
@@ -35,9 +36,10 @@ afterAll(async () => {
 });
 
 /** Runs a script in bash to its first failure. */
-async function bash(script: string, cwd: string = process.cwd()): Promise<string> {
+async function bash(script: string, cwd: string = process.cwd(), more: NodeJS.ProcessEnv = {}): Promise<string> {
   const here = script.replaceAll(README_URL, `http://localhost:${dev.port}`);
-  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd });
+  const env = { ...process.env, ...more };
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd, env });
   return stdout;
 }
 
@@ -48,7 +50,15 @@ test("there is no command that is not run here", () => {
     "src/cli/README.md: Keys",
     "src/cli/README.md: Audit",
     "src/cli/README.md: Purges",
+    "src/cli/README.md: Monitoring",
     "src/cli/README.md: Deploy",
+    "src/cli/runbook/README.md: Alerts",
+    "src/cli/runbook/README.md: Look first",
+    "src/cli/runbook/README.md: The database is away",
+    "src/cli/runbook/README.md: Overloaded",
+    "src/cli/runbook/README.md: The feed is late or silent",
+    "src/cli/runbook/README.md: A key has leaked",
+    "src/cli/runbook/README.md: Restore to a point in time",
     "src/docs/README.md: Call it",
     "src/docs/README.md: A typed client in five minutes",
     "src/docs/README.md: Write",
@@ -113,6 +123,81 @@ describe("Call the API", () => {
   test("a request that must be fresh is answered by the database", async () => {
     const [fresh] = under("Caching", "sh");
     for (let n = 0; n < 2; n++) expect(await bash(String(fresh?.text))).toMatch(/^cache-status: .*fwd=request/im);
+  });
+});
+
+describe("When something is wrong", () => {
+  const RUNBOOK = "src/cli/runbook/README.md";
+  const steps = (heading: string) => under(heading, "sh").map(({ text }) => text);
+  const psql = (text: string) => {
+    const [DATABASE_URL] = dev.output().match(/postgres:\/\/\S+/) ?? [];
+    return bash(text, undefined, { DATABASE_URL });
+  };
+
+  test("the statistics are shown", async () => {
+    const [monitoring] = steps("Monitoring");
+    expect(await bash(String(monitoring))).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
+  });
+
+  test("the check says nothing, or what is wrong", async () => {
+    const [check] = steps("Alerts");
+    const lines = await bash(String(check)).catch(({ code, stdout }) => {
+      expect(code).toBe(1);
+      return String(stdout);
+    });
+    const names = RULES.map(({ name }) => name);
+    for (const line of lines.split("\n").filter(Boolean)) expect(names).toContain(line.split(":")[0]);
+  });
+
+  test("each alert has its row, and each row its alert", () => {
+    const rows = [...readFileSync(RUNBOOK, "utf8").matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+    expect(rows).toStrictEqual(RULES.map(({ name }) => name));
+  });
+
+  test("one looks first", async () => {
+    const [look, timing] = steps("Look first");
+    expect(await bash(String(look))).toContain('"status":"ok"');
+    expect(await bash(String(timing))).toMatch(/^server-timing: key;dur=\d+, cache;dur=\d+/im);
+  });
+
+  test("the database is asked", async () => {
+    expect(await psql(String(steps("The database is away")))).toMatch(/\d{4}-\d\d-\d\d .*\n[\s\S]*^database/m);
+    expect(await psql(String(steps("The feed is late or silent")))).toContain("healthy_at");
+  });
+
+  test("a key is switched off and on, and a leaked one ends", async () => {
+    expect(await bash(String(steps("Overloaded")))).toContain("live");
+    expect(await bash(String(steps("A key has leaked")))).toMatch(/^key:[0-9a-f-]{36}$/m);
+    const keys = JSON.parse(await bash("npm run -s keys -- list --json | cat")) as { id: string; state: string }[];
+    expect(keys.find(({ id }) => id === "00000000-0000-4000-8000-000000000202")?.state).toBe("revoked");
+  });
+
+  test("the feed purges everything", async () => {
+    const path = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
+    const get = async () => {
+      const { headers } = await fetch(`http://localhost:${dev.port}${path}`, {
+        headers: { authorization: `Bearer ${web.token}` },
+      });
+      return headers.get("cache-status");
+    };
+    await get();
+    expect(await get()).toContain("; hit");
+    expect(await psql(String(steps("Restore to a point in time")))).toBe("INSERT 0 1\n");
+    await expect.poll(get, { interval: 500, timeout: 60_000 }).toContain("fwd=miss");
+  });
+
+  /** Of what needs an account: that there is such a command, with such options. */
+  test("the commands for accounts exist", async () => {
+    const commands = blocks.filter(({ page, language }) => page === RUNBOOK && language === "bash").flatMap(commandsOf);
+    expect(commands.length).toBeGreaterThan(6);
+    for (const command of commands) {
+      const script = /^npm run (\S+)/.exec(command)?.[1];
+      const [words] = /^(?:npx )?\S+(?: [a-z]+)*/.exec(command) ?? [];
+      const help = script === undefined ? `${words} --help 2>&1` : `npm run -s ${script} -- --help`;
+      const said = await bash(help, script === undefined ? directory : undefined, { npm_config_yes: "true" });
+      expect(said, command).toMatch(/usage|options/i);
+      for (const [, option] of command.matchAll(/ (--[a-z-]+)/g)) expect(said, command).toContain(option);
+    }
   });
 });
 
