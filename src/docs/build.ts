@@ -1,45 +1,44 @@
 // `npm run build`, second half: lays out the documentation that the Worker serves as static assets.
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
+import { build } from "esbuild";
+import { createDocument } from "../openapi/document.ts";
+import { readDocument } from "./reference/document.ts";
+import { renderNotFound, renderReference } from "./reference/page.ts";
 
 const OUTPUT = "dist/assets";
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
 
-const library = import.meta.resolve("swagger-ui-dist/package.json");
-const readLibrary = (name: string): Promise<string> => readFile(new URL(name, library), "utf8");
-
-/** The files that the page asks for, by the names that it has for them. */
-async function filesOfPage(): Promise<Record<string, string>> {
-  const licenses = ["LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"];
-  return {
-    "favicon.svg": await read("page/favicon.svg"),
-    "page.css": await read("page/page.css"),
-    "page.js": await read("page/page.js"),
-    "plugin.js": await read("page/plugin.js"),
-    "swagger-ui.css": withoutSourceMap(await readLibrary("swagger-ui.css")),
-    "swagger-ui.js": withoutSourceMap(await readLibrary("swagger-ui-bundle.js")),
-    "licenses.txt": (await Promise.all(licenses.map(readLibrary))).join("\n"),
-  };
+/** The files that the page asks for. Their names change with their content: they may be cached for ever. */
+async function bundle(): Promise<{ path: string; contents: Uint8Array }[]> {
+  const { outputFiles } = await build({
+    entryPoints: ["page.css", "page.ts", "favicon.svg"].map((name) => join(import.meta.dirname, "page", name)),
+    entryNames: "[name].[hash]",
+    outdir: "docs",
+    bundle: true,
+    format: "esm",
+    minify: true,
+    target: "es2024",
+    loader: { ".svg": "copy" },
+    write: false,
+  });
+  return outputFiles.map(({ path, contents }) => ({ path: `docs/${basename(path)}`, contents }));
 }
 
-/** The library's maps stay behind: they would weigh more than all else. */
-const withoutSourceMap = (code: string): string => code.replace(/\n\/[/*]# sourceMappingURL=.*\s*$/, "\n");
-
-/** Every file by its path. Those of the page have names that change with their content: they may be cached for ever. */
-async function layOut(): Promise<Map<string, string>> {
-  const files = new Map([
+/** Every file by its path. */
+async function layOut(): Promise<Map<string, string | Uint8Array>> {
+  const bundled = await bundle();
+  const find = (extension: string) => `/${bundled.find(({ path }) => extname(path) === extension)?.path}`;
+  const files = { style: find(".css"), script: find(".js"), icon: find(".svg") };
+  const document = readDocument(createDocument());
+  return new Map<string, string | Uint8Array>([
+    ...bundled.map(({ path, contents }) => [path, contents] as const),
     ["_headers", await read("_headers")],
     ["llms.txt", await read("llms.txt")],
+    ["404.html", renderNotFound(document.info.title, files)],
+    ["docs/index.html", renderReference(document, files)],
   ]);
-  let page = await read("page/index.html");
-  for (const [name, content] of Object.entries(await filesOfPage())) {
-    const hashed = name.replace(".", `.${createHash("sha256").update(content).digest("hex").slice(0, 12)}.`);
-    page = page.replaceAll(`"/docs/${name}"`, `"/docs/${hashed}"`);
-    files.set(`docs/${hashed}`, content);
-  }
-  return files.set("docs/index.html", page);
 }
 
 /** Makes `directory` hold these files and no others; one that serves meanwhile misses none. */

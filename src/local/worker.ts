@@ -48,7 +48,7 @@ async function handOver({ ANALYTICS_ENGINE }: LocalEnv): Promise<void> {
 }
 
 /**
- * Tells a page a key to try the API with: src/docs/page/page.js enters it.
+ * Tells a page a key to try the API with: src/docs/page/page.ts enters it.
  *
  * @param key undefined where the database has none that is public
  */

@@ -1,10 +1,7 @@
 // A real browser, which tells what a person would not see.
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { chromium, type Page, type Response } from "playwright-core";
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page, type Response } from "playwright-core";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -19,7 +16,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export interface Browser {
+export interface Tab {
   page: Page;
   /** Faults that nobody sees: errors, warnings, violations of the page's policy, requests to elsewhere. */
   complaints: string[];
@@ -28,25 +25,25 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-interface BrowserOptions {
-  viewport?: { width: number; height: number };
-  colorScheme?: "light" | "dark";
+export type TabOptions = Pick<BrowserContextOptions, "viewport" | "colorScheme" | "javaScriptEnabled">;
+
+export interface Browser {
+  /** Opens a tab that shares nothing with others. */
+  open(url: string, options?: TabOptions): Promise<Tab>;
+  close(): Promise<void>;
 }
 
 /** @throws Error that says how to install it, if there is no Chromium */
-export async function openBrowser(
-  origin: string,
-  { viewport = { width: 1280, height: 900 }, colorScheme = "light" }: BrowserOptions = {},
-): Promise<Browser> {
+export async function startBrowser(): Promise<Browser> {
   if (!existsSync(CHROMIUM)) throw new Error("apt-get install chromium");
-  const profile = await mkdtemp(join(tmpdir(), "process-api-chromium-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM,
-    headless: true,
-    args: FLAGS,
-    viewport,
-    colorScheme,
-  });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return {
+    open: async (url, options) => openTab(await browser.newContext(options), new URL(url)),
+    close: () => browser.close(),
+  };
+}
+
+async function openTab(context: BrowserContext, url: URL): Promise<Tab> {
   const page = await context.newPage();
   // Sooner than the test's own limit: what it waits for in vain is then named.
   page.setDefaultTimeout(20_000);
@@ -58,12 +55,13 @@ export async function openBrowser(
     if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
   page.on("request", (request) => {
-    const { protocol, origin: to } = new URL(request.url());
-    if (protocol !== "data:" && to !== origin) complaints.push(`request to ${to}`);
+    const { protocol, origin } = new URL(request.url());
+    if (protocol !== "data:" && origin !== url.origin) complaints.push(`request to ${origin}`);
   });
   page.on("response", (response) => {
     if (response.status() === 200) responses.push(response);
   });
+  await page.goto(url.href);
   return {
     page,
     complaints,
@@ -71,9 +69,6 @@ export async function openBrowser(
       const bodies = await Promise.all(responses.map((response) => response.body()));
       return bodies.reduce((sum, body) => sum + gzipSync(body).length, 0);
     },
-    close: async () => {
-      await context.close();
-      await rm(profile, { recursive: true, force: true });
-    },
+    close: () => context.close(),
   };
 }

@@ -14,7 +14,7 @@ afterAll(() => api.close());
 async function filesOfPage(): Promise<string[]> {
   const page = await (await api.fetch("/docs")).text();
   const paths = [...page.matchAll(/"(\/docs\/[^"]+)"/g)].map(([, path]) => String(path));
-  expect(paths.length).toBeGreaterThan(4);
+  expect(paths.map((path) => path.split(".").at(-1)).sort()).toStrictEqual(["css", "js", "svg"]);
   return paths;
 }
 
@@ -67,7 +67,7 @@ describe("/docs", () => {
       const response = await api.fetch(path);
       expect([path, response.status]).toStrictEqual([path, 200]);
       expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
-      expect(path).toMatch(/\.[0-9a-f]{12}\.\w+$/);
+      expect(path).toMatch(/\.[0-9A-Z]{8}\.\w+$/);
     }
   });
 
@@ -76,11 +76,6 @@ describe("/docs", () => {
     expect(full.headers.get("cache-control")).toBe("public, max-age=300");
     const headers = { "if-none-match": String(full.headers.get("etag")) };
     expect((await api.fetch("/docs", { headers })).status).toBe(304);
-  });
-
-  test("brings the licences of what it is made of", async () => {
-    const path = (await filesOfPage()).find((name) => name.includes("licenses"));
-    expect(await (await api.fetch(String(path))).text()).toContain("Apache License");
   });
 
   test("is answered for HEAD without a body, and for POST with 405", async () => {
@@ -93,19 +88,27 @@ describe("/docs", () => {
   });
 
   test("knows no key in production", async () => {
-    expect(await (await api.fetch("/docs")).text()).not.toMatch(/svl_[0-9a-f]|demo-key/);
+    expect(await (await api.fetch("/docs")).text()).not.toMatch(/svl_[0-9a-f]{8}|demo-key/);
   });
 });
 
-test.for(["/docs/", "/docs/index.html", "/docs/nothing.js", "/_headers", "/llms", "/openapi.json"])(
-  "there is no %s, in the words of the contract",
-  async (path) => {
+describe.for([
+  "/docs/",
+  "/docs/index.html",
+  "/docs/nothing.js",
+  "/404",
+  "/_headers",
+  "/llms",
+  "/openapi.json",
+  "/v3/nothing",
+])("there is no %s", (path) => {
+  test("in the words of the contract", async () => {
     const response = await api.fetch(path, { redirect: "manual" });
     expect(response.status).toBe(404);
     expect(response.headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
     expect(isError(await response.json())).toBe(true);
-  },
-);
+  });
+});
 
 describe("/llms.txt", () => {
   test("is a page of text that says where the document is", async () => {

@@ -1,0 +1,89 @@
+// The OpenAPI document as the reference reads it: every reference replaced by what it refers to.
+
+/** A JSON Schema, as far as the document uses it. */
+export interface Schema {
+  /** Its name, if it is a component. */
+  title?: string;
+  description?: string;
+  type?: string | string[];
+  format?: string;
+  pattern?: string;
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  example?: unknown;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+  discriminator?: { propertyName: string };
+}
+
+export interface Parameter {
+  name: string;
+  in: "path" | "query" | "header";
+  required?: boolean;
+  description?: string;
+  schema: Schema;
+}
+
+export interface MediaType {
+  schema: Schema;
+  examples?: Record<string, { summary: string; value: unknown }>;
+}
+
+export interface Response {
+  description: string;
+  headers?: Record<string, { description: string; schema: Schema }>;
+  content?: { "application/json": MediaType };
+}
+
+export interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  parameters?: Parameter[];
+  requestBody?: { content: { "application/json": MediaType } };
+  responses: Record<string, Response>;
+}
+
+export interface Document {
+  info: { title: string; version: string; summary: string; description: string };
+  servers: [{ url: string }];
+  tags: { name: string; description: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+/** Reads an OpenAPI document. Components become one object each, wherever they are referred to. */
+export function readDocument(document: object): Document {
+  const copy = JSON.parse(JSON.stringify(document));
+  for (const [name, schema] of Object.entries<Schema>(copy.components.schemas)) schema.title ??= name;
+  return resolve(copy, copy, new Map()) as Document;
+}
+
+function resolve(node: unknown, root: object, resolved: Map<unknown, unknown>): unknown {
+  if (typeof node !== "object" || node === null) return node;
+  if ("$ref" in node) {
+    const { $ref, ...beside } = node as { $ref: string };
+    const path = $ref.replace("#/", "").split("/");
+    const target = path.reduce((at: unknown, name) => (at as Record<string, unknown>)[name], root);
+    const found = resolve(target, root, resolved) as object;
+    // What stands beside a reference says more about this use of it.
+    return Object.keys(beside).length === 0 ? found : { ...found, ...beside };
+  }
+  const known = resolved.get(node);
+  if (known !== undefined) return known;
+  const copy: unknown[] | Record<string, unknown> = Array.isArray(node) ? [] : {};
+  resolved.set(node, copy);
+  for (const [name, value] of Object.entries(node)) Object.assign(copy, { [name]: resolve(value, root, resolved) });
+  return copy;
+}

@@ -1,0 +1,161 @@
+// The reference as one page of HTML. All of it can be read without the page's script, which adds sending and searching.
+import { html } from "hono/html";
+import type { Document, Response } from "./document.ts";
+import { renderInside } from "./fields.ts";
+import {
+  contentOf,
+  type Endpoint,
+  endpointsOf,
+  findHomes,
+  ORIGIN,
+  renderHeaderNames,
+  renderMethod,
+  renderOperation,
+} from "./operation.ts";
+import { type Html, inline, paragraphs } from "./words.ts";
+
+/** Where the page finds its files. */
+export interface PageFiles {
+  style: string;
+  script: string;
+  icon: string;
+}
+
+export function renderReference(document: Document, files: PageFiles): string {
+  const endpoints = endpointsOf(document);
+  const homes = findHomes(endpoints);
+  const groups = document.tags.map((tag) => ({
+    ...tag,
+    endpoints: endpoints.filter(({ operation }) => operation.tags.includes(tag.name)),
+  }));
+  return renderShell(
+    document.info.title,
+    files,
+    html`<script type="module" src="${files.script}"></script>
+<link rel="alternate" href="/v3/openapi.json" type="application/json" title="OpenAPI document">`,
+    html`
+<header class="bar"><a href="#start">${document.info.title}</a><button popovertarget="contents">Contents</button></header>
+<nav id="contents" popover aria-label="Contents">
+<div class="scripted"><label for="search">Search</label>
+<input id="search" type="search" placeholder="memory_limit, 404" autocomplete="off"></div>
+<ul id="found" hidden></ul>
+<div id="all">
+<p><a href="#start">${document.info.title}</a></p>
+${groups.map(
+  (group) => html`<p class="hint">${group.name}</p>
+<ul>${group.endpoints.map(({ method, operation }) => html`<li><a href="#${operation.operationId}">${operation.summary} ${method !== "GET" && renderMethod(method)}</a></li>`)}</ul>`,
+)}
+<p class="hint">In every answer</p>
+<ul><li><a href="#errors">Errors</a></li><li><a href="#headers">Headers</a></li></ul>
+</div>
+</nav>
+<main id="main">
+${renderStart(document)}
+${groups.map(
+  (group) => html`<section><h2>${group.name}</h2>
+<p>${inline(group.description)}</p>
+${group.endpoints.map((endpoint) => renderOperation(endpoint, homes))}</section>`,
+)}
+${renderErrors(document, endpoints)}
+${renderHeaders(endpoints)}
+<footer><a href="/v3/openapi.json">OpenAPI document</a><a href="/llms.txt">For agents</a></footer>
+</main>
+<dialog id="confirm" aria-labelledby="confirm-question">
+<h2 id="confirm-question">Send this request?</h2>
+<p>It changes what the API holds.</p>
+<p><code></code></p>
+<form method="dialog"><button>Cancel</button><button class="send" value="send">Send</button></form>
+</dialog>`,
+  );
+}
+
+/** The page for a path that does not exist. */
+export const renderNotFound = (title: string, files: PageFiles): string =>
+  renderShell(
+    `Not found: ${title}`,
+    files,
+    html``,
+    html`<main class="notice"><h1>There is no such page</h1>
+<p><a href="/docs">The reference of the ${title}</a> lists every path.</p></main>`,
+  );
+
+const renderShell = (title: string, { style, icon }: PageFiles, head: Html, body: Html): string =>
+  String(html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="${icon}" type="image/svg+xml">
+<link rel="stylesheet" href="${style}">
+${head}
+</head>
+<body>${body}</body>
+</html>
+`);
+
+const renderStart = ({ info, servers: [{ url }] }: Document): Html => html`<section id="start">
+<h1>${info.title} <small>${info.version}</small></h1>
+<div class="pair">
+<div>
+${paragraphs(info.description)}
+</div>
+<div>
+<div class="card">
+<p class="hint">Base URL</p>
+<p><code><span data-origin>${ORIGIN}</span>${url}</code></p>
+<div class="scripted"><label for="key">API key</label>
+<input id="key" type="password" placeholder="svl_…" autocomplete="off" spellcheck="false" aria-describedby="key-hint">
+<p class="hint" id="key-hint">This page sends it with your requests, and forgets it when you leave.</p></div>
+<p class="unscripted">Sending requests from this page takes JavaScript.</p>
+</div>
+</div>
+</div>
+</section>`;
+
+/** Says what each other status than 200 means, in the words of the API. */
+function renderErrors({ components }: Document, endpoints: Endpoint[]): Html {
+  const byStatus = new Map<string, Set<Response>>();
+  for (const { operation } of endpoints) {
+    for (const [status, response] of Object.entries(operation.responses)) {
+      if (status !== "200") byStatus.set(status, (byStatus.get(status) ?? new Set()).add(response));
+    }
+  }
+  const error = components.schemas.Error ?? {};
+  return html`<section id="errors"><h2><a href="#errors">Errors and other statuses</a></h2>
+<p>Every error has a body with these fields:</p>
+${renderInside(error, { anchor: "Error", kind: "answer", shown: new Set(), isUnfolded: true })}
+${[...byStatus].sort().map(
+  ([status, responses]) => html`<article id="status-${status}">
+<h3><a href="#status-${status}">${status}</a></h3>
+${[...responses].map(
+  (response) => html`<p>${inline(response.description)}</p>
+${renderWords(response)}
+${renderHeaderNames(response)}`,
+)}
+</article>`,
+)}</section>`;
+}
+
+function renderWords(response: Response): Html | false {
+  const examples = Object.values(contentOf(response)?.examples ?? {});
+  if (examples.length === 0) return false;
+  return html`<ul>${examples.map(({ summary, value }) => {
+    const { message, data } = value as { message: string; data: { message: string } };
+    return html`<li>${summary}: <q>${inline(`${message} ${data.message}`)}</q></li>`;
+  })}</ul>`;
+}
+
+function renderHeaders(endpoints: Endpoint[]): Html {
+  const headers = new Map(
+    endpoints.flatMap(({ operation }) =>
+      Object.values(operation.responses).flatMap((response) => Object.entries(response.headers ?? {})),
+    ),
+  );
+  return html`<section id="headers"><h2><a href="#headers">Headers</a></h2><dl class="fields">${[...headers].map(
+    ([name, { description, schema }]) => html`<div class="field" id="header-${name}">
+<dt><a href="#header-${name}"><code>${name}</code></a></dt>
+<dd><p>${inline(description)} ${schema.example !== undefined && html`<small><code>${schema.example}</code></small>`}</p></dd></div>`,
+  )}</dl></section>`;
+}
