@@ -154,6 +154,16 @@ describe("the reference", () => {
     const page = await open();
     await page.getByText(`${api.url.origin}/v3`, { exact: true }).waitFor();
   });
+
+  test("shows a person who is lost a page that leads here", async () => {
+    const page = await open({ path: "/nothing" });
+    // The browser reports every answer of 400 or more there.
+    expect(tab?.complaints.splice(0)).toStrictEqual([expect.stringContaining("404 (Not Found)")]);
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    expect(await styleOf(page.locator("body"), "margin-top")).toBe("0px");
+    await page.getByRole("link").click();
+    await page.getByRole("heading", { name: "Get a process" }).waitFor();
+  });
 });
 
 describe("a request", () => {

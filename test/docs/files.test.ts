@@ -108,6 +108,27 @@ describe.for([
     expect(response.headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
     expect(isError(await response.json())).toBe(true);
   });
+
+  test("on a page, for a person's browser", async () => {
+    const accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    const response = await api.fetch(path, { redirect: "manual", headers: { accept } });
+    expect(response.status).toBe(404);
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("vary")).toBe("Accept");
+    expect(response.headers.get("etag")).toBeNull();
+    expect(response.headers.get("content-security-policy")).toMatch(
+      /^default-src 'none'; style-src 'self'; img-src 'self';/,
+    );
+    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await response.text()).toContain('<a href="/docs">');
+  });
+});
+
+test("what fails otherwise speaks the contract's words to a browser, too", async () => {
+  const response = await api.fetch("/v3/api-keys/me", { headers: { accept: "text/html" } });
+  expect(response.status).toBe(401);
+  expect(isError(await response.json())).toBe(true);
 });
 
 describe("/llms.txt", () => {

@@ -3,6 +3,8 @@ import { HttpError } from "../shared/errors.ts";
 import type { Answer } from "./answer.ts";
 
 const PAGE = "/docs";
+/** Served with a status of 404 alone: it is not among the paths below. */
+const NOT_FOUND_PAGE = "/404";
 const DOCUMENT = "/v3/openapi.json";
 
 /** Files that the build lays out in dist/assets. Public, like everything that they describe. */
@@ -25,4 +27,11 @@ export async function readAsset(assets: Fetcher, request: Request): Promise<Answ
   // Redirects from unpublished names, such as /docs/index.html, are refused as well.
   if (!ok && status !== 304) throw new HttpError({ reason: "no_such_endpoint" });
   return { status, headers: Object.fromEntries(headers), body };
+}
+
+/** Answers a person's browser for a path that does not exist. */
+export async function readNotFoundPage(assets: Fetcher, url: string): Promise<Answer> {
+  const { headers, body } = await readAsset(assets, new Request(new URL(NOT_FOUND_PAGE, url)));
+  const { etag: _etag, ...others } = headers;
+  return { status: 404, headers: { ...others, vary: "Accept", ...UNCACHEABLE }, body };
 }

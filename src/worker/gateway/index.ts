@@ -20,7 +20,7 @@ import { describeError, log } from "../shared/log.ts";
 import type { Match } from "../shared/operations.ts";
 import { logIds, type Trace, traceHeaders } from "../shared/trace.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
-import { ASSET_PATHS, readAsset, redirectToDocs } from "./assets.ts";
+import { ASSET_PATHS, readAsset, readNotFoundPage, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { readJson, readText } from "./body.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
@@ -84,7 +84,7 @@ const handle =
       answer = await handler(c);
     } catch (error) {
       failure = failureOf(error, trace);
-      answer = answerFailure(failure, requestId);
+      answer = (await pageOf(failure, c)) ?? answerFailure(failure, requestId);
       if (error instanceof ApiFailure && error.cacheStatus) answer.headers["cache-status"] = error.cacheStatus;
     }
     if (failure !== undefined) logFailure(c, answer, failure);
@@ -161,6 +161,12 @@ const acceptedType = (c: GatewayContext) =>
     supports: ["text/html", "application/json"],
     default: "application/json",
   }) as "text/html" | "application/json";
+
+/** The page that a person is shown for a failure instead of the contract's error, if there is one. */
+async function pageOf({ reason }: Failure, c: GatewayContext): Promise<Answer | undefined> {
+  if (reason !== "no_such_endpoint" || acceptedType(c) !== "text/html") return undefined;
+  return readNotFoundPage(c.env.ASSETS, c.req.url).catch(() => undefined);
+}
 
 function refuseAbsurd({ url, headers }: Request): void {
   // Past the scheme and the authority, whose length is not the client's to choose.
