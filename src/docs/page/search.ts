@@ -35,11 +35,13 @@ const depthOf = ({ href }: Entry): number => href.split(".").length;
 
 function readEntry(link: HTMLAnchorElement): Entry {
   const field = link.closest(".field");
+  const said = (field ?? link.closest("article"))?.querySelector(":scope > dd > p, .endpoint")?.childNodes ?? [];
   return {
     href: link.hash,
     name: link.text,
     place: field?.closest("article, section")?.querySelector("h2, h3")?.textContent ?? "",
-    meaning: (field ?? link.closest("article"))?.querySelector(":scope > dd > p, .endpoint")?.textContent ?? "",
+    // Without the type.
+    meaning: [...said].map((node) => (node.nodeName === "SMALL" ? "" : node.textContent)).join(""),
   };
 }
 

@@ -84,6 +84,10 @@ function resolve(node: unknown, root: object, resolved: Map<unknown, unknown>): 
   if (known !== undefined) return known;
   const copy: unknown[] | Record<string, unknown> = Array.isArray(node) ? [] : {};
   resolved.set(node, copy);
-  for (const [name, value] of Object.entries(node)) Object.assign(copy, { [name]: resolve(value, root, resolved) });
+  for (const [name, value] of Object.entries(node)) {
+    const inner = resolve(value, root, resolved);
+    // A schema and what more is said about this use of it.
+    Object.assign(copy, name === "allOf" ? Object.assign({}, ...(inner as object[])) : { [name]: inner });
+  }
   return copy;
 }

@@ -1,4 +1,5 @@
-// The fields of an object, each with its name, its type and what it means. One level lies open, what is below unfolds.
+// The fields of an object, each with its name, what it means and its type. One level, and what a list consists of, lies open;
+// what is below unfolds.
 import { html } from "hono/html";
 import type { Schema } from "./document.ts";
 import { type Html, inline, type Kind, renderType, typeOf, withoutNull } from "./words.ts";
@@ -40,7 +41,8 @@ const renderFields = (parent: Schema, fields: [string, Schema][], place: Place):
 function renderField(name: string, schema: Schema, isRequired: boolean, place: Place): Html {
   const anchor = `${place.anchor}.${name}`;
   const inside = renderInside(schema, { ...place, anchor, isUnfolded: true });
-  const isFolded = !place.isUnfolded && !isShownElsewhere(elementOf(schema), place);
+  const isList = withoutNull(schema).schema.items !== undefined;
+  const isFolded = !place.isUnfolded && !isList && !isShownElsewhere(elementOf(schema), place);
   const note =
     place.kind === "request"
       ? isRequired && html`<strong class="required">required</strong> `

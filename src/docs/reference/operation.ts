@@ -50,7 +50,7 @@ export function renderOperation(endpoint: Endpoint, homes: Map<string, string>):
 <h3><a href="#${id}">${operation.summary}</a></h3>
 <p class="endpoint">${renderMethod(method)} <code>${breakable(path)}</code></p>
 <p>${inline(operation.description)}</p>
-${body && html`<h4>Body</h4>${renderInside(body.schema, { anchor: `${id}.body`, kind: "request", shown })}`}
+${body && html`<h4>Body</h4><p>${inline(body.schema.description)}</p>${renderInside(body.schema, { anchor: `${id}.body`, kind: "request", shown })}`}
 ${renderAnswer(operation, homes)}
 ${renderOtherAnswers(operation)}
 </div>
@@ -134,7 +134,7 @@ function renderParameter(id: string, { name, in: place, required = false, descri
   const attributes = html`id="${id}-${name}" data-in="${place}" data-name="${name}" aria-describedby="${id}-${name}-hint" ${required && "required"}`;
   return html`<div class="parameter">
 <label for="${id}-${name}"><code>${name}</code></label> ${required && html`<strong class="required">required</strong>`}
-<p class="hint" id="${id}-${name}-hint">${inline(description)}, ${renderType(schema, "request")}</p>
+<p id="${id}-${name}-hint">${inline(description)} <small>${renderType(schema, "request")}</small></p>
 ${
   values === undefined
     ? html`<input ${attributes} placeholder="${schema.example ?? ""}" autocomplete="off" autocapitalize="off" spellcheck="false">`
