@@ -169,7 +169,7 @@ describe("an operation that writes", () => {
   });
 
   test("leaves the fields of its answer to the operation that reads", () => {
-    expect(textOf(operation)).toContain("Answer The process. Fields of Process");
+    expect(textOf(operation)).toContain("Answer The process Fields of Process");
     expect(html.indexOf('id="Process"')).toBeGreaterThan(html.indexOf('id="getProcessV3"'));
   });
 });

@@ -41,6 +41,8 @@ export async function send(form: HTMLFormElement, key: string): Promise<void> {
   live.hidden = false;
   live.dataset.outcome = "waiting";
   status.textContent = "Waiting for the answer";
+  find(".headers", live).textContent = "";
+  writeCode(find(".body", live), "");
   const startedAt = performance.now();
   try {
     const { method, url, headers, body = null } = request;

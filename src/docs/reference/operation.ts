@@ -75,7 +75,7 @@ function renderAnswer({ operationId, responses }: Operation, homes: Map<string, 
   const isHome = homes.get(title) === operationId;
   const anchor = isHome ? title : `${operationId}.answer`;
   return html`<h4 id="${anchor}"><a href="#${anchor}">Answer</a>${schema.items && html` <small>${typeOf(schema)}</small>`}</h4>
-<p>${inline(isHome ? description : `${response.description}.`)}</p>
+<p>${inline(isHome ? description : response.description)}</p>
 ${renderInside(schema, { anchor, kind: "answer", shown: new Set(homes.keys()) })}`;
 }
 
@@ -164,7 +164,7 @@ ${Object.entries(LANGUAGES).map(([value, { sampleOf }]) => html`<pre class="${va
 </div>`;
 
 /** Renders the examples of an answer, the first one unfolded. */
-export const renderExamples = (content: MediaType | undefined): Html[] =>
+const renderExamples = (content: MediaType | undefined): Html[] =>
   Object.values(content?.examples ?? {}).map(
     ({ summary, value }, index) =>
       html`<details class="card example" ${index === 0 && "open"}><summary>${summary}</summary><pre><code>${toJson(value)}</code></pre></details>`,
