@@ -55,6 +55,7 @@ describe("the reference", () => {
     expect(fieldOf(page, "Process.port")).toBe("port Port that the process listens on integer or null, 1 to 65,535");
     expect(fieldOf(page, "Process.created_at")).toBe("created_ at When the process was created date and time");
     expect(fieldOf(page, "Process.ingress_protocol")).toMatch(/http , grpc or null$/);
+    expect(fieldOf(page, "updateProcessV3.body.ingress_protocol")).toMatch(/http , grpc , ""$/);
     expect(fieldOf(page, "ProcessList.data")).toMatch(/array of Process$/);
     expect(fieldOf(page, "Process.scaling_strategy.horizontal.config.targetCpuPercent")).toMatch(
       /optional, integer or null, 1 to 100$/,

@@ -52,7 +52,7 @@ export function renderType(schema: Schema, kind: Kind): Html {
 function renderValues(schema: Schema): Html | string {
   const { description = "", const: only, enum: values = only === undefined ? [] : [only] } = schema;
   if (values.every((value) => description.includes(`\`${value}\``))) return typeOf(schema);
-  return html`${values.map((value, index) => html`${index > 0 && ", "}<code>${value}</code>`)}`;
+  return html`${values.map((value, index) => html`${index > 0 && ", "}<code>${value === "" ? '""' : value}</code>`)}`;
 }
 
 /** The type of a value: "integer", "array of string", "UUID". */
