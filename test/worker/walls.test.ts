@@ -2,6 +2,7 @@
 // document, with every combination of ids.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describeAnswer } from "../support/answer.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
 import { openRecords, type Records } from "../support/records.ts";
@@ -99,19 +100,6 @@ async function stateOfOthers(): Promise<unknown> {
     [foreign.ids.id, foreign.ids.process_id],
   );
   return rows;
-}
-
-/** All of an answer but what is of this one request, or says that another one came before. */
-async function describeAnswer(response: Response) {
-  const body = (await response.text()).replaceAll(String(response.headers.get("x-request-id")), "(id)");
-  const {
-    "x-request-id": _id,
-    date: _date,
-    "cache-status": _status,
-    age: _age,
-    ...headers
-  } = Object.fromEntries(response.headers);
-  return { status: response.status, headers, body };
 }
 
 test("the document has private operations", () => {

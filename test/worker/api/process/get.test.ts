@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../../drizzle/seed.ts";
+import { describeAnswer } from "../../../support/answer.ts";
 import { startApi, type TestApi } from "../../../support/api.ts";
 import { isProcess } from "../../../support/contract.ts";
 import { bearer, openRecords, type Records } from "../../../support/records.ts";
@@ -155,12 +156,3 @@ describe("the walls between companies and applications", () => {
     );
   });
 });
-
-/** All of an answer but what is of this one request. */
-async function describeAnswer(response: Response) {
-  const { data, ...body } = (await response.json()) as { data: { code: string; message: string } };
-  const headers = Object.fromEntries(response.headers);
-  expect(headers["x-request-id"]).toBe(data.code);
-  const { "x-request-id": _id, date: _date, ...others } = headers;
-  return { status: response.status, headers: others, body, advice: data.message };
-}
