@@ -71,6 +71,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
           main: options.main ?? "test/support/workers/api.ts",
           compatibility_date: config.compatibility_date,
           ratelimits: ratelimitsOf(config, options.limits),
+          version_metadata: config.version_metadata,
           assets: config.assets,
           vars: present({
             DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,

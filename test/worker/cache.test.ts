@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
-import { startApi, type TestApi } from "../support/api.ts";
+import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
 import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
 
 let api: TestApi;
@@ -584,6 +584,24 @@ describe("POST /ops/purge", () => {
       expect(((await response.json()) as { message: string }).message).toContain("Nothing was purged.");
     } finally {
       await api.refusePurge(null);
+    }
+  });
+
+  test("takes the secret before as well while it is rotated, and still no other", async () => {
+    const PURGE_SECRET_PREVIOUS = "the-secret-of-those-who-purged-before";
+    const rotating = await startApi({
+      connectionString: inject("connectionString"),
+      vars: { PURGE_SECRET_PREVIOUS },
+    });
+    try {
+      const statuses: number[] = [];
+      for (const secret of [PURGE_SECRET, PURGE_SECRET_PREVIOUS, `${PURGE_SECRET_PREVIOUS}x`, ""]) {
+        statuses.push((await rotating.purge({ processes: [randomUUID()] }, secret)).status);
+      }
+      expect(statuses).toStrictEqual([200, 200, 401, 401]);
+      expect((await api.purge({ processes: [randomUUID()] }, PURGE_SECRET_PREVIOUS)).status).toBe(401);
+    } finally {
+      await rotating.close();
     }
   });
 

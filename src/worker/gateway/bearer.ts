@@ -17,12 +17,14 @@ export function readApiKey(authorization: string | null): { token: string } | "m
   return token !== undefined && TOKEN_PATTERN.test(token) ? { token } : "malformed";
 }
 
-/** Whether an `Authorization` header holds this secret as its Bearer token; compared in constant time. */
-export async function holdsSecret(authorization: string | null, secret: string): Promise<boolean> {
+/** Whether an `Authorization` header holds one of these secrets as its Bearer token; compared in constant time. */
+export async function holdsSecret(authorization: string | null, secrets: readonly string[]): Promise<boolean> {
   const token = BEARER_PATTERN.exec(authorization ?? "")?.[1] ?? "";
   // Digests have one length; comparing the texts would tell that of the secret.
-  const [given, expected] = await Promise.all([digest(token), digest(secret)]);
-  return crypto.subtle.timingSafeEqual(given, expected);
+  const given = await digest(token);
+  const expected = await Promise.all(secrets.map(digest));
+  // All of them: which one it is must not be told either.
+  return expected.filter((one) => crypto.subtle.timingSafeEqual(given, one)).length > 0;
 }
 
 const encoder = new TextEncoder();

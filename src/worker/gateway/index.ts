@@ -50,7 +50,7 @@ export function createGateway(): Hono<GatewayEnv> {
   const publish = (path: string, read: Handler) => app.all(path, handle(byMethod({ GET: read }), path));
   publish("/", (c) => redirectToDocs(acceptedType(c)));
   for (const path of ASSET_PATHS) publish(path, (c) => readAsset(c.env.ASSETS, c.req.raw));
-  publish("/health", () => json({ status: "ok" }));
+  publish("/health", (c) => json({ status: "ok", version: c.env.CF_VERSION_METADATA?.id }));
   app.all(PURGE_PATH, handle(byMethod({ POST: purge }), PURGE_PATH));
   app.all("/v3/*", handle(callApi));
   app.notFound(handle(() => throwFailure({ reason: "no_such_endpoint" })));
@@ -285,9 +285,9 @@ async function readKeyHash(headers: Headers): Promise<string> {
 async function purge(c: GatewayContext): Promise<Answer> {
   const address = c.req.header("cf-connecting-ip");
   await spend(PURGE_LIMIT, c.env, address === undefined ? "local" : addressBudget(address));
-  const { purgeSecret } = readConfig(c.env);
+  const { purgeSecrets } = readConfig(c.env);
   const authorization = c.req.header("authorization") ?? null;
-  if (purgeSecret === undefined || !(await holdsSecret(authorization, purgeSecret))) {
+  if (!(await holdsSecret(authorization, purgeSecrets))) {
     return throwFailure(authorization === null ? { reason: "missing_secret" } : { reason: "invalid_secret" });
   }
   const body = await readText(c, MAX_PURGE_BODY_BYTES);

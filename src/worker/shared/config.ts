@@ -5,8 +5,8 @@ export interface Config {
   databaseUrl: string;
   /** The most that one query may take, retries included. */
   databaseDeadlineMs: number;
-  /** The secret of operators who purge the edge. Without it, nobody can. */
-  purgeSecret: string | undefined;
+  /** The secrets of operators who purge the edge: today's, and while it is rotated the one before. None: nobody can. */
+  purgeSecrets: readonly string[];
   cache: CachePolicy;
 }
 
@@ -44,6 +44,7 @@ export const slowMissMs = ({ databaseDeadlineMs }: Pick<Config, "databaseDeadlin
 /** Within so long the feed has purged what has changed, while the platform lets it. */
 export const FEED_BOUND_MS = 60_000;
 
+const PURGE_SECRETS = ["PURGE_SECRET", "PURGE_SECRET_PREVIOUS"] as const;
 const MIN_SECRET_LENGTH = 32;
 /** Sent as a Bearer token, hence of its characters only: token68 (RFC 9110, section 11.2). */
 const TOKEN68 = /^[\w\-.~+/]+=*$/;
@@ -70,7 +71,7 @@ export function readConfig(env: object): Config {
   const config: Config = {
     databaseUrl: String(vars.DATABASE_URL),
     databaseDeadlineMs: numberOf("DATABASE_DEADLINE_MS"),
-    purgeSecret: vars.PURGE_SECRET === undefined ? undefined : String(vars.PURGE_SECRET),
+    purgeSecrets: PURGE_SECRETS.flatMap((name) => (vars[name] === undefined ? [] : [String(vars[name])])),
     cache: {
       freshSeconds: numberOf("EDGE_FRESH_SECONDS"),
       freshWithoutFeedSeconds: numberOf("EDGE_FRESH_WITHOUT_FEED_SECONDS"),
@@ -85,7 +86,9 @@ export function readConfig(env: object): Config {
   else if (!isDatabaseUrl(config.databaseUrl)) {
     mistakes.push("DATABASE_URL is not a Postgres URL with a user, a host and a database");
   }
-  if (config.purgeSecret !== undefined) mistakes.push(...mistakesOf("PURGE_SECRET", config.purgeSecret));
+  for (const name of PURGE_SECRETS) {
+    if (vars[name] !== undefined) mistakes.push(...mistakesOf(name, String(vars[name])));
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes.join("; "));
   configs.set(env, config);
   return config;

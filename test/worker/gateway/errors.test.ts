@@ -99,11 +99,11 @@ describe("OPTIONS", () => {
 });
 
 describe("GET /health", () => {
-  test("answers without a key and without a query", async () => {
+  test("answers without a key and without a query, and says which version it is", async () => {
     const before = api.queries();
     const response = await api.fetch("/health");
     expect(response.status).toBe(200);
-    expect(await response.json()).toStrictEqual({ status: "ok" });
+    expect(await response.json()).toStrictEqual({ status: "ok", version: expect.stringMatching(/^[0-9a-f-]{36}$/) });
     expect(response.headers.get("cache-control")).toBe("no-store");
     expect(api.queries()).toBe(before);
   });
@@ -190,13 +190,14 @@ describe("a Worker that is wrongly set up", () => {
   });
 
   test.for([
-    ["short", "PURGE_SECRET has fewer than 32 characters"],
-    [`SECRET ${"x".repeat(32)}`, "PURGE_SECRET has characters other than letters, digits and -._~+/"],
-  ])("answers 500 rather than run with %j for the secret of those who purge", async ([PURGE_SECRET, settings]) => {
-    const broken = await startApi({ connectionString: inject("connectionString"), vars: { PURGE_SECRET } });
+    ["PURGE_SECRET", "short", "has fewer than 32 characters"],
+    ["PURGE_SECRET", `SECRET ${"x".repeat(32)}`, "has characters other than letters, digits and -._~+/"],
+    ["PURGE_SECRET_PREVIOUS", "short", "has fewer than 32 characters"],
+  ] as const)("answers 500 rather than run with a %s of %j", async ([name, secret, mistake]) => {
+    const broken = await startApi({ connectionString: inject("connectionString"), vars: { [name]: secret } });
     try {
       await expectFailure(await broken.fetch("/health"), 500);
-      expect(JSON.parse(String(broken.logs()[0])).settings).toBe(settings);
+      expect(JSON.parse(String(broken.logs()[0])).settings).toBe(`${name} ${mistake}`);
     } finally {
       await broken.close();
     }
