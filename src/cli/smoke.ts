@@ -1,5 +1,6 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
 
+import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { readReader } from "./deploy/reader.ts";
 import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
 import { usageError } from "./support/errors.ts";
@@ -23,7 +24,8 @@ Without --url it tries a running \`npm run dev\`, with a key of the seed.
 
 What needs a key is tried with that of --token and the process of --application and
 --process, or with SMOKE_TOKEN, SMOKE_APPLICATION and SMOKE_PROCESS, which no other
-user of the machine can read.
+user of the machine can read. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET, a
+service token, go to the URLs of versions and previews alone.
 
 Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
 wrong.`;
@@ -38,7 +40,17 @@ async function targetOf(options: SmokeOptions): Promise<SmokeTarget> {
     const [seeded] = SEED_PROCESSES;
     return { origin: running.url, reader: given ?? seeded, isCached: true, waitSeconds };
   }
-  return { origin: readOrigin(options.url), reader: given, isCached: options.expectCache ?? false, waitSeconds };
+  const origin = readOrigin(options.url);
+  const isCached = options.expectCache ?? false;
+  return { origin, reader: given, isCached, waitSeconds, headers: await accessTo(origin) };
+}
+
+/** Only where there is a token, because it takes a second to find out the Worker's name. */
+async function accessTo(origin: string): Promise<Record<string, string>> {
+  const access = readAccessToken();
+  if (Object.keys(access).length === 0) return {};
+  const { readWorkerConfig } = await import("./deploy/worker-config.ts");
+  return isVersionUrl(origin, (await readWorkerConfig()).name) ? access : {};
 }
 
 function readOrigin(text: string): string {
@@ -57,6 +69,8 @@ const program = createProgram("smoke")
   .option("--expect-cache", "the second answer must come from the cache")
   .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
   .addHelpText("after", NOTES)
-  .action(async (options: SmokeOptions) => smoke(await targetOf(options), print));
+  .action(async (options: SmokeOptions) => {
+    await smoke(await targetOf(options), print);
+  });
 
 await run(program);

@@ -6,6 +6,9 @@ export interface WorkerConfig {
   requiredSecrets: readonly string[];
   /** Whether Workers Caching stands in front of the Api. */
   isCached: boolean;
+  customDomains: readonly { pattern: string }[];
+  /** Whether the Worker is also at its workers.dev URL. */
+  hasWorkersDev: boolean;
 }
 
 const CONFIG_FILE = new URL("../../../wrangler.toml", import.meta.url).pathname;
@@ -13,12 +16,20 @@ const CONFIG_FILE = new URL("../../../wrangler.toml", import.meta.url).pathname;
 export async function readWorkerConfig(): Promise<WorkerConfig> {
   // It takes a second to load: what is wrong with the environment is told before.
   const { unstable_readConfig: readConfig } = await import("wrangler");
-  const { name, secrets, cache, exports } = readConfig({ config: CONFIG_FILE });
+  const { name, secrets, cache, exports, route, routes, workers_dev } = readConfig({ config: CONFIG_FILE });
   if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
+  const allRoutes = [...(routes ?? []), ...(route === undefined ? [] : [route])];
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;
   return {
     name,
     requiredSecrets: secrets?.required ?? [],
     isCached: api?.cache?.enabled ?? cache?.enabled ?? false,
+    customDomains: allRoutes.flatMap((one) => {
+      if (typeof one === "string" || !("custom_domain" in one && one.custom_domain)) return [];
+      const { custom_domain: _, ...domain } = one;
+      return [domain];
+    }),
+    // Wrangler's default: only where there is nothing else.
+    hasWorkersDev: workers_dev ?? allRoutes.length === 0,
   };
 }

@@ -1,9 +1,10 @@
 // The deployments that the smoke test passes, and the faults that each of its checks is there to find.
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { type SmokeTarget, smoke } from "../../../src/cli/deploy/smoke.ts";
@@ -32,8 +33,9 @@ let fault: Fault | undefined;
 /** The Worker, and before it somebody who spoils its answers. Its documentation comes with a deployment. */
 beforeAll(async () => {
   api = await startApi({ connectionString: inject("connectionString") });
-  server = createServer(async ({ url = "/", headers }, response) => {
-    const answer = url === "/docs" ? docs() : await ask(url, headers as Record<string, string>);
+  server = createServer(async (request, response) => {
+    const { url = "/" } = request;
+    const answer = url === "/docs" ? docs() : await ask(request);
     fault?.(url, answer);
     for (const name of OF_CONNECTION) answer.headers.delete(name);
     response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(answer.body);
@@ -60,12 +62,15 @@ function docs(): Answer {
   return { status: 200, headers: new Headers(headers), body: "" };
 }
 
-async function ask(path: string, { host: _, connection: __, ...headers }: Record<string, string>): Promise<Answer> {
-  const response = await api.fetch(path, { headers });
+async function ask(request: IncomingMessage): Promise<Answer> {
+  const { host: _, connection: __, ...headers } = request.headers as Record<string, string>;
+  const { method = "GET", url = "/" } = request;
+  const response = await api.fetch(url, { method, headers, ...(method === "PATCH" && { body: await text(request) }) });
   return { status: response.status, headers: new Headers(response.headers), body: await response.text() };
 }
 
 const [reader] = SEED_PROCESSES;
+const DRY_RUN = `/v3/applications/${reader.applicationId}/processes/${reader.processId}?dry_run=true`;
 const isProcess = (path: string) => path.endsWith(reader.processId);
 
 /** @returns what it reported, a line each */
@@ -97,14 +102,14 @@ describe("the smoke test", () => {
     const lines = await reportOf();
     expect(lines[0]).toBe(origin);
     expect(lines.slice(1).filter((line) => !line.startsWith("passed "))).toStrictEqual([]);
-    expect(lines).toHaveLength(12);
+    expect(lines).toHaveLength(13);
   });
 
   test("leaves out what needs a key when it has none, and the cache when there is none", async () => {
     const skipped = async (target: Partial<SmokeTarget>) =>
       (await reportOf(target)).filter((line) => line.startsWith("skipped"));
     expect(await skipped({ isCached: false })).toStrictEqual(["skipped  answers from the cache (no cache expected)"]);
-    expect(await skipped({ reader: undefined })).toHaveLength(5);
+    expect(await skipped({ reader: undefined })).toHaveLength(6);
   });
 
   const wrongProcess = JSON.stringify({ id: reader.processId });
@@ -152,9 +157,11 @@ describe("the smoke test", () => {
       ...["answers with the full details of a process", "lets clients keep an answer, but makes them ask"].map(
         (claim) => `${claim}: the status is 503, not 200`,
       ),
-      ...["says that nothing has changed", "answers from the cache"].map(
-        (claim) => `${claim}: the status is 503, not 200`,
-      ),
+      ...[
+        "says that nothing has changed",
+        "answers from the cache",
+        "takes a write that is only tried, and changes nothing",
+      ].map((claim) => `${claim}: the status is 503, not 200`),
     ],
     [
       "answers with less than the contract",
@@ -172,6 +179,16 @@ describe("the smoke test", () => {
       "says that nothing has changed: the status is 200, not 304",
     ],
     [
+      "refuses to write",
+      change(at(DRY_RUN), (a) => Object.assign(a, { status: 503 })),
+      "takes a write that is only tried, and changes nothing: the status is 503, not 200",
+    ],
+    [
+      "writes what is only tried",
+      change(at(DRY_RUN), setHeader("etag", '"another"')),
+      `takes a write that is only tried, and changes nothing: its etag is ${JSON.stringify('"another"')}`,
+    ],
+    [
       "has no cache",
       change(isProcess, setHeader("cache-status", "process-api; fwd=miss; stored")),
       'answers from the cache: cache-status is "process-api; fwd=miss; stored", which is not /^process-api; hit/',
@@ -182,12 +199,23 @@ describe("the smoke test", () => {
     const failed = lines.filter((line) => line.startsWith("FAILED")).map((line) => line.slice("FAILED   ".length));
     expect(failed).toHaveLength(reported.length);
     for (const [index, words] of reported.entries()) expect(failed[index]).toContain(words);
-    expect(lines.at(-1)).toBe(`${origin} failed ${reported.length} of 11 checks.`);
+    expect(lines.at(-1)).toBe(`${origin} failed ${reported.length} of 12 checks.`);
   });
 
   test("fails a key that may not read the process", async () => {
     const lines = await reportOf({ reader: { ...reader, token: SEED_TOKENS.unpermitted } });
-    expect(lines).toContain("FAILED   answers with the full details of a process: the status is 403, not 200");
+    const failed = lines.find((line) => line.startsWith("FAILED   answers with the full details of a process"));
+    expect(failed).toMatch(
+      /: the status is 403, not 200: This API key does not permit this request\. \(data\.code [\w-]+\)$/,
+    );
+  });
+
+  test("does not try to write with a key that may only read, and says so", async () => {
+    const lines = await reportOf({ reader: { ...reader, token: SEED_TOKENS.rotatedNew } });
+    const others = lines.slice(1).filter((line) => !line.startsWith("passed "));
+    expect(others).toStrictEqual([
+      "skipped  takes a write that is only tried, and changes nothing (the key may not write)",
+    ]);
   });
 
   test("tries what fails again, as long as it may wait", async () => {
@@ -221,7 +249,7 @@ describe("npm run smoke", () => {
     ] as const) {
       const { exitCode, stdout, stderr } = await smokeCommand(["--url", origin, "--expect-cache", ...args], env);
       expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: "" });
-      expect(stdout.match(/passed/g)).toHaveLength(11);
+      expect(stdout.match(/passed/g)).toHaveLength(12);
       expect(stdout).not.toContain(token);
     }
   });
@@ -233,7 +261,7 @@ describe("npm run smoke", () => {
     const url = `http://localhost:${dev.port}`;
     const { exitCode, stdout, stderr } = await smokeCommand(["--url", url, "--expect-cache"], asEnvironment);
     expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: "" });
-    expect(stdout.match(/passed/g)).toHaveLength(11);
+    expect(stdout.match(/passed/g)).toHaveLength(12);
   });
 
   test("tries a running `npm run dev`, with a key of the seed, when it is told of nothing else", async () => {
@@ -246,7 +274,7 @@ describe("npm run smoke", () => {
     mkdirSync(join(cwd, ".dev"));
     writeFileSync(join(cwd, ".dev/running.json"), JSON.stringify({ url: origin }));
     const { exitCode, stdout } = await run("smoke", [], { cwd, env: {} });
-    expect([exitCode, stdout.match(/passed/g)?.length]).toStrictEqual([0, 11]);
+    expect([exitCode, stdout.match(/passed/g)?.length]).toStrictEqual([0, 12]);
   });
 
   test("exits 1 with one line about what failed", async () => {
@@ -256,7 +284,7 @@ describe("npm run smoke", () => {
     const { exitCode, stdout, stderr } = await smokeCommand(["--url", url]);
     expect(exitCode).toBe(1);
     expect(stdout).toContain("FAILED   is up: no answer, ECONNREFUSED");
-    expect(stderr).toBe(`error: ${url} failed 6 of 11 checks.\n`);
+    expect(stderr).toBe(`error: ${url} failed 6 of 12 checks.\n`);
   });
 
   test.for([
