@@ -17,14 +17,14 @@ export async function runMigrations(connectionString: string): Promise<string[]>
   try {
     return await migrate(connectionString);
   } catch (error) {
-    throw new CommandError(`Not migrated: ${describe(error)}`);
+    throw new CommandError(`Not migrated: ${describeFailure(error)}`);
   }
 }
 
 /** Postgres says neither the connection string nor the password. What node-postgres itself says stays out. */
-function describe(error: unknown): string {
+export function describeFailure(error: unknown): string {
   if (error instanceof MigrationError) return error.message;
-  if (error instanceof DrizzleQueryError) return `${fileWith(error.query)}${describe(error.cause)}`;
+  if (error instanceof DrizzleQueryError) return `${fileWith(error.query)}${describeFailure(error.cause)}`;
   if (error instanceof pg.DatabaseError) {
     const hint = error.hint === undefined ? "" : ` (${error.hint})`;
     return `SQLSTATE ${error.code}: ${error.message}${hint}`;

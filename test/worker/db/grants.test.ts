@@ -1,4 +1,4 @@
-// The rights that operators are told to give the Worker's role: enough for all that it does, and no more for what it must not.
+// The rights that `npm run rotate` gives the Worker's role: enough for all that it does, and no more for what it must not.
 import "../../../src/local/loopback.ts";
 import { existsSync } from "node:fs";
 import pg from "pg";
@@ -9,13 +9,11 @@ import { EXAMPLE_IDS } from "../../../src/openapi/components/examples.ts";
 import { openDatabase } from "../../../src/worker/db/client.ts";
 import { pollChanges, releaseLease } from "../../../src/worker/feed/query.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
-import { readBlocks } from "../../readme/readme.ts";
+import { run } from "../../stand-ins/command.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { operations } from "../../support/operations.ts";
 import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
 import { openRecords, type Records } from "../../support/records.ts";
-
-const PASSWORD = "the-password-of-the-worker";
 
 describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
   let server: RealPostgres;
@@ -26,12 +24,8 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     server = await startRealPostgres();
     await migrate(server.connectionString);
     records = await openRecords(server.connectionString);
-    const [grants] = readBlocks("src/cli/README.md").filter(({ language }) => language === "sql");
-    await records.pool.query(String(grants?.text).replace("'…'", `'${PASSWORD}'`));
-    const url = new URL(server.connectionString);
-    url.username = "worker";
-    url.password = PASSWORD;
-    connectionString = url.href;
+    const env = { MIGRATION_DATABASE_URL: server.connectionString };
+    connectionString = (await run("rotate", [], { cwd: process.cwd(), env })).stdout.trim();
     api = await startApi({ connectionString });
   });
   afterAll(async () => {
