@@ -35,7 +35,8 @@ function bodyOf({ action, outcome, result, commit, runUrl }: Report): string {
   lines.push(isDone ? `Preview of ${commit}` : `The preview of ${commit} **failed**: ${runUrl}`, "");
   if (result === undefined) return lines.join("\n").trimEnd();
   lines.push(`- ${result.preview_url} always shows the latest commit`);
-  if (result.deployment_url !== null) lines.push(`- ${result.deployment_url} shows this one`);
+  if (result.deployment_url !== null)
+    lines.push(`- ${result.deployment_url} shows this one, as long as it is among the latest 100`);
   if (result.expires_at !== null) {
     lines.push(`- its database is kept until ${result.expires_at.slice(0, 10)}, and longer after every push`);
   }

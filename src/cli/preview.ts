@@ -1,20 +1,24 @@
 // `npm run preview`: a branch's own deployment, with a database of its own.
 import { randomBytes } from "node:crypto";
+import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { commitArgs, currentBranch } from "./deploy/commit.ts";
-import { mask, setOutput } from "./deploy/github.ts";
+import { assertKnowsRepository, mask, setOutput } from "./deploy/github.ts";
 import * as neon from "./deploy/neon.ts";
+import { findActiveVersions } from "./deploy/release.ts";
 import { readSecrets } from "./deploy/secrets.ts";
 import { smoke } from "./deploy/smoke.ts";
+import { deleteDatabase, deletePreview, makeRoom, sweep } from "./deploy/sweep.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
-import { entryOf, WranglerError, wrangler } from "./deploy/wrangler.ts";
+import { entryOf, wrangler } from "./deploy/wrangler.ts";
 import { CommandError, usageError } from "./support/errors.ts";
-import { note, printJson } from "./support/output.ts";
+import { printJson } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { createProgram, run } from "./support/program.ts";
 
 interface PreviewOptions {
   name?: string;
   delete?: boolean;
+  sweep?: boolean;
   fresh?: boolean;
   wait: number;
 }
@@ -23,40 +27,59 @@ const NOTES = `
 The database is a branch of the Neon project NEON_PROJECT_ID, reached with the key
 NEON_API_KEY; give previews a project of their own, since a branch is a copy of its
 parent with all data. NEON_DATABASE and NEON_ROLE, if they are not Neon's own names.
-It expires two weeks after the last time that this command ran for it.
+It expires a week after the last time that this command ran for it.
 
 The Worker is deployed with CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, or as
-whoever is logged in (npx wrangler login). Its secrets are the preview's own.
+whoever is logged in (npx wrangler login). Its secrets are the preview's own. The
+service token CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET lets the smoke test past
+Cloudflare Access.
 
 Prints an object:
   name            of the preview and of the Neon branch
   preview_url     always the latest deployment
-  deployment_url  this deployment, for good
+  deployment_url  this deployment, one of the latest 100 of the preview
   expires_at      of the database
   is_new          whether the database was made just now
+
+--sweep prints the names of the previews that it has deleted. It asks GITHUB_REPOSITORY
+with GITHUB_TOKEN which pull requests are open: the preview of number 7 is called pr-7.
+With these in the environment, room is made for a new preview the same way.
 
 Exit codes: 0 it runs and passed the smoke test; 1 it does not; 2 the command or the
 environment is wrong.`;
 
 /** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
-const NOT_FOUND = [10_007, 10_025];
 /** The secrets that a preview never shares, whatever the environment says. */
 const OWN_SECRETS = ["DATABASE_URL", "PURGE_SECRET"];
 
 async function previewBranch(options: PreviewOptions): Promise<void> {
+  if (options.sweep) return sweepPreviews();
   const name = readName(options.name);
   const project = neon.readNeonProject();
   if (options.delete) await deletePreview(project, name);
   else await deployPreview(project, name, options);
 }
 
+async function sweepPreviews(): Promise<void> {
+  assertKnowsRepository();
+  const project = neon.readNeonProject();
+  await printJson(await sweep(project, (await readWorkerConfig()).name));
+}
+
 async function deployPreview(project: neon.NeonProject, name: string, { fresh, wait }: PreviewOptions): Promise<void> {
-  const { requiredSecrets } = await readWorkerConfig();
+  const { name: worker, requiredSecrets, isCached } = await readWorkerConfig();
   const others = readSecrets(requiredSecrets.filter((secret) => !OWN_SECRETS.includes(secret)));
+  const access = readAccessToken();
+  // Wrangler would make a Worker of that name, whose settings no release has made.
+  if ((await findActiveVersions()).length === 0) {
+    throw new CommandError(
+      `Release first: there is no Worker ${worker} yet that could have a preview (npm run deploy).`,
+    );
+  }
   if (fresh) await deleteDatabase(project, name);
   const found = await neon.findBranch(project, name);
-  const branch = found ? await neon.extendBranch(project, found) : await neon.createBranch(project, name);
+  const branch = found ? await neon.extendBranch(project, found) : await createBranch(project, name);
   const uris = await neon.connectionUris(project, branch);
   // Nobody needs to know the secret for purges: who purges a preview sets one that he knows.
   const secrets = { ...others, DATABASE_URL: uris.pooled, PURGE_SECRET: randomBytes(32).toString("hex") };
@@ -81,31 +104,24 @@ async function deployPreview(project: neon.NeonProject, name: string, { fresh, w
   // Before the smoke test: who sees it fail wants to look.
   await printJson(result);
   setOutput("result", result);
-  await smoke({ origin, reader: PREVIEW_READER, isCached: false, waitSeconds: wait });
+  const target = (url: string) => {
+    const headers = isVersionUrl(url, worker) ? access : {};
+    return { origin: url, reader: PREVIEW_READER, isCached, waitSeconds: wait, headers };
+  };
+  // The URL of the deployment can only be this one, and tells the version that the other must come to.
+  const version = result.deployment_url === null ? undefined : await smoke(target(result.deployment_url));
+  await smoke({ ...target(origin), version });
 }
 
-/** A thing that is gone already is no failure, and a failure does not keep the rest from being deleted. */
-async function deletePreview(project: neon.NeonProject, name: string): Promise<void> {
-  const outcomes = await Promise.allSettled([deleteWorker(name), deleteDatabase(project, name)]);
-  const failed = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);
-  if (failed.length > 1) throw new CommandError(failed.map(({ message }) => message).join(" "));
-  if (failed.length > 0) throw failed[0];
-}
-
-async function deleteWorker(name: string): Promise<void> {
+/** Once more when there is room. */
+async function createBranch(project: neon.NeonProject, name: string): Promise<neon.NeonBranch> {
   try {
-    await wrangler(["preview", "delete", "--name", name, "--skip-confirmation"], { expects: NOT_FOUND });
+    return await neon.createBranch(project, name);
   } catch (error) {
-    if (!(error instanceof WranglerError) || !NOT_FOUND.includes(error.code ?? 0)) throw error;
-    note(`There is no preview ${name}.`);
+    if (!(error instanceof neon.ProjectFullError)) throw error;
+    await makeRoom(project);
+    return neon.createBranch(project, name);
   }
-}
-
-async function deleteDatabase(project: neon.NeonProject, name: string): Promise<void> {
-  const branch = await neon.findBranch(project, name);
-  if (branch === undefined) return note(`There is no Neon branch ${name}.`);
-  await neon.deleteBranch(project, branch);
-  note(`Deleted the Neon branch ${name}.`);
 }
 
 function readName(given: string | undefined): string {
@@ -130,6 +146,7 @@ const program = createProgram("preview")
   .description("Deploys this checkout as a preview: its own URL, its own database, its own cache.")
   .option("--name <name>", "of the preview (default: the current branch's)")
   .option("--delete", "delete the preview and its database")
+  .option("--sweep", "delete all previews whose pull request is closed or whose database has expired")
   .option("--fresh", "with a new database, whatever the old one holds")
   .option("--wait <seconds>", "how long to wait for the URL to answer", parseWholeNumber, 60)
   .addHelpText("after", NOTES)

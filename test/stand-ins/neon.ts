@@ -37,7 +37,11 @@ export interface NeonStandIn {
   /** For as many requests that change something, another change is under way. */
   lockFor(requests: number): void;
   /** The next request whose {@link NeonRequest.what} matches is refused. */
-  refuse(what: RegExp, status: number, message: string): void;
+  refuse(what: RegExp, status: number, message: string, retryAfterSeconds?: number): void;
+  /** As many as the plan allows. Deleted branches that can be recovered count. */
+  maxBranches: number;
+  /** From now on a password is wrong. */
+  revoke(connectionString: string): void;
   /** Finds the branch of a connection string, pooled or direct. */
   endpointOf(connectionString: string): string | undefined;
   close(): Promise<void>;
@@ -51,10 +55,14 @@ const POLLS = 1;
 
 class Refusal extends Error {
   readonly status: number;
+  readonly code: string;
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, code = "", retryAfterSeconds?: number) {
     super(message);
     this.status = status;
+    this.code = code;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -69,6 +77,9 @@ export async function startNeon(): Promise<NeonStandIn> {
   const servers = await preparePostgres();
   const polls = new Map<string, number>();
   const refusals: { what: RegExp; error: Refusal }[] = [];
+  const revoked = new Set<string>();
+  const plan = { maxBranches: Number.POSITIVE_INFINITY };
+  let recoverable = 0;
   let locked = 0;
   let created = 0;
 
@@ -112,6 +123,7 @@ export async function startNeon(): Promise<NeonStandIn> {
   async function answer(request: IncomingMessage): Promise<object> {
     const url = new URL(String(request.url), "http://localhost");
     const prefix = `/projects/${NEON_PROJECT_ID}`;
+    if (url.pathname === REVOKED) throw new Refusal(400, "password authentication failed for user", "28P01");
     if (request.headers.authorization !== `Bearer ${NEON_API_KEY}`) {
       throw new Refusal(401, "authentication required");
     }
@@ -143,6 +155,9 @@ export async function startNeon(): Promise<NeonStandIn> {
     if (what === "POST /branches") {
       if (branches.some(({ name }) => name === wanted?.name)) throw new Refusal(409, "branch name already exists");
       assertExpiry(wanted?.expires_at);
+      if (branches.length + recoverable >= plan.maxBranches) {
+        throw new Refusal(422, "branches limit exceeded", "BRANCHES_LIMIT_EXCEEDED");
+      }
       const branch = await addBranch(String(wanted?.name), wanted?.expires_at);
       return { branch: describe(branch), operations: operationsFor(branch, "create_branch", "start_compute") };
     }
@@ -157,6 +172,7 @@ export async function startNeon(): Promise<NeonStandIn> {
       const branch = find(id);
       if (branch.isDefault) throw new Refusal(422, "cannot delete the default branch");
       await removeBranch(branch);
+      if (query.get("hard_delete") !== "true") recoverable++;
       return { branch: describe(branch), operations: operationsFor(branch, "suspend_compute", "delete_timeline") };
     }
     throw new Refusal(404, `The stand-in does not know ${what}`);
@@ -169,12 +185,16 @@ export async function startNeon(): Promise<NeonStandIn> {
   }
 
   const server = createServer((request, response) => {
-    const send = (status: number, body: object) => {
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    const send = (status: number, body: object, headers: Record<string, string> = {}) => {
+      response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
     };
     answer(request).then(
       (body) => send(200, body),
-      (error: Error) => send(error instanceof Refusal ? error.status : 500, { message: error.message, code: "" }),
+      (error: Error) => {
+        const { status, code, retryAfterSeconds } = error instanceof Refusal ? error : new Refusal(500, "");
+        const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
+        send(status, { message: error.message, code }, headers);
+      },
     );
   });
   await addBranch("main", undefined);
@@ -182,16 +202,25 @@ export async function startNeon(): Promise<NeonStandIn> {
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The stand-in has no TCP address");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
+  const url = `http://127.0.0.1:${address.port}`;
+  return Object.assign(plan, {
+    url,
     requests,
     branches,
-    lockFor: (count) => {
+    lockFor: (count: number) => {
       locked = count;
     },
-    refuse: (what, status, message) => refusals.push({ what, error: new Refusal(status, message) }),
-    endpointOf: (connectionString) => {
-      const label = URL.canParse(connectionString) ? new URL(connectionString).hostname.split(".", 1)[0] : undefined;
+    refuse: (what: RegExp, status: number, message: string, retryAfterSeconds?: number) => {
+      refusals.push({ what, error: new Refusal(status, message, "", retryAfterSeconds) });
+    },
+    revoke: (connectionString: string) => {
+      revoked.add(new URL(connectionString).password);
+    },
+    endpointOf: (connectionString: string) => {
+      if (!URL.canParse(connectionString)) return undefined;
+      const { hostname, password } = new URL(connectionString);
+      if (revoked.has(password)) return url + REVOKED;
+      const [label] = hostname.split(".", 1);
       return branches.find(({ endpointId }) => label === endpointId || label === `${endpointId}-pooler`)?.endpoint.url;
     },
     close: async () => {
@@ -200,8 +229,11 @@ export async function startNeon(): Promise<NeonStandIn> {
       for (const branch of [...branches]) await removeBranch(branch);
       servers.close();
     },
-  };
+  });
 }
+
+/** Where queries with a password that is wrong are led. */
+const REVOKED = "/revoked";
 
 const describe = ({ id, name, isDefault, expiresAt }: Branch): object => ({
   id,

@@ -21,6 +21,15 @@ export function commitArgs(): string[] {
 /** The part of {@link commitArgs} that a deployment has, too: it has no tag. */
 export const messageArgs = (args: readonly string[]): string[] => args.filter((arg) => arg.startsWith(MESSAGE));
 
+/**
+ * The environment in which wrangler labels a preview with the commit that is checked out. GitHub names the merge with main,
+ * which nobody knows (wrangler 4.164, getCommitSha).
+ */
+export function commitEnv(): Record<string, string> {
+  const sha = git("rev-parse", "HEAD");
+  return sha === undefined ? {} : { GITHUB_SHA: sha };
+}
+
 /** The branch that is checked out; undefined if none is. */
 export const currentBranch = (): string | undefined => git("symbolic-ref", "--quiet", "--short", "HEAD");
 

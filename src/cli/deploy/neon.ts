@@ -30,12 +30,22 @@ export interface ConnectionUris {
 
 const API_URL = "https://console.neon.tech/api/v2";
 const TIMEOUT_MS = 30_000;
-const POLL_MS = 250;
 /** For operations, and for other people's that are in the way. */
 const PATIENCE_MS = 120_000;
-const LOCKED = 423;
-/** https://neon.com/docs/guides/branch-expiration: at most 30 days. A push starts it anew. */
-const LIFETIME_MS = 14 * 86_400_000;
+/**
+ * Doubled from one to the other: every preview that is deployed at a time shares the 700 requests a minute of the account.
+ *
+ * @see https://neon.com/docs/reference/api/key-concepts (read 2026-11-25)
+ */
+const PAUSE_MS = { first: 250, longest: 8_000 };
+/**
+ * The request was not carried out, whatever it was: the project is busy, there were too many, or there is nobody.
+ *
+ * @see https://api-docs.neon.tech/reference/createprojectbranchrole, General Error (read 2026-11-25)
+ */
+const NOT_CARRIED_OUT = [423, 429, 503];
+/** https://neon.com/docs/guides/branch-expiration (read 2026-11-25): at most 30 days. A push starts it anew. */
+const LIFETIME_MS = 7 * 86_400_000;
 
 /** @throws CommandError if the environment does not say which */
 export function readNeonProject(): NeonProject {
@@ -50,6 +60,15 @@ export function readNeonProject(): NeonProject {
     database: NEON_DATABASE || "neondb",
     role: NEON_ROLE || "neondb_owner",
   };
+}
+
+/** The project has as many branches as its plan allows. */
+export class ProjectFullError extends CommandError {}
+
+/** The branches that expire, which are those of previews. */
+export async function listPreviewBranches(project: NeonProject): Promise<NeonBranch[]> {
+  const { branches } = await call(project, "GET", "/branches?limit=10000", listAnswer);
+  return branches.filter(({ expires_at }) => expires_at);
 }
 
 /**
@@ -74,7 +93,11 @@ export async function findBranch(project: NeonProject, name: string): Promise<Ne
   return branch;
 }
 
-/** Makes a branch with a compute of its own, a copy of the project's default branch, and waits until it is there. */
+/**
+ * Makes a branch with a compute of its own, a copy of the project's default branch, and waits until it is there.
+ *
+ * @throws ProjectFullError
+ */
 export async function createBranch(project: NeonProject, name: string): Promise<NeonBranch> {
   const body = { branch: { name, expires_at: expiry() }, endpoints: [{ type: "read_write" }] };
   const { branch, operations } = await call(project, "POST", "/branches", changeAnswer, body);
@@ -90,8 +113,13 @@ export async function extendBranch(project: NeonProject, { id }: NeonBranch): Pr
   return branch;
 }
 
+/**
+ * Where the project keeps deleted branches for seven days, this one is gone at once: it would count against the plan.
+ *
+ * @see https://neon.com/docs/reference/api/branches/delete-project-branch (read 2026-11-25)
+ */
 export async function deleteBranch(project: NeonProject, { id }: NeonBranch): Promise<void> {
-  const { operations } = await call(project, "DELETE", `/branches/${id}`, deletionAnswer);
+  const { operations } = await call(project, "DELETE", `/branches/${id}?hard_delete=true`, deletionAnswer);
   await finish(project, operations);
 }
 
@@ -117,18 +145,17 @@ const changeAnswer = z.object({ branch, operations });
 const deletionAnswer = z.object({ operations }).default({ operations: [] });
 const operationAnswer = z.object({ operation });
 const uriAnswer = z.object({ uri: z.url({ protocol: /^postgres(ql)?$/ }) });
-const errorAnswer = z.object({ message: z.string() });
+const errorAnswer = z.object({ message: z.string(), code: z.string().optional() });
 
 /** To the second, which is all that is kept. */
 const expiry = (): string => new Date(Date.now() + LIFETIME_MS).toISOString().replace(/\.\d+Z$/, "Z");
 
-/** https://neon.com/docs/manage/operations: `failed` is no end, it is tried again. */
+/** https://neon.com/docs/manage/operations (read 2026-11-25): `failed` is no end, it is tried again. */
 async function finish(project: NeonProject, operations: readonly z.infer<typeof operation>[]): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const pause = pauses();
   for (let { id, action, status } of operations) {
     while (status !== "finished" && status !== "skipped") {
-      if (status === "cancelled" || Date.now() > deadline) throw new CommandError(`Neon's ${action} is ${status}.`);
-      await setTimeout(POLL_MS);
+      if (status === "cancelled" || !(await pause())) throw new CommandError(`Neon's ${action} is ${status}.`);
       ({ action, status } = (await call(project, "GET", `/operations/${id}`, operationAnswer)).operation);
     }
   }
@@ -142,22 +169,34 @@ async function call<T>(
   answer: z.ZodType<T>,
   body?: object,
 ): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const pause = pauses();
   for (;;) {
-    const { status, json } = await send(project, method, path, body);
+    const { status, json, retryAfterSeconds } = await send(project, method, path, body);
     if (status < 300) {
       const result = answer.safeParse(json);
       if (result.success) return result.data;
       throw new CommandError("Neon's API answered as it never did before.");
     }
-    // Something else is under way in this project: the request was not carried out. It asks for patience.
-    if (status === LOCKED && Date.now() < deadline) {
-      await setTimeout(POLL_MS);
-      continue;
-    }
-    const words = errorAnswer.safeParse(json).data?.message ?? "no reason given";
-    throw new CommandError(`Neon's API refused (${status}): ${words}`);
+    // What changes nothing may be asked again in any case.
+    const isRepeatable = NOT_CARRIED_OUT.includes(status) || (method === "GET" && status >= 500);
+    if (isRepeatable && (await pause(retryAfterSeconds))) continue;
+    const { message = "no reason given", code = "" } = errorAnswer.safeParse(json).data ?? {};
+    const words = `Neon's API refused (${status}): ${message}`;
+    throw code === "BRANCHES_LIMIT_EXCEEDED" ? new ProjectFullError(words) : new CommandError(words);
   }
+}
+
+/** @returns waits, longer each time, and says whether there was patience left to wait */
+function pauses(): (leastSeconds?: number) => Promise<boolean> {
+  const deadline = Date.now() + PATIENCE_MS;
+  let pauseMs = PAUSE_MS.first;
+  return async (leastSeconds = 0) => {
+    const ms = Math.max(pauseMs, leastSeconds * 1_000);
+    if (Date.now() + ms > deadline) return false;
+    await setTimeout(ms);
+    pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest);
+    return true;
+  };
 }
 
 async function send({ apiUrl, apiKey, id }: NeonProject, method: string, path: string, body: object | undefined) {
@@ -171,7 +210,8 @@ async function send({ apiUrl, apiKey, id }: NeonProject, method: string, path: s
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const json: unknown = await response.json().catch(() => undefined);
-    return { status: response.status, json };
+    const retryAfter = /^\d{1,5}$/.exec(response.headers.get("retry-after") ?? "")?.[0] ?? "0";
+    return { status: response.status, json, retryAfterSeconds: Number(retryAfter) };
   } catch (error) {
     const { name, cause } = error as { name: string; cause?: { code?: string } };
     throw new CommandError(`Neon's API cannot be reached: ${cause?.code ?? name}.`);

