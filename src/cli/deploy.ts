@@ -1,29 +1,44 @@
 // `npm run deploy`: the production release, in the one order that can be taken back.
+import { InvalidArgumentError } from "commander";
+import { readAccessToken } from "./deploy/access.ts";
 import { commitArgs } from "./deploy/commit.ts";
 import { assertDirect, isSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
+import { findNewDomains } from "./deploy/domains.ts";
 import { mask } from "./deploy/github.ts";
 import { readReader } from "./deploy/reader.ts";
-import { deployFirst, deployNext, findActiveVersion, type Release } from "./deploy/release.ts";
-import { readSecrets } from "./deploy/secrets.ts";
+import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
+import { readReleaseSecrets } from "./deploy/secrets.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
-import { usageError } from "./support/errors.ts";
+import { CommandError, usageError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { createProgram, run } from "./support/program.ts";
 
+interface DeployOptions {
+  steps: number[];
+  pause: number;
+  wait: number;
+}
+
 const NOTES = `
 1. Migrates. The version that has the traffic must work with the new schema, too.
 2. Uploads a version that has no traffic yet, and tries it at its own URL.
-3. Gives it all traffic, and tries it at the production URL.
+3. Gives it 10, 50, then all of the traffic, tries it at the production URL each
+   time, and waits in between: its cache is empty at first.
 4. Where that fails, gives the traffic back to the version before.
 
 Of the environment:
   MIGRATION_DATABASE_URL  the database, directly, as the role that owns the schema
   DATABASE_URL            the same database for the Worker, through the pooler
   PURGE_SECRET            and every other secret that wrangler.toml requires
-  PRODUCTION_URL          where clients find it (default: its workers.dev URL)
+  PURGE_SECRET_PREVIOUS   the one before, while it is rotated
+  PRODUCTION_URL          where clients find it (default: its custom domain, or else
+                          its workers.dev URL)
   SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS
                           a key and a process to try it with; without, less is tried
+  CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET
+                          if Cloudflare Access guards the URLs of versions; sent to
+                          these alone
   CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID
                           or whoever is logged in (npx wrangler login)
 
@@ -31,7 +46,7 @@ Exit codes: 0 it has the traffic and passed the smoke tests; 1 the version befor
 has it still or again, as the last line says; 2 the command or the environment is
 wrong.`;
 
-async function deployProduction({ wait: waitSeconds }: { wait: number }): Promise<void> {
+async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
   const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   const databaseUrl = readDatabaseUrl("DATABASE_URL");
   assertDirect(migrationUrl, "MIGRATION_DATABASE_URL");
@@ -39,16 +54,37 @@ async function deployProduction({ wait: waitSeconds }: { wait: number }): Promis
     throw usageError("MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.");
   }
   const reader = readReader({});
-  const productionUrl = readProductionUrl();
-  const { requiredSecrets, isCached } = await readWorkerConfig();
-  const secrets = readSecrets(requiredSecrets);
+  const access = readAccessToken();
+  const givenUrl = readProductionUrl();
+  const config = await readWorkerConfig();
+  const secrets = readReleaseSecrets(config.requiredSecrets);
   mask([migrationUrl, new URL(migrationUrl).password, ...Object.values(secrets), new URL(databaseUrl).password]);
-  const release: Release = { secrets, commit: commitArgs(), reader, productionUrl, isCached, waitSeconds };
+  const [domain] = config.customDomains;
 
   // Before the migration: what stands in the way of the rest must not be found after it.
-  const active = await findActiveVersion();
+  const [active, other] = await findActiveVersions();
+  if (active !== undefined && other !== undefined) {
+    throw new CommandError(
+      `Two versions share the traffic: give all of it to one of them first (npm run rollback -- ${active}).`,
+    );
+  }
+  const release: Release = {
+    worker: config.name,
+    secrets,
+    commit: commitArgs(),
+    reader,
+    access,
+    productionUrl: givenUrl ?? (domain && `https://${domain.pattern}`),
+    newDomains: await findNewDomains(config, active !== undefined),
+    isCached: config.isCached,
+    steps,
+    pauseSeconds,
+    waitSeconds,
+  };
   const { runMigrations } = await import("./deploy/migrations.ts");
   for (const migration of await runMigrations(migrationUrl)) note(`migrated ${migration}`);
+  const { asOwner, grantRights } = await import("./deploy/worker-role.ts");
+  await asOwner(migrationUrl, "The Worker's role was given no rights", grantRights);
   await (active === undefined ? deployFirst(release) : deployNext(release, active));
 }
 
@@ -60,9 +96,23 @@ function readProductionUrl(): string | undefined {
   return new URL(text).origin;
 }
 
+function parseSteps(text: string): number[] {
+  const steps = text.split(",").map(parseWholeNumber);
+  const isRising = steps.every((step, index) => step > (steps[index - 1] ?? 0));
+  if (isRising && steps.at(-1) === 100) return steps;
+  throw new InvalidArgumentError("Expected rising percentages, the last of which is 100.");
+}
+
 const program = createProgram("deploy")
   .usage("[options]     (npm run deploy)")
   .description("Migrates and deploys to production, trying it before and after it has traffic.")
+  .option(
+    "--steps <percentages>",
+    "of the traffic, one after the other; 100 moves it at once",
+    parseSteps,
+    [10, 50, 100],
+  )
+  .option("--pause <seconds>", "between two steps", parseWholeNumber, 300)
   .option("--wait <seconds>", "how long to wait for a URL to answer as it should", parseWholeNumber, 60)
   .addHelpText("after", NOTES)
   .action(deployProduction);

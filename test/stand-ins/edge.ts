@@ -7,12 +7,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import type { Upload } from "./cloudflare/upload.ts";
+import type { Serving } from "./cloudflare/worker.ts";
 import { HOST_HEADER } from "./host-header.ts";
 
 export interface EdgeOptions {
-  /** The upload that serves a hostname; undefined: none does. */
-  serving(hostname: string): Upload | undefined;
+  /** What answers the next request to a hostname, which may ask for a version; undefined: nothing does. */
+  serving(hostname: string, override: string | undefined): Serving | undefined;
   /** The URL of the Neon endpoint for a connection string; undefined: there is no such host. */
   neonEndpoint(connectionString: string): string | undefined;
 }
@@ -22,6 +24,12 @@ export interface Edge {
   url: string;
   /** Hosts that Workers have asked for, other than Neon's. */
   strayHosts: string[];
+  /** The service token that Cloudflare Access lets past to the URLs of versions and previews; undefined: it lets all past. */
+  access: { id: string; secret: string } | undefined;
+  /** Other hosts that were sent a service token. */
+  strayTokens: string[];
+  /** Whether a purge ends at the version that makes it. */
+  isPurgeOfVersion: boolean;
   /** The lines that Workers have logged. */
   logs: string[];
   close(): Promise<void>;
@@ -43,7 +51,11 @@ const esbuild = fromWrangler("esbuild") as Esbuild;
 
 /** Starts it on 127.0.0.1. A Worker starts with its first request. */
 export async function startEdge({ serving, neonEndpoint }: EdgeOptions): Promise<Edge> {
-  const running = new Map<Upload, Miniflare>();
+  const running = new Map<string, Miniflare>();
+  const edge = { access: undefined, isPurgeOfVersion: false } as Pick<Edge, "access" | "isPurgeOfVersion">;
+  /** Names of the Workers by the ids of their versions. */
+  const workers = new Map<string, string>();
+  const strayTokens: string[] = [];
   const strayHosts: string[] = [];
   const logs: string[] = [];
   const folder = mkdtempSync(join(tmpdir(), "process-api-edge-"));
@@ -60,32 +72,67 @@ export async function startEdge({ serving, neonEndpoint }: EdgeOptions): Promise
     return fetch(endpoint, { method, headers: new Headers([...headers]), body: await request.arrayBuffer() });
   }
 
-  async function start(upload: Upload): Promise<Miniflare> {
+  async function start({ id, upload }: Serving): Promise<Miniflare> {
     cacheModule ??= bundleCache();
-    const config = configFor(upload, await cacheModule, layOutAssets(upload, join(folder, String(running.size))));
+    const config = configFor(upload, await cacheModule, layOutAssets(upload, join(folder, id)));
+    Object.assign(config.env, versionBindings(id, upload));
     const miniflare = new Miniflare({
       workers: [{ config, dev: { outboundService: { type: "fetcher", handler: network } } }],
       handleStructuredLogs: ({ message }: { message: string }) => logs.push(message),
     });
-    running.set(upload, miniflare);
+    running.set(id, miniflare);
     return miniflare;
+  }
+
+  /** Where Access stands in front, a request without its token is sent to the login. */
+  function loginFor(hostname: string, headers: Headers): string | undefined {
+    const isGuarded = /^[^.]+-process-api\.[^.]+\.workers\.dev$/.test(hostname);
+    const given = [headers.get("cf-access-client-id"), headers.get("cf-access-client-secret")];
+    if (!isGuarded && given.some((value) => value !== null)) strayTokens.push(hostname);
+    const { access } = edge;
+    if (!isGuarded || access === undefined || (given[0] === access.id && given[1] === access.secret)) return undefined;
+    return `https://example.cloudflareaccess.com/cdn-cgi/access/login/${hostname}`;
+  }
+
+  /** The caches of other versions hear of a purge, too. */
+  async function passOn(purged: unknown, { id, worker }: Serving): Promise<void> {
+    if (edge.isPurgeOfVersion) return;
+    for (const [other, miniflare] of running) {
+      if (other === id || workers.get(other) !== worker) continue;
+      await miniflare.dispatchFetch(`https://${worker}`, {
+        method: "POST",
+        headers: { [PURGE_HEADER]: String(purged) },
+      });
+    }
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const hostname = String(request.headers[HOST_HEADER]);
-    const upload = serving(hostname);
-    if (upload === undefined) {
-      response.writeHead(404).end("There is nothing here yet");
+    const headers = new Headers(Object.entries(request.headersDistinct).flatMap(pairsOf));
+    const location = loginFor(hostname, headers);
+    if (location !== undefined) return void response.writeHead(302, { location }).end();
+    const served = serving(hostname, OVERRIDE.exec(headers.get("cloudflare-workers-version-overrides") ?? "")?.[1]);
+    if (served === undefined) {
+      // All of workers.dev has DNS and a certificate; another name has not, as long as nothing is there.
+      if (hostname.endsWith(".workers.dev")) response.writeHead(404).end("There is nothing here yet");
+      else request.socket.destroy();
       return;
     }
-    const headers = new Headers(Object.entries(request.headersDistinct).flatMap(pairsOf));
     for (const name of ["host", "connection", HOST_HEADER]) headers.delete(name);
     headers.set("cf-connecting-ip", "192.0.2.1");
-    const worker = running.get(upload) ?? (await start(upload));
+    const worker = running.get(served.id) ?? (await start(served));
+    workers.set(served.id, served.worker);
     const { method = "GET", url } = request;
-    const answered = await worker.dispatchFetch(`https://${hostname}${url}`, { method, headers, redirect: "manual" });
-    response.writeHead(answered.status, Object.fromEntries(answered.headers));
-    response.end(Buffer.from(await answered.arrayBuffer()));
+    const init = {
+      method,
+      headers,
+      redirect: "manual",
+      ...(!["GET", "HEAD"].includes(method) && { body: await buffer(request) }),
+    } as const;
+    const answered = await worker.dispatchFetch(`https://${hostname}${url}`, init);
+    const body = Buffer.from(await answered.arrayBuffer());
+    if (url === "/ops/purge" && answered.ok) await passOn(JSON.parse(body.toString()).purged, served);
+    response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(body);
   }
 
   const server = createServer((request, response) => {
@@ -95,9 +142,10 @@ export async function startEdge({ serving, neonEndpoint }: EdgeOptions): Promise
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The edge has no TCP address");
-  return {
+  return Object.assign(edge, {
     url: `http://127.0.0.1:${address.port}`,
     strayHosts,
+    strayTokens,
     logs,
     close: async () => {
       server.close();
@@ -105,13 +153,18 @@ export async function startEdge({ serving, neonEndpoint }: EdgeOptions): Promise
       for (const miniflare of running.values()) await miniflare.dispose();
       rmSync(folder, { recursive: true });
     },
-  };
+  });
 }
+
+/** Of a dictionary with one member: `process-api="<id>"`. */
+const OVERRIDE = /^process-api="([^"]+)"$/;
+/** To a version whose cache another one has purged: the tags. */
+const PURGE_HEADER = "x-purged-elsewhere";
 
 const pairsOf = ([name, values]: [string, string[] | undefined]): [string, string][] =>
   (values ?? []).map((value) => [name, value]);
 
-function configFor(upload: Upload, cacheModule: string, assets: object | undefined): object {
+function configFor(upload: Upload, cacheModule: string, assets: object | undefined) {
   const { metadata, modules, bindings } = upload;
   const uploaded = modules
     .filter(({ contentType }) => contentType === "application/javascript+module")
@@ -165,7 +218,8 @@ function localBinding(binding: Upload["bindings"][number]): [string, object] {
     case "ratelimit":
       return [name, { type: "rate-limit", namespace, simple }];
     case "version_metadata":
-      return [name, { type: "version-metadata" }];
+      // Filled in by versionBindings.
+      return [name, { type: "json", value: {} }];
     case "analytics_engine":
       return [name, { type: "analytics-engine-dataset", name: dataset }];
     case "assets":
@@ -173,6 +227,13 @@ function localBinding(binding: Upload["bindings"][number]): [string, object] {
     default:
       throw new Error(`The stand-in for the edge has no binding of type ${type}`);
   }
+}
+
+/** What the platform alone knows of a version: https://developers.cloudflare.com/workers/runtime-apis/bindings/version-metadata/ */
+function versionBindings(id: string, { bindings, metadata }: Upload): Record<string, object> {
+  const value = { id, tag: metadata.annotations?.["workers/tag"] ?? "", timestamp: "2026-01-01T00:00:00Z" };
+  const ours = bindings.filter(({ type }) => type === "version_metadata");
+  return Object.fromEntries(ours.map(({ name }) => [name, { type: "json", value }]));
 }
 
 /** The main module: the uploaded one, its exports behind a cache where the upload says so. */
@@ -186,7 +247,12 @@ function frontOf({ metadata }: Upload): string {
     `import * as uploaded from "./${main_module}";`,
     'import { cached } from "./cache.js";',
     `export * from "./${main_module}";`,
-    "export default uploaded.default;",
+    `export default { ...uploaded.default, async fetch(request, env, ctx) {
+      const tags = request.headers.get("${PURGE_HEADER}");
+      if (tags === null) return uploaded.default.fetch(request, env, ctx);
+      await ctx.exports.Api({ props: {} }).purge({ tags: tags.split(",") });
+      return new Response();
+    } };`,
     ...cached.map((name) => `export const ${name} = cached(uploaded.${name});`),
   ].join("\n");
 }

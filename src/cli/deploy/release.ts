@@ -1,52 +1,74 @@
-// From a version that nobody sees to one that has the traffic, and back.
+// From a version that nobody sees to one that has the traffic, in steps, and back.
+import { setTimeout } from "node:timers/promises";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
+import { isVersionUrl } from "./access.ts";
 import { messageArgs } from "./commit.ts";
+import { openDomains } from "./domains.ts";
+import { expectFewErrors } from "./error-rate.ts";
+import { expectPurgeReaches } from "./purge-reach.ts";
 import { type SmokeTarget, smoke } from "./smoke.ts";
 import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
-export interface Release {
+/** What deployments of the Worker have in common. */
+export interface Deployable {
+  /** Its name. */
+  worker: string;
+  reader: SmokeTarget["reader"];
+  /** Whether a cache stands in front of the Api. */
+  isCached: boolean;
+  /** Headers for the URLs of versions. */
+  access: Record<string, string>;
+  waitSeconds: number;
+}
+
+export interface Release extends Deployable {
   /** The secrets of the version, by name. */
   secrets: Record<string, string>;
   /** Options that name its commit. */
   commit: readonly string[];
-  reader: SmokeTarget["reader"];
   /** Scheme and host; undefined for that of workers.dev. */
   productionUrl: string | undefined;
-  /** Whether a cache stands in front of the Api. */
-  isCached: boolean;
-  waitSeconds: number;
+  /** Percentages of the traffic that it is given, one after the other; the last is 100. */
+  steps: readonly number[];
+  pauseSeconds: number;
+  /** Custom domains of wrangler.toml that the Worker does not have yet. */
+  newDomains: readonly string[];
+}
+
+/** A version of the Worker that can be asked. */
+export interface Version {
+  id: string;
+  /** Its own URL, whether or not it has traffic. */
+  url: string;
 }
 
 const WORKER_NOT_FOUND = 10_007;
+/** The API refuses to go back past a change of secrets, unless it is forced to: wrangler 4.164, src/versions/rollback. */
+const SECRETS_CHANGED = 10_220;
 
 /**
- * The version that has the traffic.
+ * The versions that have the traffic, the one with more of it first. None: the Worker has never been released.
  *
- * @returns undefined for a Worker that has never been deployed
- * @throws CommandError if two share it
+ * @throws CommandError if Cloudflare does not tell
  */
-export async function findActiveVersion(): Promise<string | undefined> {
-  const deployments = await listDeployments();
-  const latest = deployments.toSorted((a, b) => a.created_on.localeCompare(b.created_on)).at(-1);
-  const versions = latest?.versions ?? [];
-  if (versions.length > 1) {
-    throw new CommandError(
-      "Two versions share the traffic: give it to one of them first (npx wrangler versions deploy).",
-    );
-  }
-  return versions[0]?.version_id;
+export async function findActiveVersions(): Promise<string[]> {
+  const [latest] = await listDeployments();
+  const versions = (latest?.versions ?? []).toSorted((a, b) => b.percentage - a.percentage);
+  return versions.map(({ version_id }) => version_id);
 }
 
 interface Deployment {
   created_on: string;
-  versions: { version_id: string }[];
+  versions: { version_id: string; percentage: number }[];
 }
 
-async function listDeployments(): Promise<Deployment[]> {
+/** The newest comes first. */
+export async function listDeployments(): Promise<Deployment[]> {
   try {
     const args = ["deployments", "list", "--json"];
-    return JSON.parse((await wrangler(args, { expects: [WORKER_NOT_FOUND], isQuiet: true })).stdout);
+    const { stdout } = await wrangler(args, { expects: [WORKER_NOT_FOUND], isQuiet: true });
+    return (JSON.parse(stdout) as Deployment[]).toSorted((a, b) => b.created_on.localeCompare(a.created_on));
   } catch (error) {
     if (error instanceof WranglerError && error.code === WORKER_NOT_FOUND) return [];
     throw error;
@@ -56,62 +78,178 @@ async function listDeployments(): Promise<Deployment[]> {
 /** There is no version that could be tried before, and none to go back to. */
 export async function deployFirst(release: Release): Promise<void> {
   const result = await wrangler(["deploy", ...release.commit], { secrets: release.secrets });
-  const { targets } = entryOf(result, "deploy") as { targets?: string[] };
+  const { targets, version_id } = entryOf(result, "deploy") as { targets?: string[]; version_id?: string };
   const origin = release.productionUrl ?? targets?.find((target) => target.startsWith("https://"));
   if (origin === undefined) throw new CommandError("The Worker has no URL: set PRODUCTION_URL.");
   try {
-    await smoke(targetAt(origin, release));
+    await smoke({ ...targetAt(origin, release), version: version_id });
   } catch (error) {
     throw withNote(error, "There is no version to go back to.");
   }
 }
 
-/** @param before the version that has the traffic */
+/** @param before the id of the version that has the traffic */
 export async function deployNext(release: Release, before: string): Promise<void> {
-  const upload = await wrangler(["versions", "upload", ...release.commit], { secrets: release.secrets });
-  const { version_id, preview_url } = entryOf(upload, "version-upload") as {
-    version_id?: string;
-    preview_url?: string;
-  };
-  if (version_id === undefined || preview_url === undefined) {
-    throw new CommandError("The version has no URL to try it at: wrangler.toml must say preview_urls = true.");
-  }
+  const version = await upload(release);
+  const old = { id: before, url: version.url.replace(version.id.slice(0, 8), before.slice(0, 8)) };
+  const productionUrl = release.productionUrl ?? version.url.replace(`${version.id.slice(0, 8)}-`, "");
   try {
-    // Not for its cache: whether there is one at the URL of a version is not documented.
-    await smoke({ ...targetAt(preview_url, release), isCached: false });
+    await smoke(targetOf(version, release));
+    await openDomains(release.newDomains, release.waitSeconds);
   } catch (error) {
     throw withNote(error, "It has no traffic: nothing has changed for anyone.");
   }
   try {
-    await wrangler(["versions", "deploy", `${version_id}@100%`, "--yes", ...messageArgs(release.commit)]);
-    // Routes, domains and schedules of wrangler.toml, which are not of a version.
-    await wrangler(["triggers", "deploy"]);
-    await smoke(targetAt(release.productionUrl ?? withoutVersion(preview_url), release));
+    await giveTraffic(release, version, old, targetAt(productionUrl, release));
   } catch (error) {
-    await rollBack(before, error);
+    await rollBack(release, old, productionUrl, error);
   }
 }
 
-async function rollBack(version: string, cause: unknown): Promise<never> {
-  note(`Going back to version ${version}.`);
+async function upload({ commit, secrets }: Release): Promise<Version> {
+  const result = await wrangler(["versions", "upload", ...commit], { secrets });
+  const { version_id: id, preview_url: url } = entryOf(result, "version-upload") as {
+    version_id?: string;
+    preview_url?: string;
+  };
+  if (id === undefined || url === undefined) {
+    throw new CommandError("The version has no URL to try it at: wrangler.toml must say preview_urls = true.");
+  }
+  return { id, url };
+}
+
+/**
+ * Gives a version more and more of the traffic, and tries it at the production URL each time.
+ *
+ * In steps, because its cache is empty at first, and the database must not get all requests at once: the numbers, and why
+ * `cross_version_cache` is off, stand in src/cli/README.md, Deploy.
+ *
+ * @see https://developers.cloudflare.com/workers/versions-and-deployments/gradual-deployments/ (read 2026-11-25)
+ */
+async function giveTraffic(release: Release, version: Version, old: Version, production: SmokeTarget): Promise<void> {
+  const message = messageArgs(release.commit);
+  for (const percentage of release.steps) {
+    if (percentage === 100) break;
+    const sinceMs = Date.now();
+    if (!(await split(version, percentage, old, message))) break;
+    await smoke({ ...production, version: version.id, headers: overrideFor(release.worker, version) });
+    if (percentage === release.steps[0]) {
+      const { origin } = production;
+      const purger = {
+        origin,
+        secret: release.secrets.PURGE_SECRET ?? "",
+        headers: overrideFor(release.worker, version),
+      };
+      await expectPurgeReaches({ ...production, headers: overrideFor(release.worker, old) }, purger);
+    }
+    note(`Waiting for ${release.pauseSeconds} s at ${percentage} %.`);
+    await setTimeout(release.pauseSeconds * 1_000);
+    await expectFewErrors(version.id, sinceMs);
+  }
+  await wrangler(["versions", "deploy", `${version.id}@100%`, "--yes", ...message]);
+  // Routes, domains and schedules of wrangler.toml, which are not of a version.
+  await wrangler(["triggers", "deploy"]);
+  await smoke({ ...production, version: version.id });
+}
+
+/** @returns whether the platform splits the traffic between the two */
+async function split(version: Version, percentage: number, old: Version, message: string[]): Promise<boolean> {
+  const shares = [`${version.id}@${percentage}%`, `${old.id}@${100 - percentage}%`];
   try {
-    // Unlike `versions deploy`, it goes back past a change of secrets.
-    await wrangler(["rollback", version, "--yes", "--message", "The smoke test failed."]);
-  } catch {
-    throw withNote(cause, `And the way back FAILED. By hand: npx wrangler rollback ${version}`);
+    await wrangler(["versions", "deploy", ...shares, "--yes", ...message], { expects: [SECRETS_CHANGED] });
+    return true;
+  } catch (error) {
+    if (!(error instanceof WranglerError) || error.code !== SECRETS_CHANGED) throw error;
+    note("Cloudflare does not split the traffic past a change of secrets: it moves at once.");
+    return false;
   }
-  throw withNote(cause, `Version ${version} has the traffic again.`);
 }
 
-const targetAt = (origin: string, { reader, isCached, waitSeconds }: Release): SmokeTarget => ({
+/**
+ * The header that chooses one of the versions that share the traffic.
+ *
+ * @see https://developers.cloudflare.com/workers/versions-and-deployments/version-overrides/ (read 2026-11-25)
+ */
+const overrideFor = (worker: string, { id }: Version): Record<string, string> => ({
+  "cloudflare-workers-version-overrides": `${worker}="${id}"`,
+});
+
+async function rollBack(release: Release, old: Version, productionUrl: string, cause: unknown): Promise<never> {
+  note(`Going back to version ${old.id}.`);
+  try {
+    await goBackTo(old, release, "The smoke test failed.");
+  } catch (error) {
+    const why = error instanceof BrokenVersionError ? error.message : `By hand: npm run rollback -- ${old.id}`;
+    throw withNote(cause, `And the way back FAILED. ${why}`);
+  }
+  try {
+    await smoke({ ...targetAt(productionUrl, release), version: old.id });
+  } catch {
+    throw withNote(cause, `Version ${old.id} has the traffic again, but fails its smoke test, too.`);
+  }
+  throw withNote(cause, `Version ${old.id} has the traffic again.`);
+}
+
+/** Gives the version before its traffic back. It brings its secrets along: if they have changed, it must still work. */
+async function goBackTo(old: Version, deployable: Deployable, message: string): Promise<void> {
+  try {
+    const args = ["versions", "deploy", `${old.id}@100%`, "--yes", "--message", message];
+    await wrangler(args, { expects: [SECRETS_CHANGED] });
+  } catch (error) {
+    if (!(error instanceof WranglerError) || error.code !== SECRETS_CHANGED) throw error;
+    note("Secrets have changed since: it is tried with those that it brings back.");
+    await assertWorks(old, deployable);
+    await forceBack(old, message);
+  }
+}
+
+/** A version must not have traffic, for it does not work. */
+class BrokenVersionError extends CommandError {}
+
+/**
+ * Tries a version that had traffic once, with the secrets of its time and the database of today.
+ *
+ * @throws CommandError that says what to do instead
+ */
+export async function assertWorks(version: Version, deployable: Deployable): Promise<void> {
+  try {
+    await smoke(targetOf(version, deployable));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new BrokenVersionError(
+      `Version ${version.id} does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit${await commitOf(version)} and release that: npm run deploy.`,
+    );
+  }
+}
+
+/** Gives a version all of the traffic, also past a change of secrets, which `versions deploy` does not. */
+export async function forceBack({ id }: Version, message: string): Promise<void> {
+  await wrangler(["rollback", id, "--yes", "--message", message]);
+}
+
+async function commitOf({ id }: Version): Promise<string> {
+  const { stdout } = await wrangler(["versions", "view", id, "--json"], { isQuiet: true });
+  const tag = JSON.parse(stdout).annotations?.["workers/tag"];
+  return typeof tag === "string" ? ` (${tag})` : "";
+}
+
+const targetAt = (origin: string, { reader, isCached, waitSeconds }: Deployable): SmokeTarget => ({
   origin,
   reader,
   isCached,
   waitSeconds,
 });
 
-/** `https://1a2b3c4d-name.account.workers.dev` without the version. */
-const withoutVersion = (versionUrl: string): string => versionUrl.replace(/^https:\/\/[0-9a-f]{8}-/, "https://");
+/**
+ * A version at its own URL, where it has a cache of its own, too.
+ *
+ * @see https://developers.cloudflare.com/workers/cache/#what-gets-cached (read 2026-11-25)
+ */
+const targetOf = ({ id, url }: Version, deployable: Deployable): SmokeTarget => ({
+  ...targetAt(url, deployable),
+  version: id,
+  headers: isVersionUrl(url, deployable.worker) ? deployable.access : {},
+});
 
 function withNote(error: unknown, words: string): unknown {
   return error instanceof CommandError ? new CommandError(`${error.message} ${words}`) : error;

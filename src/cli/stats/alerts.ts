@@ -1,5 +1,5 @@
 // When somebody should look. Each rule is explained in src/cli/runbook/README.md.
-import type { Stats } from "./read.ts";
+import type { Figures, Stats } from "./read.ts";
 
 interface Rule {
   name: string;
@@ -19,13 +19,16 @@ const MAX_FEED_SILENCE_SECONDS = 180;
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 
+/** What is wrong with a share of 5xx; undefined if nothing is. */
+export const excessOf = ({ requests, errors }: Pick<Figures, "requests" | "errors">): string | undefined =>
+  requests >= MIN_REQUESTS && errors / requests > MAX_ERROR_RATE
+    ? `${percent(errors / requests)} of ${requests} requests failed with 5xx`
+    : undefined;
+
 export const RULES: readonly Rule[] = [
   {
     name: "errors",
-    test: ({ total: { requests, errors } }) =>
-      requests >= MIN_REQUESTS && errors / requests > MAX_ERROR_RATE
-        ? `${percent(errors / requests)} of ${requests} requests failed with 5xx`
-        : undefined,
+    test: ({ total }) => excessOf(total),
   },
   {
     name: "slow",

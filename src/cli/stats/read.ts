@@ -71,6 +71,21 @@ const FIGURES = `SUM(${WEIGHT}) AS requests,
   ${countIf(`${cacheStatus} IN ('miss', 'expired', 'revalidated')`)} AS misses,
   ${quantiles(columnOf("durationMs"))}`;
 
+/** What one version has answered since a moment, in Unix time. */
+export async function readErrors(
+  api: SqlApi,
+  dataset: string,
+  version: string,
+  since: number,
+): Promise<Pick<Figures, "requests" | "errors">> {
+  const [row = {}] = await query(
+    api,
+    `SELECT SUM(${WEIGHT}) AS requests, ${countIf(`${statusClass} = '5xx'`)} AS errors FROM ${dataset}
+      WHERE timestamp >= toDateTime(${since}) AND ${columnOf("version")} = '${version}'`,
+  );
+  return { requests: count(row.requests), errors: count(row.errors) };
+}
+
 /** Asks nine questions, which is nine read queries of the month's million. */
 export async function readStats({ api, dataset, since, until, parts }: Question): Promise<Stats> {
   const select = async (columns: string, where: string, rest = ""): Promise<Row[]> =>

@@ -11,6 +11,8 @@ export interface Worker {
   origin: string;
   /** PURGE_SECRET of the Worker. */
   secret: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
 }
 
 /** Ids of what has changed, by kind: the body of a purge. */
@@ -81,11 +83,11 @@ export async function purge(worker: Worker, changed: Changed): Promise<string[]>
   );
 }
 
-async function post({ origin, secret }: Worker, changed: Changed) {
+async function post({ origin, secret, headers }: Worker, changed: Changed) {
   try {
     const response = await fetch(`${origin}/ops/purge`, {
       method: "POST",
-      headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+      headers: { ...headers, authorization: `Bearer ${secret}`, "content-type": "application/json" },
       body: JSON.stringify(changed),
       // The secret is for this origin alone.
       redirect: "manual",

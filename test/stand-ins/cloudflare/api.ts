@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { AssetStore } from "./assets.ts";
-import { ApiError, type Binding, readUpload, type Upload } from "./upload.ts";
-import { type Deployment, now, type Preview, type PreviewDeployment, type Version, Worker } from "./worker.ts";
+import { Domains } from "./domains.ts";
+import { ApiError, type Binding, readUpload } from "./upload.ts";
+import { type Deployment, type Preview, type PreviewDeployment, type Serving, type Version, Worker } from "./worker.ts";
 
 export const ACCOUNT_ID = "0123456789abcdef0123456789abcdef";
 export const API_TOKEN = "a-token-for-the-stand-in-and-nothing-else";
@@ -26,12 +27,19 @@ export interface CloudflareStandIn {
   /** All that was asked, in order. */
   requests: ApiRequest[];
   workers: Map<string, Worker>;
+  domains: Domains;
+  /** What Analytics Engine has counted, whatever it is asked. */
+  counted: { requests: number; errors: number };
   /** Refuses the next of the requests whose {@link ApiRequest.what} matches, or the one `after` so many more. */
   refuse(what: RegExp, error: ApiError, after?: number): void;
   /** Never answers the next request whose {@link ApiRequest.what} matches. @returns when it is there */
   hold(what: RegExp): Promise<HeldRequest>;
-  /** The Worker that serves a hostname of workers.dev now. */
-  serving(hostname: string): Upload | undefined;
+  /**
+   * What answers the next request to a hostname.
+   *
+   * @param override the version that it asks for
+   */
+  serving(hostname: string, override?: string): Serving | undefined;
   close(): Promise<void>;
 }
 
@@ -65,7 +73,9 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
   const requests: ApiRequest[] = [];
   const refusals: { what: RegExp; error: ApiError; after: number }[] = [];
   const holds: { what: RegExp; reached(held: HeldRequest): void }[] = [];
-  const routes = routesOf(workers);
+  const domains = new Domains();
+  const routes = routesOf(workers, domains);
+  const counted = { requests: 0, errors: 0 };
 
   async function answer(request: IncomingMessage): Promise<unknown> {
     const url = new URL(String(request.url), "http://localhost");
@@ -82,6 +92,7 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
     }
     const refused = refusals.findIndex((known) => known.what.test(what) && known.after-- === 0);
     if (refused >= 0) throw refusals.splice(refused, 1)[0]?.error;
+    if (what === SQL) return { data: [counted] };
     for (const [pattern, handler] of routes) {
       const match = pattern.exec(what);
       if (match === null) continue;
@@ -96,7 +107,12 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     answer(request).then(
-      (result) => send(200, { success: true, errors: [], messages: [], result }),
+      (result) =>
+        // The SQL API alone has no envelope.
+        send(
+          200,
+          request.url?.endsWith("/sql") ? (result as object) : { success: true, errors: [], messages: [], result },
+        ),
       (error: Error) => {
         const { status, code } = error instanceof ApiError ? error : { status: 500, code: 10_013 };
         send(status, { success: false, errors: [{ code, message: error.message }], messages: [], result: null });
@@ -111,9 +127,11 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
     url: `http://127.0.0.1:${address.port}`,
     requests,
     workers,
+    domains,
+    counted,
     refuse: (what, error, after = 0) => refusals.push({ what, error, after }),
     hold: (what) => new Promise((reached) => holds.push({ what, reached })),
-    serving: (hostname) => servingOf(workers, hostname),
+    serving: (hostname, override) => servingOf(workers, domains, hostname, override),
     close: async () => {
       server.close();
       server.closeAllConnections();
@@ -128,6 +146,7 @@ async function readBody(request: IncomingMessage): Promise<Pick<Call, "json" | "
   if (type.startsWith("multipart/form-data")) {
     return { json: {}, form: await new Response(body, { headers: { "content-type": type } }).formData() };
   }
+  if (type.startsWith("text/plain")) return { json: { text: body.toString() }, form: undefined };
   return { json: body.length === 0 ? {} : JSON.parse(body.toString()), form: undefined };
 }
 
@@ -135,8 +154,10 @@ const metadataOf = (form: FormData): unknown => JSON.parse(String(form.get("meta
 
 /** The one request that brings a token of its own: that of its session. */
 const ASSET_UPLOAD = "POST /workers/assets/upload";
+/** https://developers.cloudflare.com/analytics/analytics-engine/sql-api/ (read 2026-11-25) */
+const SQL = "POST /analytics_engine/sql";
 
-function routesOf(workers: Map<string, Worker>): [RegExp, Handler][] {
+function routesOf(workers: Map<string, Worker>, domains: Domains): [RegExp, Handler][] {
   const assets = new AssetStore();
   const find = (name: string): Worker => {
     const worker = workers.get(name);
@@ -203,6 +224,16 @@ function routesOf(workers: Map<string, Worker>): [RegExp, Handler][] {
       assets.begin(json.manifest as Parameters<AssetStore["begin"]>[0]),
     [ASSET_UPLOAD]: ({ token, form }) => assets.receive(token, form ?? new FormData()),
 
+    [`POST ${script}/domains/changeset`]: ({ worker, json }) => domains.changeset(worker, json as never),
+    [`PUT ${script}/domains/records`]: ({ worker, json }) => domains.put(worker, json as never),
+    "GET /workers/domains/records/([^/]+)": ({ worker: id }) => domains.record(id),
+
+    [`GET ${preview}`]: ({ worker, query }) => {
+      const size = Number(query.get("per_page"));
+      const from = (Number(query.get("page")) - 1) * size;
+      const all = [...find(worker).previews.values()].map((one) => describePreview(one, find(worker)));
+      return all.slice(from, from + size);
+    },
     [`POST ${preview}`]: ({ worker, json, query }) => {
       const { name, ...settings } = json;
       const ignoresBaseConfig = query.get("ignore_base_config") === "true";
@@ -225,10 +256,9 @@ function routesOf(workers: Map<string, Worker>): [RegExp, Handler][] {
     },
     [`POST ${preview}/([^/]+)/deployments`]: async (call) => {
       const { worker, id } = call;
-      const { deployments } = find(worker).preview(id);
-      const before = deployments.at(-1)?.upload.bindings ?? [];
-      const deployment = { id: crypto.randomUUID(), upload: await read(call, before), createdAt: now() };
-      deployments.push(deployment);
+      const preview = find(worker).preview(id);
+      const before = preview.deployments.at(-1)?.upload.bindings ?? [];
+      const deployment = find(worker).addPreviewDeployment(preview, await read(call, before));
       return describePreviewDeployment(deployment, worker);
     },
   };
@@ -292,19 +322,28 @@ function withoutSecret<T extends { type: string; text?: string }>(binding: T): O
   return rest;
 }
 
-function servingOf(workers: Map<string, Worker>, hostname: string): Upload | undefined {
+function servingOf(
+  workers: Map<string, Worker>,
+  domains: Domains,
+  hostname: string,
+  override: string | undefined,
+): Serving | undefined {
+  const owner = workers.get(domains.serviceOf(hostname) ?? "");
+  if (owner !== undefined) return served(owner, owner.next(override));
   for (const worker of workers.values()) {
-    const [current] = worker.deployments[0]?.versions ?? [];
-    if (worker.hasUrl && hostname === host(worker.name) && current) return worker.version(current.version_id).upload;
+    if (worker.hasUrl && hostname === host(worker.name)) return served(worker, worker.next(override));
     if (!worker.hasPreviewUrls) continue;
     const isNamed = (label: string) => hostname === host(`${label}-${worker.name}`);
     const version = worker.versions.find(({ id }) => isNamed(shortId(id)));
-    if (version !== undefined) return version.upload;
-    for (const { slug, deployments } of worker.previews.values()) {
-      if (isNamed(slug)) return deployments.at(-1)?.upload;
-      const deployment = deployments.find(({ id }) => isNamed(shortId(id)));
-      if (deployment !== undefined) return deployment.upload;
+    if (version !== undefined) return served(worker, version);
+    for (const preview of worker.previews.values()) {
+      if (isNamed(preview.slug)) return served(worker, worker.nextOf(preview));
+      const deployment = preview.deployments.find(({ id }) => isNamed(shortId(id)));
+      if (deployment !== undefined) return served(worker, deployment);
     }
   }
   return undefined;
 }
+
+const served = ({ name: worker }: Worker, one: Version | PreviewDeployment | undefined): Serving | undefined =>
+  one && { id: one.id, worker, upload: one.upload };

@@ -32,6 +32,15 @@ export interface Preview {
   deployments: PreviewDeployment[];
 }
 
+/** What answers a hostname. */
+export interface Serving {
+  /** Of the version, or of the deployment of a preview. */
+  id: string;
+  /** The name of the Worker. */
+  worker: string;
+  upload: Upload;
+}
+
 /** @see https://developers.cloudflare.com/api/resources/workers/ */
 export class Worker {
   readonly name: string;
@@ -45,6 +54,10 @@ export class Worker {
   schedules: object[] = [];
   hasUrl = false;
   hasPreviewUrls = false;
+  /** So many requests after each deployment are still answered as before it. */
+  lag = 0;
+  #lagging = 0;
+  #requests = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -84,6 +97,42 @@ export class Worker {
     }
     const deployment = { id: randomUUID(), createdAt: now(), message, versions };
     this.deployments.unshift(deployment);
+    this.#lagging = this.lag;
+    return deployment;
+  }
+
+  /**
+   * The version that answers the next request at a production URL.
+   *
+   * @param override the id of the version that the request asks for
+   * @see https://developers.cloudflare.com/workers/versions-and-deployments/version-overrides/
+   */
+  next(override: string | undefined): Version | undefined {
+    const isLate = this.#lagging > 0 && this.deployments.length > 1;
+    if (isLate) this.#lagging--;
+    const versions = this.deployments[isLate ? 1 : 0]?.versions ?? [];
+    const chosen = versions.find(({ version_id }) => version_id === override);
+    if (chosen !== undefined) return this.version(chosen.version_id);
+    // Evenly: 37 and 100 have no common divisor.
+    let share = (this.#requests++ * 37) % 100;
+    for (const { version_id, percentage } of versions) {
+      if (share < percentage) return this.version(version_id);
+      share -= percentage;
+    }
+    return undefined;
+  }
+
+  /** The deployment that answers the next request at the URL of a preview. */
+  nextOf({ deployments }: Preview): PreviewDeployment | undefined {
+    const isLate = this.#lagging > 0 && deployments.length > 1;
+    if (isLate) this.#lagging--;
+    return deployments.at(isLate ? -2 : -1);
+  }
+
+  addPreviewDeployment(preview: Preview, upload: Upload): PreviewDeployment {
+    const deployment = { id: randomUUID(), upload, createdAt: now() };
+    preview.deployments.push(deployment);
+    this.#lagging = this.lag;
     return deployment;
   }
 
