@@ -188,10 +188,13 @@ describe("When something is wrong", () => {
 
   /** Of what needs an account: that there is such a command, with such options. */
   test("the commands for accounts exist", async () => {
-    const commands = blocks.filter(({ page, language }) => page === RUNBOOK && language === "bash").flatMap(commandsOf);
+    const commands = blocks
+      .filter(({ page, language }) => [RUNBOOK, "src/cli/README.md"].includes(page) && language === "bash")
+      .flatMap(commandsOf)
+      .map((command) => command.replace(/^\w+="[^"]*" /, "").replace(/ \| gh secret set .*$/, ""));
     expect(commands.length).toBeGreaterThan(6);
     for (const command of commands) {
-      const script = /^npm run (\S+)/.exec(command)?.[1];
+      const script = /^npm run (?:-s )?(\S+)/.exec(command)?.[1];
       const [words] = /^(?:npx )?\S+(?: [a-z]+)*/.exec(command) ?? [];
       const help = script === undefined ? `${words} --help 2>&1` : `npm run -s ${script} -- --help`;
       const said = await bash(help, script === undefined ? directory : undefined, { npm_config_yes: "true" });
@@ -243,6 +246,8 @@ describe("Deploy", () => {
       const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
       const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
       if (script === undefined) throw new Error(`${command} is no command of src/cli`);
+      // There must be a version before.
+      if (name === "rollback") await world.run("deploy", ["--steps", "100"], environments.deploy);
       // The smoke test reads it: operators have data.
       if (name === "smoke") await seed(main.postgres.connectionString);
       const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
