@@ -77,7 +77,11 @@ describe("a write that has purged says so", () => {
 
   test("a process that is gone, and one that is new", async () => {
     const { list, path, colleague, read, write } = await known();
+    // Counts it, but does not hold it.
+    const nextPage = `${list}?offset=1`;
+    expect((await read(colleague, nextPage)).body).toContain('"total":1');
     await write("DELETE");
+    expect((await read(colleague, nextPage)).body).toContain('"total":0');
     for (const what of [path, `${path}/runs`]) expect((await read(colleague, what)).body).toContain("not found");
     expect((await read(colleague, list)).body).toContain('"total":0');
     const { id } = await records.resourceType();
