@@ -28,7 +28,8 @@ export function findSqlApi(): SqlApi {
       throw usageError("CLOUDFLARE_API_TOKEN is not set: a token with the permission Account Analytics: Read.");
     const base = parseWorkerUrl(CLOUDFLARE_API_BASE_URL || API_URL);
     if (base === undefined) throw usageError("CLOUDFLARE_API_BASE_URL is no https:// URL.");
-    return { url: `${base.href}/accounts/${account}/analytics_engine/sql`, token };
+    // A URL without a path ends with a slash.
+    return { url: `${base.href.replace(/\/$/, "")}/accounts/${account}/analytics_engine/sql`, token };
   }
   const running = findRunning();
   if (running === undefined) {
