@@ -104,7 +104,7 @@ export const SMOKE: Plan = {
   zipf: { seconds: 0.5, requestsPerSecond: 100, updatesPerSecond: 10 },
   overload: {
     holdMs: 5,
-    capacitySeconds: 1,
+    capacitySeconds: 5,
     offers: [{ factor: 1, seconds: 0.2 }],
     recoverySeconds: 0,
     faultSeconds: { before: 1, slow: 1, after: 1 },
