@@ -1,13 +1,11 @@
-/** All of an answer but what is of this one request, or says that another one came before. */
+/** All of an answer but what is of this one request. */
 export async function describeAnswer(response: Response) {
   const body = (await response.text()).replaceAll(String(response.headers.get("x-request-id")), "(id)");
   const {
     "x-request-id": _id,
     date: _date,
     "server-timing": _timing,
-    "cache-status": _status,
-    age: _age,
     ...headers
-  } = Object.fromEntries(response.headers);
+  }: Record<string, string> = Object.fromEntries(response.headers);
   return { status: response.status, headers, body };
 }
