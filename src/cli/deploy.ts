@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { readAccessToken } from "./deploy/access.ts";
 import { commitArgs } from "./deploy/commit.ts";
-import { assertDirect, isSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
+import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
 import { findNewDomains } from "./deploy/domains.ts";
 import { mask } from "./deploy/github.ts";
 import { readReader } from "./deploy/reader.ts";
@@ -50,9 +50,7 @@ async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds 
   const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   const databaseUrl = readDatabaseUrl("DATABASE_URL");
   assertDirect(migrationUrl, "MIGRATION_DATABASE_URL");
-  if (!isSameDatabase(migrationUrl, databaseUrl)) {
-    throw usageError("MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.");
-  }
+  assertSameDatabase(migrationUrl, databaseUrl);
   const reader = readReader({});
   const access = readAccessToken();
   const givenUrl = readProductionUrl();

@@ -1,6 +1,6 @@
 // `npm run rotate`: gives the Worker another role in Postgres, with a password of its own. src/cli/README.md has the
 // rotation of all secrets.
-import { assertDirect, isSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
+import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
 import { mask } from "./deploy/github.ts";
 import {
   asOwner,
@@ -42,9 +42,7 @@ async function rotate({ end, yes }: RotateOptions): Promise<void> {
   const ownerUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   assertDirect(ownerUrl, "MIGRATION_DATABASE_URL");
   const workerUrl = process.env.DATABASE_URL ? readDatabaseUrl("DATABASE_URL") : undefined;
-  if (workerUrl !== undefined && !isSameDatabase(ownerUrl, workerUrl)) {
-    throw usageError("MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.");
-  }
+  if (workerUrl !== undefined) assertSameDatabase(ownerUrl, workerUrl);
   const user = workerUrl && decodeURIComponent(new URL(workerUrl).username);
   const current = user !== undefined && isWorkerRole(user) ? user : undefined;
   if (end) await endOther(ownerUrl, current);

@@ -1,10 +1,10 @@
 // Cloudflare's API, for the few things that wrangler does not tell.
 import { z } from "zod";
-import { CommandError, usageError } from "../support/errors.ts";
+import { accountUrl } from "../support/cloudflare.ts";
+import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 import { printable } from "../support/output.ts";
 import { wrangler } from "./wrangler.ts";
 
-const API_URL = "https://api.cloudflare.com/client/v4";
 const TIMEOUT_MS = 30_000;
 
 const envelope = z.object({
@@ -20,9 +20,9 @@ const token = z.object({ token: z.string() });
  * @throws CommandError with the words of the API
  */
 export async function askCloudflare<T>(method: string, path: string, answer: z.ZodType<T>, body?: unknown): Promise<T> {
-  const { CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_API_BASE_URL } = process.env;
+  const { CLOUDFLARE_ACCOUNT_ID } = process.env;
   if (!CLOUDFLARE_ACCOUNT_ID) throw usageError("CLOUDFLARE_ACCOUNT_ID is not set.");
-  const url = `${CLOUDFLARE_API_BASE_URL || API_URL}/accounts/${CLOUDFLARE_ACCOUNT_ID}${path}`;
+  const url = accountUrl(CLOUDFLARE_ACCOUNT_ID) + path;
   const headers = { authorization: `Bearer ${await readToken()}`, "content-type": "application/json" };
   let status: number;
   let json: unknown;
@@ -38,8 +38,7 @@ export async function askCloudflare<T>(method: string, path: string, answer: z.Z
     status = response.status;
     json = await response.json().catch(() => undefined);
   } catch (error) {
-    const { name, cause } = error as { name: string; cause?: { code?: string } };
-    throw new CommandError(`Cloudflare's API cannot be reached: ${cause?.code ?? name}.`);
+    throw new CommandError(`Cloudflare's API cannot be reached: ${reasonOf(error)}.`);
   }
   const { result, errors = [] } = envelope.safeParse(json).data ?? {};
   if (status < 300) {

@@ -26,11 +26,11 @@ export function readDatabaseUrl(name: string): string {
   return value;
 }
 
-/** Whether two URLs lead to one database, through the pooler or not, as whichever role. */
-export function isSameDatabase(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((text) => {
+/** @throws CommandError unless both URLs lead to one database, through the pooler or not, as whichever role */
+export function assertSameDatabase(migrationUrl: string, databaseUrl: string): void {
+  const [a, b] = [migrationUrl, databaseUrl].map((text) => {
     const { hostname, pathname } = new URL(text);
     return hostname.replace(/^([^.]*)-pooler\./, "$1.") + pathname;
   });
-  return a === b;
+  if (a !== b) throw usageError("MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.");
 }

@@ -1,7 +1,7 @@
 // Neon's API, as far as a preview's database needs it: https://neon.com/docs/reference/api/branches
 import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
-import { CommandError, usageError } from "../support/errors.ts";
+import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 
 /** A project whose branches are previews' databases. */
 export interface NeonProject {
@@ -213,7 +213,6 @@ async function send({ apiUrl, apiKey, id }: NeonProject, method: string, path: s
     const retryAfter = /^\d{1,5}$/.exec(response.headers.get("retry-after") ?? "")?.[0] ?? "0";
     return { status: response.status, json, retryAfterSeconds: Number(retryAfter) };
   } catch (error) {
-    const { name, cause } = error as { name: string; cause?: { code?: string } };
-    throw new CommandError(`Neon's API cannot be reached: ${cause?.code ?? name}.`);
+    throw new CommandError(`Neon's API cannot be reached: ${reasonOf(error)}.`);
   }
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { CommandError } from "../support/errors.ts";
+import { CommandError, reasonOf } from "../support/errors.ts";
 import { note, printable } from "../support/output.ts";
 
 export interface SmokeTarget {
@@ -116,8 +116,7 @@ async function request(target: SmokeTarget, path: string, question: Question = {
     const response = await fetch(target.origin + path, { ...question, headers, redirect: "manual", signal });
     answer = { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
-    const { name, cause } = error as { name: string; cause?: { code?: string } };
-    throw new Failure(`no answer, ${cause?.code ?? name}`);
+    throw new Failure(`no answer, ${reasonOf(error)}`);
   }
   // To ask again is of no use.
   if (isLoginOfAccess(answer)) throw new CommandError(`${target.origin} is behind Cloudflare Access: ${ACCESS_ADVICE}`);

@@ -1,7 +1,7 @@
 // The SQL API of Workers Analytics Engine: https://developers.cloudflare.com/analytics/analytics-engine/sql-api/
 import { z } from "zod";
-import { CommandError, usageError } from "../support/errors.ts";
-import { parseWorkerUrl } from "../support/loopback.ts";
+import { accountUrl } from "../support/cloudflare.ts";
+import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 import { printable } from "../support/output.ts";
 import { findRunning } from "../support/running.ts";
 
@@ -11,7 +11,6 @@ export interface SqlApi {
   token: string;
 }
 
-const API_URL = "https://api.cloudflare.com/client/v4";
 const TIMEOUT_MS = 30_000;
 
 const answer = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
@@ -22,14 +21,11 @@ const answer = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
  * @throws CommandError if there is neither
  */
 export function findSqlApi(): SqlApi {
-  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN: token, CLOUDFLARE_API_BASE_URL } = process.env;
+  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN: token } = process.env;
   if (account) {
     if (!token)
       throw usageError("CLOUDFLARE_API_TOKEN is not set: a token with the permission Account Analytics: Read.");
-    const base = parseWorkerUrl(CLOUDFLARE_API_BASE_URL || API_URL);
-    if (base === undefined) throw usageError("CLOUDFLARE_API_BASE_URL is no https:// URL.");
-    // A URL without a path ends with a slash.
-    return { url: `${base.href.replace(/\/$/, "")}/accounts/${account}/analytics_engine/sql`, token };
+    return { url: `${accountUrl(account)}/analytics_engine/sql`, token };
   }
   const running = findRunning();
   if (running === undefined) {
@@ -54,8 +50,7 @@ export async function query({ url, token }: SqlApi, sql: string): Promise<Record
     status = response.status;
     text = await response.text();
   } catch (error) {
-    const { name, cause } = error as { name: string; cause?: { code?: string } };
-    throw new CommandError(`${new URL(url).origin} cannot be reached: ${cause?.code ?? name}.`);
+    throw new CommandError(`${new URL(url).origin} cannot be reached: ${reasonOf(error)}.`);
   }
   const result = answer.safeParse(parseJson(text));
   if (status === 200 && result.success) return result.data.data;

@@ -20,3 +20,9 @@ export class CommandError extends Error {
 }
 
 export const usageError = (message: string): CommandError => new CommandError(message, EXIT_CODE.usage);
+
+/** Why `fetch` has failed: the code of the connection's error, or else the name of its own. */
+export function reasonOf(error: unknown): string {
+  const { name, cause } = error as { name: string; cause?: { code?: string } };
+  return cause?.code ?? name;
+}

@@ -1,6 +1,6 @@
 // `POST /ops/purge` of the Worker, as src/worker/gateway/purge.ts answers it.
 import { z } from "zod";
-import { usageError } from "./errors.ts";
+import { reasonOf, usageError } from "./errors.ts";
 import { parseWorkerUrl } from "./loopback.ts";
 import { printable } from "./output.ts";
 import { findRunning } from "./running.ts";
@@ -96,8 +96,7 @@ async function post({ origin, secret, headers }: Worker, changed: Changed) {
     const body: unknown = await response.json().catch(() => undefined);
     return { status: response.status, headers: response.headers, body };
   } catch (error) {
-    const { name, cause } = error as { name: string; cause?: { code?: string } };
-    throw new PurgeError(`${origin} cannot be reached: ${cause?.code ?? name}.`);
+    throw new PurgeError(`${origin} cannot be reached: ${reasonOf(error)}.`);
   }
 }
 
