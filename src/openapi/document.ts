@@ -41,6 +41,9 @@ settings. A data centre near you answers.
 
 **Methods.** Every GET also answers HEAD, with the same headers. Browsers may call from any origin.
 
+**Query parameters.** A read ignores those that it does not know. A write refuses them with 400, since a misspelt \`dry_run\`
+would write.
+
 **Conditional requests.** Every body has an \`ETag\`. Send it back in \`If-None-Match\`, and the answer is 304 without a
 body as long as nothing has changed.
 

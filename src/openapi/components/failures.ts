@@ -102,6 +102,10 @@ export const FAILED_RESPONSES = {
         "An id that is not a UUID",
         { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
       ],
+      query: [
+        "A query parameter that is misspelt",
+        { reason: "unknown_parameter", parameter: "dryrun", known: ["dry_run"] },
+      ],
       header: [
         "An idempotency key that is too long",
         { reason: "invalid_header", header: "Idempotency-Key", expected: IDEMPOTENCY_KEY_EXPECTED },

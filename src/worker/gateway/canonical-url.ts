@@ -11,10 +11,10 @@ export function matchUrl(url: string): Match[] {
 
 /**
  * Writes the path and the query of a request in canonical form: ids in lower case, known parameters in the order of the
- * document, without those that have their default. Unknown query parameters are left out: official clients send `limit`
- * and `offset` to operations that have no pages.
+ * document, without those that have their default. A read ignores query parameters that it does not know: official clients
+ * send `limit` and `offset` to operations that have no pages. A write refuses them: a misspelt `dry_run` would write.
  *
- * @throws HttpError `invalid_parameter`, naming the first that is invalid
+ * @throws HttpError `invalid_parameter`, `unknown_parameter`, naming the first that is invalid
  */
 export function canonicalUrl({ operation, segments }: Match, url: string): string {
   let index = 0;
@@ -23,7 +23,9 @@ export function canonicalUrl({ operation, segments }: Match, url: string): strin
     return String(parse("path", parameter, segments[index++] as string));
   });
   if (operation.query.length === 0) return path;
-  const query = canonicalQuery(operation.query, new URL(url).searchParams);
+  const { searchParams } = new URL(url);
+  if (operation.method !== "GET") assertKnown(operation.query, searchParams);
+  const query = canonicalQuery(operation.query, searchParams);
   return query === "" ? path : `${path}?${query}`;
 }
 
@@ -38,6 +40,12 @@ function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams
     if (!("default" in schema) || value !== schema.default) canonical.set(name, String(value));
   }
   return canonical.toString();
+}
+
+function assertKnown(parameters: readonly Parameter[], query: URLSearchParams): void {
+  const known = parameters.map(({ name }) => name);
+  const parameter = [...query.keys()].find((name) => !known.includes(name));
+  if (parameter !== undefined) throw new HttpError({ reason: "unknown_parameter", parameter, known });
 }
 
 function parse(place: "path" | "query", parameter: Parameter, text: string): string | number | boolean {

@@ -4,6 +4,7 @@ import { UNCACHEABLE } from "./cache.ts";
 /** Why a request failed. Plain data: it crosses from the Api entrypoint to the gateway, and the edge may store it. */
 export type Failure =
   | { reason: "invalid_parameter"; place: "path" | "query"; parameter: string; expected: string }
+  | { reason: "unknown_parameter"; parameter: string; known: readonly string[] }
   | { reason: "invalid_header"; header: string; expected: string }
   | { reason: "invalid_fields"; mistakes: readonly Mistake[]; fields?: readonly string[] }
   | { reason: "missing_key" }
@@ -97,6 +98,12 @@ function wordingOf(failure: Failure): Wording {
         status: 400,
         message: `The ${failure.place} parameter "${failure.parameter}" is invalid.`,
         advice: `Expected ${failure.expected}.`,
+      };
+    case "unknown_parameter":
+      return {
+        status: 400,
+        message: `There is no query parameter "${failure.parameter}". Nothing was written.`,
+        advice: `Expected ${failure.known.join(", ")} or none.`,
       };
     case "invalid_header":
       return {

@@ -526,6 +526,28 @@ describe("?dry_run=true", () => {
   });
 });
 
+test.for(["dryrun=true", "dry_run=true&force=1", "=1"])(
+  "a query parameter that it does not know is refused: %s",
+  async (query) => {
+    const { path, list } = await create(ofType("worker"));
+    const name = query.split("&").at(-1)?.split("=")[0];
+    for (const [method, target] of [
+      ["POST", list],
+      ["PATCH", path],
+      ["DELETE", path],
+      ["POST", `${path}/trigger`],
+    ] as const) {
+      const body = method === "PATCH" ? { port: 7 } : ofType("worker");
+      expectRefusal(await call(method, `${target}?${query}`, body), {
+        status: 400,
+        message: `There is no query parameter "${name}". Nothing was written.`,
+        advice: "Expected dry_run or none.",
+      });
+    }
+    expect((await read(list)).body).toMatchObject({ total: 1, data: [{ port: null }] });
+  },
+);
+
 describe("Idempotency-Key", () => {
   const withKey = (key = randomUUID() as string) => ({ "idempotency-key": key });
 
