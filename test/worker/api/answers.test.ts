@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { CORS_HEADERS } from "../../../src/worker/gateway/cors.ts";
+import { SETTINGS } from "../../../src/worker/shared/config.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { type DocumentedResponse, responsesOf, validatorOf } from "../../support/document.ts";
 import { type Operation, operations } from "../../support/operations.ts";
@@ -35,15 +36,23 @@ const UNDOCUMENTED = new Set([
 let api: TestApi;
 /** Where a budget is one request. */
 let limited: TestApi;
+/** Waits for the database no longer than it must. */
+let impatient: TestApi;
 let records: Records;
 beforeAll(async () => {
   const connectionString = inject("connectionString");
   api = await startApi({ connectionString });
   limited = await startApi({ connectionString, limits: { KEY_LIMIT: 1, WRITE_LIMIT: 1, ADDRESS_LIMIT: 1 } });
+  impatient = await startApi({
+    connectionString,
+    vars: { DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.minimum) },
+  });
+  impatient.fail("cut body");
   records = await openRecords(connectionString);
 });
 afterAll(async () => {
   await records.close();
+  await impatient.close();
   await limited.close();
   await api.close();
 });
@@ -103,9 +112,8 @@ async function provoke(operation: Operation): Promise<Answer[]> {
   await see("a query that fails", ask(path(application.id, process2), await token()));
   api.fail("500");
   await see("a database that is away", ask(path(application.id, process2), await token()));
-  api.fail("cut body");
-  await see("a database that is gone in the middle", ask(path(application.id, process2), await token()));
   api.fail(undefined);
+  await see("a database that is gone in the middle", impatient.fetch(path(), requestWith(await token(), {})));
   await spend("a key's budget", () => ({ ...bearer(key).headers, ...fromElsewhere() }));
   const elsewhere = fromElsewhere();
   await spend("an address's budget", () => elsewhere);
@@ -124,6 +132,7 @@ async function provoke(operation: Operation): Promise<Answer[]> {
   async function seeWrites(): Promise<void> {
     await see("one that is tried", ask(`${path()}?dry_run=true`, key));
     await see("one that is not sure what it is", ask(`${path()}?dry_run=maybe`, key));
+    await see("one that is misspelt", ask(`${path()}?dryrun=true`, key));
     await see("one that is conditional", ask(`${path()}?dry_run=true`, key, { "if-match": '"x"' }));
     const once = { "idempotency-key": randomUUID() };
     await see("one that is sent once", ask(path(), key, once));
