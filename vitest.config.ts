@@ -11,12 +11,16 @@ const WITHOUT_SHARED_DATABASE = [
   "test/cli/keys-parse.test.ts",
   "test/cli/openapi.test.ts",
   "test/cli/purge*.test.ts",
+  "test/cli/stats.test.ts",
   "test/clients/**",
   "test/docs/**",
+  "test/worker/db/limiter.test.ts",
   "test/worker/faults.test.ts",
   "test/worker/feed/**",
+  "test/worker/gateway/**",
   "test/local/cache/**",
   "test/local/dev.test.ts",
+  "test/local/postgres/embedded.test.ts",
   "test/worker/wrangler.test.ts",
 ];
 
