@@ -1,6 +1,6 @@
 // The parts of the document that the Worker needs: its operations, and validators of what they are sent and answer with.
 // Compiled at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
-import { Ajv2020, type Options } from "ajv/dist/2020.js";
+import { Ajv, type Options } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import type { Operation, Parameter } from "../worker/shared/operations.ts";
@@ -61,12 +61,14 @@ function fieldsOf({ components }: Document, { $ref }: { $ref: string }): string[
 
 /** Schemas that are compiled together, each to an export of its name. */
 class SchemaSet {
-  readonly #ajv: Ajv2020;
+  readonly #ajv: Ajv;
   readonly #names: Record<string, string> = {};
 
   constructor({ components }: Document, options: Options = {}) {
-    this.#ajv = new Ajv2020({
+    // The 2020 dialect would bring code for `unevaluatedProperties` into each validator; the document has none.
+    this.#ajv = new Ajv({
       code: { source: true, esm: true },
+      messages: false,
       inlineRefs: false,
       discriminator: true,
       // Members of OpenAPI's own, such as `example`.
@@ -75,11 +77,12 @@ class SchemaSet {
       validateFormats: false,
       ...options,
     });
-    this.#ajv.addSchema(prepared({ $id: "document", components: { schemas: components?.schemas } }));
+    // Each by itself: a schema that is a part of another would be compiled anew for each that refers to it.
+    for (const [name, schema] of Object.entries(components?.schemas ?? {})) this.#ajv.addSchema(prepared(name, schema));
   }
 
   add(name: string, schema: object): void {
-    this.#ajv.addSchema(prepared({ $id: name, ...schema }));
+    this.#ajv.addSchema(prepared(name, schema));
     this.#names[name] = name;
   }
 
@@ -89,14 +92,18 @@ class SchemaSet {
   }
 }
 
-/** Ajv finds components by the `$id` of the schema that holds them. */
-const prepared = (schema: object): object =>
-  JSON.parse(
-    JSON.stringify(schema, (_, value) => withDiscriminator(value)).replaceAll(
-      '"#/components/',
-      '"document#/components/',
-    ),
-  );
+/** Keywords; a field of such a name has an object for its schema. */
+const FOR_PEOPLE = new Set(["description", "example"]);
+
+/** Ajv finds schemas by their `$id`, and keeps them beside their validators: what is for people is left out. */
+const prepared = (name: string, schema: object): object => ({
+  $id: name,
+  ...JSON.parse(
+    JSON.stringify(schema, (key, value) =>
+      FOR_PEOPLE.has(key) && typeof value !== "object" ? undefined : withDiscriminator(value),
+    ).replaceAll('"#/components/schemas/', '"'),
+  ),
+});
 
 /** Ajv looks at no value that is not an object where there is a discriminator, and knows no mapping. */
 function withDiscriminator(schema: unknown): unknown {
