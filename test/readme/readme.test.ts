@@ -14,7 +14,7 @@ import { type Dev, startDev } from "../support/dev.ts";
 import { anchorsOf, commandsOf, linksOf, PAGES, readBlocks } from "./readme.ts";
 
 /** npm installs a client; wrangler deploys. */
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 180_000 });
 
 const README_URL = "http://localhost:8787";
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
