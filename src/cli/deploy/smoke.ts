@@ -256,14 +256,12 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    claim: "takes a write that is only tried, and changes nothing",
+    claim: "takes a write that is only tried",
     needs: "reader",
     async holds(subject) {
       const before = await readProcess(subject, FROM_DATABASE);
       const tried = await tryWrite(subject);
-      const after = await readProcess(subject, FROM_DATABASE);
       expect(tried.headers.get("etag"), before.headers.get("etag"), "its etag");
-      expect(after.text, before.text, "the process");
     },
   },
   {
