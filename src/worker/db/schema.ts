@@ -51,6 +51,7 @@ export const apiKeySource = pgEnum("api_key_source", ["DASHBOARD", "CLI", "EXTER
 /** Kinds of tags, and what stands for all of them. */
 export const changeKind = pgEnum("change_kind", [...TAGGED, "everything"]);
 export const auditedOperation = pgEnum("audited_operation", ["create", "update", "delete", "trigger"]);
+export const apiKeyEvent = pgEnum("api_key_event", ["issued", "rotated", "disabled", "enabled", "revoked"]);
 export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
 
 /** Text in and out is hexadecimal without a prefix. */
@@ -145,7 +146,10 @@ export const companies = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (table) => [check("companies_name_length", hasLength(table.name, 1, 255))],
+  (table) => [
+    check("companies_id_uuid", isUuid(table.id)),
+    check("companies_name_length", hasLength(table.name, 1, 255)),
+  ],
 );
 
 export const applications = pgTable(
@@ -378,6 +382,7 @@ export const apiKeyTokens = pgTable(
       .references(() => apiKeys.id, { onDelete: "cascade" }),
     masked: text("masked").notNull(),
     expiresAt: moment("expires_at"),
+    lastUsedAt: moment("last_used_at"),
     createdAt: createdAt(),
   },
   (table) => [
@@ -385,6 +390,7 @@ export const apiKeyTokens = pgTable(
     check("api_key_tokens_hash_length", sql`octet_length(${table.hash}) = 32`),
     check("api_key_tokens_masked_pattern", sql`${table.masked} ~ '^svl_[0-9a-f]{2}…[0-9a-f]{4}$'`),
     check("api_key_tokens_expires_at_iso", isIsoMoment(table.expiresAt)),
+    check("api_key_tokens_last_used_at_iso", isIsoMoment(table.lastUsedAt)),
   ],
 );
 
@@ -415,6 +421,24 @@ export const apiKeyCapabilities = pgTable(
       foreignColumns: [applications.id, applications.companyId],
     }).onDelete("cascade"),
   ],
+);
+
+/**
+ * What `npm run keys` has done to keys, written in the transaction of the change. It refers to nothing, so that it outlives
+ * what it tells of.
+ */
+export const apiKeyEvents = pgTable(
+  "api_key_events",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    apiKeyId: uuid("api_key_id").notNull(),
+    companyId: uuid("company_id").notNull(),
+    event: apiKeyEvent("event").notNull(),
+    /** The operator and the role in Postgres. */
+    madeBy: text("made_by").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [index("api_key_events_api_key_id_id_idx").on(table.apiKeyId, table.id)],
 );
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -47,6 +47,25 @@ async function query(text: string, connectionString = postgres.connectionString)
 }
 
 const hasTable = async (name: string) => (await query(`select to_regclass('${name}') as found`))[0]?.found !== null;
+
+test("a token is taken to have been used when its key was, unless it was made later", async () => {
+  await migrateHere(postgres.connectionString);
+  await query(`
+    with company as (insert into companies (name) values ('A company') returning id),
+    key as (
+      insert into api_keys (company_id, name, last_used_at) select id, 'A key', '2025-01-02T00:00Z' from company returning id
+    )
+    insert into api_key_tokens (hash, api_key_id, masked, created_at)
+    select sha256(masked::bytea), id, masked, created_at::timestamptz from key,
+      (values ('svl_01…0000', '2025-01-01T00:00Z'), ('svl_03…0000', '2025-01-03T00:00Z')) as token (masked, created_at)`);
+  // As the migration finds tokens.
+  const statements = readFileSync("drizzle/0008_key_events.sql", "utf8").split("--> statement-breakpoint");
+  await query(String(statements.at(-1)));
+  expect(await query("select masked, last_used_at from api_key_tokens order by masked")).toStrictEqual([
+    { masked: "svl_01…0000", last_used_at: new Date("2025-01-02T00:00Z") },
+    { masked: "svl_03…0000", last_used_at: null },
+  ]);
+});
 
 describe("db:migrate", () => {
   test("applies what is pending, says so, and finds nothing to do the next time", async () => {

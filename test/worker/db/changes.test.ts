@@ -132,6 +132,7 @@ test.for<[string, string, string[]]>([
     [],
   ],
   ["api_key_tokens", "update api_key_tokens set expires_at = now() where api_key_id = :key", ["key key company"]],
+  ["api_key_tokens", "update api_key_tokens set last_used_at = now() where api_key_id = :key", []],
   ["api_key_tokens", "delete from api_key_tokens where api_key_id = :key", ["key key company"]],
   [
     "api_key_capabilities",

@@ -140,6 +140,7 @@ const between = (minInstanceCount: number, maxInstanceCount: number) => ({
 });
 
 const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[]> = {
+  companies_id_uuid: [{ table: "companies", ...uuids }],
   companies_name_length: [{ table: "companies", ...lengths("name", 1, 255) }],
   applications_id_uuid: [{ table: "applications", ...uuids }],
   applications_name_label: [{ table: "applications", ...labels("name") }],
@@ -360,6 +361,7 @@ const RULES: Record<string, { table: TableName; good: Values[]; bad: Values[] }[
   ],
   feed_is_only: [{ table: "feed", good: [], bad: [{ isOnly: false }] }],
   api_key_tokens_expires_at_iso: [{ table: "apiKeyTokens", ...iso("expiresAt") }],
+  api_key_tokens_last_used_at_iso: [{ table: "apiKeyTokens", ...iso("lastUsedAt") }],
 };
 
 describe("a CHECK", () => {
