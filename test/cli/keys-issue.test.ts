@@ -37,7 +37,7 @@ describe("a key that is issued", () => {
     expect(stdout).toMatch(/^svl_[0-9a-f]{64}\n$/);
     const token = stdout.trim();
     expect(stderr).not.toContain(token.slice(8, -4));
-    expect(stderr).toContain(`token      ${token.slice(0, 6)}…${token.slice(-4)}\n`);
+    expect(stderr).toContain(`token      ${token.slice(0, 6)}…${token.slice(-4)}  never used\n`);
     const { rows } = await records.pool.query(
       `select encode(t.hash, 'hex') as hash, t.masked, t.expires_at, k.is_enabled, k.expires_at as key_expires_at
        from api_key_tokens t join api_keys k on k.id = t.api_key_id where k.company_id = $1`,

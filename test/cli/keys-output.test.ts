@@ -25,15 +25,15 @@ async function companyOfAllStates() {
   const rotating = await records.key(companyId, { name: "rotating", ...at(2), lastUsedAt: PAST });
   const second = await records.token(rotating.id, FAR);
   // Tokens that are made in one millisecond have no order.
-  await records.pool.query("update api_key_tokens set created_at = $1 where hash = decode($2, 'hex')", [
-    PAST,
-    sha256(rotating.token),
-  ]);
+  await records.pool.query(
+    "update api_key_tokens set created_at = $1, last_used_at = $1 where hash = decode($2, 'hex')",
+    [PAST, sha256(rotating.token)],
+  );
   const disabled = await records.key(companyId, { name: "disabled", isEnabled: false, ...at(3) });
   const expired = await records.key(companyId, { name: "expired", expiresAt: PAST, ...at(4) });
   const spent = await records.key(companyId, { name: "spent", ...at(5) });
   await records.pool.query("update api_key_tokens set expires_at = $1 where api_key_id = $2", [PAST, spent.id]);
-  const revoked = await records.key(companyId, { name: "revoked", permissions: [], ...at(6) });
+  const revoked = await records.key(companyId, { name: "revoked", permissions: [], lastUsedAt: PAST, ...at(6) });
   await records.pool.query("delete from api_key_tokens where api_key_id = $1", [revoked.id]);
   const tokens = [live, rotating, disabled, expired, spent, revoked].map(({ token }) => token);
   return {
@@ -69,11 +69,11 @@ describe("list", () => {
       ["ID", "COMPANY", "NAME", "STATE", "TOKEN", "EXPIRES", "LAST USED"],
       row(all.live, "live", "live", "2099-12-31 23:59 UTC"),
       row(all.rotating, "rotating", "rotating", "never").with(-1, "2025-01-31 00:00 UTC"),
-      ["", masked(all.second), "2099-12-31 23:59 UTC"],
+      ["", masked(all.second), "2099-12-31 23:59 UTC", "never"],
       row(all.disabled, "disabled", "disabled", "never"),
       row(all.expired, "expired", "expired", "2025-01-31 00:00 UTC"),
       row(all.spent, "spent", "expired", "2025-01-31 00:00 UTC"),
-      row(all.revoked, "revoked", "revoked", "never").with(4, "none"),
+      row(all.revoked, "revoked", "revoked", "never").with(4, "none").with(-1, "2025-01-31 00:00 UTC"),
     ]);
   });
 
@@ -100,6 +100,7 @@ describe("list", () => {
           masked_token: masked(live.token),
           is_expired: false,
           expires_at: null,
+          last_used_at: null,
           created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
         },
       ],
@@ -140,7 +141,7 @@ test("show tells all of a key", async () => {
     `company    A company (${companyId})`,
     "name       live",
     "state      live",
-    `token      ${masked(live.token)}`,
+    `token      ${masked(live.token)}  never used`,
     `may        APP:READ of my-app (${application.id})`,
     "expires    2099-12-31T23:59:59.999Z",
     "last used  never",
@@ -148,8 +149,8 @@ test("show tells all of a key", async () => {
     "updated    2025-01-01T00:00:00.000Z",
   ]);
   const { stdout: both } = await keys(["show", rotating.id]);
-  expect(both).toContain(`${masked(second)}  until 2099-12-31T23:59:59.999Z\n`);
-  expect(both).toContain(`${masked(rotating.token)}\n`);
+  expect(both).toContain(`${masked(second)}  until 2099-12-31T23:59:59.999Z  never used\n`);
+  expect(both).toContain(`${masked(rotating.token)}  last used 2025-01-31T00:00:00.000Z\n`);
   expect(both).toContain("may        APP:READ of all applications\n");
   expect(both).toContain("last used  2025-01-31T00:00:00.000Z\n");
 });
@@ -250,7 +251,7 @@ describe("--help", () => {
     ],
     [
       ["help", "list"],
-      ["--company", "--json"],
+      ["--company", "--json", "from the edge's cache\nare not counted", "up to 1 h later"],
     ],
   ] as const)("%j is on stdout", async ([args, expected]) => {
     const { exitCode, stdout, stderr } = await keys([...args]);

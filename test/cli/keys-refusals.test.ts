@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { migrate } from "../../drizzle/migrate.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { openRecords, type Records } from "../support/records.ts";
 import { keys, keysOnTerminal, lines } from "./command.ts";
@@ -156,12 +157,20 @@ describe("a database that is not to be had is one line without the connection st
     expect(await listOn(databaseUrl)).toStrictEqual([exitCode, expected]);
   });
 
-  test("without a schema", async () => {
+  test("without a schema, or with that of an older checkout", async () => {
     const postgres = await startEmbeddedPostgres();
     try {
       expect(await listOn(postgres.connectionString)).toStrictEqual([
         1,
         "error: The database refused: SQLSTATE 42P01 (it has no schema yet: npm run db:migrate)",
+      ]);
+      await migrate(postgres.connectionString);
+      const there = await openRecords(postgres.connectionString);
+      await there.pool.query("alter table api_key_tokens drop column last_used_at");
+      await there.close();
+      expect(await listOn(postgres.connectionString)).toStrictEqual([
+        1,
+        "error: The database refused: SQLSTATE 42703 (its schema is older than this command: npm run db:migrate)",
       ]);
     } finally {
       await postgres.close();

@@ -128,7 +128,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
 }
 
 const isRecording = (body: unknown): boolean =>
-  /^update "api_keys" set last_used_at/.test((body as { query?: string }).query ?? "");
+  /update "api_keys" set last_used_at/.test((body as { query?: string }).query ?? "");
 
 /** A point by the names of its columns, as `npm run stats` reads it. */
 function byName({ index, blobs, doubles }: StampedPoint): DataPoint {

@@ -16,7 +16,7 @@ const GRANTS = [
   "insert on process_runs",
   "insert on audit_log",
   "insert, update, delete on idempotent_answers",
-  "update (last_used_at) on api_keys",
+  "update (last_used_at) on api_keys, api_key_tokens",
   // For the feed.
   "update on feed",
   "delete on changes",

@@ -8,6 +8,11 @@ import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../supp
 const { EDGE_FRESH_WITHOUT_FEED_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } =
   SETTINGS;
 
+/** For those who ask whether a token is still used. */
+export const UNCOUNTED_USES = `\
+A last use is written down once a minute at most. Answers from the edge's cache
+are not counted, so the true last use may be up to ${SETTINGS.EDGE_FRESH_SECONDS.default / 3_600} h later.`;
+
 /** How long the edge goes on by default. */
 const EDGE_BOUNDS = {
   reuseSeconds: EDGE_FRESH_WITHOUT_FEED_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,

@@ -11,8 +11,8 @@ export const JSON_SHAPE = `A key in JSON:
                 "disabled"  it can be used once it is enabled again
                 "expired"   the key is over, or every token of it
                 "revoked"   no token is left, for good
-  tokens        [{ masked_token, is_expired, expires_at, created_at }],
-                the oldest first
+  tokens        [{ masked_token, is_expired, expires_at, last_used_at,
+                created_at }], the oldest first
   capabilities  [{ permission, resource_id, resource_name }], null where it is
                 for all of the company's applications
   expires_at, last_used_at, created_at, updated_at
@@ -27,6 +27,7 @@ export function formatKeys(keys: readonly Key[]): string {
     const [first, ...others] = key.tokens.map((token) => [
       token.masked_token,
       toMinutes(earliest(key.expires_at, token.expires_at)),
+      toMinutes(token.last_used_at),
     ]);
     return [
       [
@@ -34,8 +35,7 @@ export function formatKeys(keys: readonly Key[]): string {
         shortened(key.company.name),
         shortened(key.name),
         key.state,
-        ...(first ?? ["none", toMinutes(key.expires_at)]),
-        toMinutes(key.last_used_at),
+        ...(first ?? ["none", toMinutes(key.expires_at), toMinutes(key.last_used_at)]),
       ],
       ...others.map((cells) => ["", "", "", "", ...cells]),
     ];
@@ -59,9 +59,9 @@ export function formatKey(key: Key): string {
   ]);
 }
 
-function describeToken({ masked_token, is_expired, expires_at }: Key["tokens"][number]): string {
-  if (expires_at === null) return masked_token;
-  return `${masked_token}  ${is_expired ? "expired" : "until"} ${expires_at}`;
+function describeToken({ masked_token, is_expired, expires_at, last_used_at }: Key["tokens"][number]): string {
+  const end = expires_at === null ? [] : [`${is_expired ? "expired" : "until"} ${expires_at}`];
+  return [masked_token, ...end, last_used_at === null ? "never used" : `last used ${last_used_at}`].join("  ");
 }
 
 function describeCapability({ permission, resource_id, resource_name }: Key["capabilities"][number]): string {

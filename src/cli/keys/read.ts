@@ -17,7 +17,13 @@ export interface Key {
   name: string;
   state: State;
   /** The oldest first. */
-  tokens: { masked_token: string; is_expired: boolean; expires_at: string | null; created_at: string }[];
+  tokens: {
+    masked_token: string;
+    is_expired: boolean;
+    expires_at: string | null;
+    last_used_at: string | null;
+    created_at: string;
+  }[];
   capabilities: { permission: Permission; resource_id: string | null; resource_name: string | null }[];
   /** The key's own expiry; a token may expire sooner. */
   expires_at: string | null;
@@ -71,6 +77,7 @@ const tokens = sql<Key["tokens"]>`(
     'masked_token', token.masked,
     'is_expired', ${isExpired(sql`token.expires_at`)},
     'expires_at', ${isoTimestamp(sql`token.expires_at`)},
+    'last_used_at', ${isoTimestamp(sql`token.last_used_at`)},
     'created_at', ${isoTimestamp(sql`token.created_at`)}
   ) order by token.created_at, token.masked), '[]')
   from ${apiKeyTokens} token

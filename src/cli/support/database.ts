@@ -100,6 +100,7 @@ const HINTS: Record<string, string> = {
   "28P01": "it refuses the password",
   "3D000": "there is no such database",
   "42501": "the user may not do this",
+  "42703": "its schema is older than this command: npm run db:migrate",
   "42P01": "it has no schema yet: npm run db:migrate",
 };
 

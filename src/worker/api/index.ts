@@ -60,8 +60,8 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       config,
       db,
       purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
-      recordUse: ({ keyId, isUseDue }: Access) => {
-        if (isUseDue) usage.record(keyId, trace, (work) => this.ctx.waitUntil(work));
+      recordUse: ({ isUseDue }: Access) => {
+        if (isUseDue) usage.record(keyHash, trace, (work) => this.ctx.waitUntil(work));
       },
     });
   }

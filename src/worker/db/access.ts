@@ -21,7 +21,7 @@ export interface Access {
    */
   secondsLeft: number | null;
   isPermitted: boolean;
-  /** Whether this use of the key is to be recorded. */
+  /** Whether this use of the token is to be recorded. */
   isUseDue: boolean;
   /** Whether somebody purges what changes, so that answers may be kept for long. */
   isFeedHealthy: boolean;

@@ -12,3 +12,7 @@ export const latest = (...moments: SQLWrapper[]): SQL => sql`greatest(${sql.join
 
 /** The earliest of several moments; nulls do not count. */
 export const earliest = (...moments: SQLWrapper[]): SQL => sql`least(${sql.join(moments, sql`, `)})`;
+
+/** An array as Postgres reads it, of elements as it reads them. */
+export const toArray = (elements: readonly string[]): string =>
+  `{${elements.map((element) => JSON.stringify(element)).join(",")}}`;

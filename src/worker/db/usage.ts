@@ -1,20 +1,31 @@
 import { isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Trace } from "../shared/trace.ts";
 import type { Reader } from "./client.ts";
-import { apiKeys } from "./schema.ts";
+import { toArray } from "./expressions.ts";
+import { apiKeys, apiKeyTokens } from "./schema.ts";
 import { defineStatement } from "./statement.ts";
 
-/** Whether a use of the key is to be written down: not within a minute of the last one that was. */
+/**
+ * Whether a use of the token is to be written down: not within a minute of the last one that was. That covers its key, which
+ * was last used when one of its tokens was.
+ */
 export const isUseUnrecorded = (): SQL | undefined =>
-  or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, sql`now() - interval '1 minute'`));
+  or(isNull(apiKeyTokens.lastUsedAt), lt(apiKeyTokens.lastUsedAt, sql`now() - interval '1 minute'`));
 
-/** Skips keys that others are writing: to wait for them would be of no use, and might be a deadlock. */
+/**
+ * Writes both or neither. Skips tokens and keys that others are writing: to wait for them would be of no use, and might be a
+ * deadlock.
+ */
 const recordUses = defineStatement(
-  () => sql`update ${apiKeys} set last_used_at = now() where id in (
-    select id from ${apiKeys}
-    where id = any(${sql.placeholder("keyIds")}::uuid[]) and ${isUseUnrecorded()}
+  () => sql`with used as (
+    select ${apiKeyTokens.hash}, ${apiKeyTokens.apiKeyId}
+    from ${apiKeyTokens} join ${apiKeys} on ${apiKeys.id} = ${apiKeyTokens.apiKeyId}
+    where ${apiKeyTokens.hash} = any(${sql.placeholder("keyHashes")}::bytea[]) and ${isUseUnrecorded()}
     for update skip locked
-  )`,
+  ), used_tokens as (
+    update ${apiKeyTokens} set last_used_at = now() where hash in (select hash from used)
+  )
+  update ${apiKeys} set last_used_at = now() where id in (select api_key_id from used)`,
 );
 
 /** How long uses are gathered before they are written. */
@@ -23,21 +34,22 @@ const GATHER_MS = 1_000;
 const GIVE_UP_MS = 10_000;
 
 /**
- * Writes down when keys were last used: all uses of a second with one statement, so that a busy isolate sends one more
- * query a second and not one more for each key. The request that begins a second writes it, after its answer. A use that
- * is lost with its isolate is due again at the key's next miss.
+ * Writes down when tokens and their keys were last used: all uses of a second with one statement, so that a busy isolate sends
+ * one more query a second and not one more for each token. The request that begins a second writes it, after its answer. A
+ * use that is lost with its isolate is due again at the token's next miss.
  */
 export class UsageRecorder {
   readonly #db: Reader;
-  #keyIds = new Set<string>();
+  #keyHashes = new Set<string>();
   #begunAt = 0;
 
   constructor(db: Reader) {
     this.#db = db;
   }
 
-  record(keyId: string, trace: Trace, waitUntil: (work: Promise<unknown>) => void): void {
-    this.#keyIds.add(keyId);
+  /** @param keyHash SHA-256 of the token in hexadecimal */
+  record(keyHash: string, trace: Trace, waitUntil: (work: Promise<unknown>) => void): void {
+    this.#keyHashes.add(keyHash);
     const now = Date.now();
     if (now < this.#begunAt + GIVE_UP_MS) return;
     this.#begunAt = now;
@@ -46,10 +58,10 @@ export class UsageRecorder {
 
   async #writeLater(trace: Trace): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-    const keyIds = `{${[...this.#keyIds].join(",")}}`;
-    this.#keyIds = new Set();
+    const keyHashes = toArray([...this.#keyHashes].map((hash) => `\\x${hash}`));
+    this.#keyHashes = new Set();
     this.#begunAt = 0;
     // A failure harms nobody; the database has logged it.
-    await this.#db.query(recordUses(), { keyIds }, trace).catch(() => {});
+    await this.#db.query(recordUses(), { keyHashes }, trace).catch(() => {});
   }
 }

@@ -7,7 +7,7 @@ import type { WithSubquery } from "drizzle-orm/subquery";
 import { DIRECT_PURGES } from "../shared/limits.ts";
 import { type Access, accessColumns, type Caller, keyAccess } from "./access.ts";
 import type { Database } from "./client.ts";
-import { isoTimestamp } from "./expressions.ts";
+import { isoTimestamp, toArray } from "./expressions.ts";
 import { etagOf } from "./json.ts";
 import { type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
 import { defineStatement, type Statement } from "./statement.ts";
@@ -221,6 +221,3 @@ export async function write<Refusal extends string, Params extends OfApplication
   const [row] = await db.transact([lockStatement(), statement], all, trace);
   return row;
 }
-
-/** An array of text as Postgres reads it. */
-const toArray = (texts: readonly string[]): string => `{${texts.map((text) => JSON.stringify(text)).join(",")}}`;

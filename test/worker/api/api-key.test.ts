@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { startApi, type TestApi } from "../../support/api.ts";
-import { bearer, openRecords, type Records } from "../../support/records.ts";
+import { bearer, openRecords, type Records, sha256 } from "../../support/records.ts";
 
 let api: TestApi;
 let records: Records;
@@ -26,6 +26,25 @@ async function me(token: string): Promise<Record<string, unknown>> {
 const lastUsedAt = async (keyId: string) =>
   (await records.pool.query<{ at: Date | null }>("select last_used_at as at from api_keys where id = $1", [keyId]))
     .rows[0]?.at;
+
+/** Of a token, where the one above is of its key. */
+const tokenLastUsedAt = async (token: string) =>
+  (
+    await records.pool.query<{ at: Date | null }>(
+      "select last_used_at as at from api_key_tokens where hash = decode($1, 'hex')",
+      [sha256(token)],
+    )
+  ).rows[0]?.at;
+
+/** Puts the last uses back by a little more than a minute, as if that had passed. */
+const passMinute = async (keyId: string) => {
+  for (const [table, id] of Object.entries({ api_keys: "id", api_key_tokens: "api_key_id" })) {
+    await records.pool.query(
+      `update ${table} set last_used_at = last_used_at - interval '61 seconds' where ${id} = $1`,
+      [keyId],
+    );
+  }
+};
 
 describe("GET /v3/api-keys/me", () => {
   test("tells a key all about itself, whatever it may do", async () => {
@@ -133,11 +152,59 @@ describe("the last use of a key", () => {
     }
     expect(api.recordings() - before).toBe(1);
     expect(await lastUsedAt(id)).toStrictEqual(first);
-    await records.pool.query("update api_keys set last_used_at = now() - interval '61 seconds' where id = $1", [id]);
+    await passMinute(id);
     await api.purge({ keys: [id] });
     await me(token);
     await vi.waitFor(async () => expect((await lastUsedAt(id))?.getTime()).toBeGreaterThanOrEqual(Number(first)), SOON);
     expect(api.recordings() - before).toBe(2);
+  });
+
+  test("is also that of the token that was sent, each at most once a minute", async () => {
+    const { id, token: old } = await records.key(companyId);
+    const next = await records.token(id);
+    const before = api.recordings();
+    await me(old);
+    const first = await vi.waitUntil(() => tokenLastUsedAt(old), SOON);
+    expect([await tokenLastUsedAt(next), await lastUsedAt(id)]).toStrictEqual([null, first]);
+    // Within the same minute: who has rotated a key wants to see that the new token has arrived.
+    await me(next);
+    const second = await vi.waitUntil(() => tokenLastUsedAt(next), SOON);
+    expect([await tokenLastUsedAt(old), await lastUsedAt(id)]).toStrictEqual([first, second]);
+    for (const token of [old, next]) {
+      expect((await api.fetch("/v3/resources/process-resource-types", bearer(token))).status).toBe(200);
+    }
+    await passMinute(id);
+    await api.purge({ keys: [id] });
+    await me(old);
+    await vi.waitFor(async () => expect((await tokenLastUsedAt(old))?.getTime()).toBeGreaterThan(Number(first)), SOON);
+    expect(api.recordings() - before).toBe(3);
+  });
+
+  test("is written for all that were used at once", async () => {
+    const { id, token } = await records.key(companyId);
+    const tokens = [token, await records.token(id), (await records.key(companyId)).token];
+    await Promise.all(tokens.map(me));
+    for (const one of tokens) await vi.waitUntil(() => tokenLastUsedAt(one), SOON);
+  });
+
+  // The embedded Postgres has one session, where an open transaction keeps all others out.
+  const isEmbedded = ["pglite", undefined].includes(process.env.TEST_DATABASE);
+  test.skipIf(isEmbedded)("waits for no key that somebody is changing, and is then written later", async () => {
+    const [changing, other] = [await records.key(companyId), await records.key(companyId)];
+    const holder = await records.pool.connect();
+    try {
+      await holder.query("begin");
+      await holder.query("select from api_keys where id = $1 for update", [changing.id]);
+      await Promise.all([me(changing.token), me(other.token)]);
+      await vi.waitUntil(() => tokenLastUsedAt(other.token), SOON);
+      expect(await tokenLastUsedAt(changing.token)).toBeNull();
+    } finally {
+      await holder.query("rollback");
+      holder.release();
+    }
+    await api.purge({ keys: [changing.id] });
+    await me(changing.token);
+    await vi.waitUntil(() => tokenLastUsedAt(changing.token), SOON);
   });
 
   test("counts also when the request is forbidden or finds nothing", async () => {
@@ -161,6 +228,6 @@ describe("the last use of a key", () => {
     } finally {
       await records.pool.query("alter table api_keys drop constraint refuse_use");
     }
-    expect(await lastUsedAt(id)).toBeNull();
+    expect([await lastUsedAt(id), await tokenLastUsedAt(token)]).toStrictEqual([null, null]);
   });
 });

@@ -2,7 +2,7 @@
 import "../../../src/local/loopback.ts";
 import { existsSync } from "node:fs";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { migrate } from "../../../drizzle/migrate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { EXAMPLE_IDS } from "../../../src/openapi/components/examples.ts";
@@ -39,17 +39,21 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     const { id } = await records.application(companyId);
     const { id: process_id } = await records.process(id, { type: "cron" });
     await records.resourceType({ id: EXAMPLE_IDS.large });
-    const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
+    const key = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
     // What deletes comes last.
     const inOrder = operations.toSorted((a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"));
     for (const operation of inOrder) {
-      const request = operation.request(token);
+      const request = operation.request(key.token);
       const headers = { ...request.headers, ...(operation.isWrite && { "idempotency-key": "a" }) };
       const { status } = await api.fetch(operation.path({ id, process_id }), { ...request, headers });
       expect([operation.id, status]).toStrictEqual([operation.id, 200]);
     }
     const { rows } = await records.pool.query("select operation from audit_log order by id");
     expect(rows.map(({ operation }) => operation)).toStrictEqual(["create", "update", "trigger", "delete"]);
+    // Written after the answers.
+    const used = `select from api_keys k join api_key_tokens t on t.api_key_id = k.id
+      where k.id = $1 and k.last_used_at is not null and t.last_used_at is not null`;
+    await vi.waitUntil(async () => (await records.pool.query(used, [key.id])).rowCount === 1, { timeout: 20_000 });
   });
 
   test("may run the feed", async () => {
@@ -71,6 +75,9 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     "update api_keys set is_enabled = true",
     "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:DELETE' from api_keys",
     "update api_key_tokens set expires_at = null",
+    "insert into api_key_events (api_key_id, company_id, event, made_by) select id, company_id, 'issued', '' from api_keys",
+    "update api_key_events set made_by = ''",
+    "delete from api_key_events",
     "update applications set company_id = company_id",
     "delete from audit_log",
     "update audit_log set before = null",
