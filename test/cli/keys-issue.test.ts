@@ -166,21 +166,23 @@ describe("what cannot be issued changes nothing and is one line", () => {
 });
 
 describe("a connection that is lost", () => {
-  test.for(['insert into "api_keys"', 'insert into "api_key_tokens"', 'insert into "api_key_capabilities"'])(
-    "at %s leaves nothing",
-    async (words) => {
-      const proxy = await losingConnectionAt(words);
-      try {
-        const outcome = await keys(["issue", "--company", companyId, "--name", "CI"], {
-          env: { DATABASE_URL: proxy.connectionString },
-        });
-        expect(outcome).toStrictEqual({ exitCode: 1, stdout: "", stderr: "error: The connection was lost.\n" });
-        expect(await rowsOf(companyId)).toStrictEqual([0, 0, 0]);
-      } finally {
-        proxy.close();
-      }
-    },
-  );
+  test.for([
+    'insert into "api_keys"',
+    'insert into "api_key_tokens"',
+    'insert into "api_key_capabilities"',
+    'insert into "api_key_events"',
+  ])("at %s leaves nothing", async (words) => {
+    const proxy = await losingConnectionAt(words);
+    try {
+      const outcome = await keys(["issue", "--company", companyId, "--name", "CI"], {
+        env: { DATABASE_URL: proxy.connectionString },
+      });
+      expect(outcome).toStrictEqual({ exitCode: 1, stdout: "", stderr: "error: The connection was lost.\n" });
+      expect(await rowsOf(companyId)).toStrictEqual([0, 0, 0]);
+    } finally {
+      proxy.close();
+    }
+  });
 
   test("at the commit leaves it open whether there is a key, and no token to use", async () => {
     const proxy = await losingConnectionAt("commit\0");

@@ -105,6 +105,7 @@ describe("list", () => {
         },
       ],
       capabilities: [{ permission: "APP:READ", resource_id: application.id, resource_name: "my-app" }],
+      history: [],
       expires_at: "2099-12-31T23:59:59.999Z",
       last_used_at: null,
       created_at: "2025-01-01T00:00:00.000Z",
@@ -147,6 +148,7 @@ test("show tells all of a key", async () => {
     "last used  never",
     "created    2025-01-01T00:00:00.000Z",
     "updated    2025-01-01T00:00:00.000Z",
+    "history    none",
   ]);
   const { stdout: both } = await keys(["show", rotating.id]);
   expect(both).toContain(`${masked(second)}  until 2099-12-31T23:59:59.999Z  never used\n`);
@@ -261,6 +263,7 @@ describe("--help", () => {
 
   test("names every field of a key, and no other", async () => {
     const { id } = await records.key(await records.company());
+    await keys(["rotate", id]);
     const key = JSON.parse((await keys(["show", id, "--json"])).stdout) as object;
     const { stdout } = await keys(["--help"]);
     const shape = stdout.slice(stdout.indexOf("A key in JSON:"), stdout.indexOf("The database is"));

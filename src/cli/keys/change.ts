@@ -1,11 +1,19 @@
 // Changes that operators make. Each is one transaction, and holds the lock of the key's row while it decides.
 import { and, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications } from "../../worker/db/schema.ts";
+import {
+  apiKeyCapabilities,
+  type apiKeyEvent,
+  apiKeyEvents,
+  apiKeys,
+  apiKeyTokens,
+  applications,
+} from "../../worker/db/schema.ts";
 import { type Database, type Transaction, transact } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
+import { operatorName } from "../support/operator.ts";
 import type { Ending } from "../support/parse.ts";
-import { findCompany, type Key, noSuchKey, type Permission, readKey } from "./read.ts";
+import { findCompany, type Key, type Permission, readKey } from "./read.ts";
 import { newToken } from "./token.ts";
 
 /** The most tokens of one key at a time. Rotations without an end would otherwise leave any number of tokens valid. */
@@ -52,6 +60,7 @@ export function issueKey(db: Database, request: KeyRequest): Promise<IssuedKey> 
           scopes.map((resourceId) => ({ apiKeyId: row.id, companyId: company.id, permission, resourceId })),
         ),
       );
+    await recordEvent(tx, { id: row.id, company }, "issued");
     return { key: await readKey(tx, row.id), token: token.plain };
   });
 }
@@ -64,8 +73,7 @@ export function issueKey(db: Database, request: KeyRequest): Promise<IssuedKey> 
  */
 export function rotateKey(db: Database, id: string, overlapMs: number): Promise<IssuedKey> {
   return transact(db, async (tx) => {
-    await lockKey(tx, id);
-    const key = await readKey(tx, id);
+    const key = await lockKey(tx, id);
     assertNotRevoked(key);
     const now = await clock(tx);
     if (key.expires_at !== null && new Date(key.expires_at) <= now) {
@@ -81,6 +89,7 @@ export function rotateKey(db: Database, id: string, overlapMs: number): Promise<
     const token = newToken();
     await tx.insert(apiKeyTokens).values({ hash: token.hash, apiKeyId: id, masked: token.masked, createdAt: now });
     await touch(tx, id);
+    await recordEvent(tx, key, "rotated");
     return { key: await readKey(tx, id), token: token.plain };
   });
 }
@@ -88,38 +97,60 @@ export function rotateKey(db: Database, id: string, overlapMs: number): Promise<
 /** @returns the key, and whether it was otherwise before */
 export function setEnabled(db: Database, id: string, isEnabled: boolean): Promise<{ key: Key; isChanged: boolean }> {
   return transact(db, async (tx) => {
-    await lockKey(tx, id);
-    assertNotRevoked(await readKey(tx, id));
+    const key = await lockKey(tx, id);
+    assertNotRevoked(key);
     const changed = await tx
       .update(apiKeys)
       .set({ isEnabled })
       .where(and(eq(apiKeys.id, id), eq(apiKeys.isEnabled, !isEnabled)))
       .returning({ id: apiKeys.id });
-    return { key: await readKey(tx, id), isChanged: changed.length > 0 };
+    const isChanged = changed.length > 0;
+    if (isChanged) await recordEvent(tx, key, isEnabled ? "enabled" : "disabled");
+    return { key: await readKey(tx, id), isChanged };
   });
 }
 
 /**
- * Ends every token for good. The key's row stays for the record, with its capabilities and the time of its end in
- * `updated_at`.
+ * Ends every token for good. The key's row stays for the record, with its capabilities and its history.
  *
  * @returns the key, and whether it had a token
  */
 export function revokeKey(db: Database, id: string): Promise<{ key: Key; isChanged: boolean }> {
   return transact(db, async (tx) => {
-    await lockKey(tx, id);
+    const key = await lockKey(tx, id);
     const ended = await tx
       .delete(apiKeyTokens)
       .where(eq(apiKeyTokens.apiKeyId, id))
       .returning({ id: apiKeyTokens.apiKeyId });
-    if (ended.length > 0) await touch(tx, id);
-    return { key: await readKey(tx, id), isChanged: ended.length > 0 };
+    const isChanged = ended.length > 0;
+    if (isChanged) {
+      await touch(tx, id);
+      await recordEvent(tx, key, "revoked");
+    }
+    return { key: await readKey(tx, id), isChanged };
   });
 }
 
-async function lockKey(tx: Transaction, id: string): Promise<void> {
-  const rows = await tx.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.id, id)).for("update");
-  if (rows.length === 0) throw noSuchKey(id);
+/** @returns the key as it is once nobody else changes it */
+async function lockKey(tx: Transaction, id: string): Promise<Key> {
+  await tx.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.id, id)).for("update");
+  return readKey(tx, id);
+}
+
+/** Writes down what is done to a key, who does it and when. */
+async function recordEvent(
+  tx: Transaction,
+  { id, company }: Pick<Key, "id" | "company">,
+  event: (typeof apiKeyEvent.enumValues)[number],
+): Promise<void> {
+  await tx.insert(apiKeyEvents).values({
+    apiKeyId: id,
+    companyId: company.id,
+    event,
+    // The role that has logged in, whatever it does as another.
+    madeBy: sql`${operatorName()}::text || ' as ' || session_user`,
+    createdAt: sql`clock_timestamp()`,
+  });
 }
 
 function assertNotRevoked(key: Key): void {

@@ -15,6 +15,9 @@ export const JSON_SHAPE = `A key in JSON:
                 created_at }], the oldest first
   capabilities  [{ permission, resource_id, resource_name }], null where it is
                 for all of the company's applications
+  history       [{ event, made_by, created_at }], the oldest first; event is
+                "issued", "rotated", "disabled", "enabled" or "revoked", and
+                what other writers have done is not in it
   expires_at, last_used_at, created_at, updated_at
                 ISO 8601 in UTC; the first two may be null`;
 
@@ -56,6 +59,7 @@ export function formatKey(key: Key): string {
     ["last used", key.last_used_at ?? "never"],
     ["created", key.created_at],
     ["updated", key.updated_at],
+    ...labelled("history", key.history.map(describeEvent)),
   ]);
 }
 
@@ -63,6 +67,9 @@ function describeToken({ masked_token, is_expired, expires_at, last_used_at }: K
   const end = expires_at === null ? [] : [`${is_expired ? "expired" : "until"} ${expires_at}`];
   return [masked_token, ...end, last_used_at === null ? "never used" : `last used ${last_used_at}`].join("  ");
 }
+
+const describeEvent = ({ event, made_by, created_at }: Key["history"][number]): string =>
+  `${created_at}  ${event} by ${printable(made_by)}`;
 
 function describeCapability({ permission, resource_id, resource_name }: Key["capabilities"][number]): string {
   return resource_id === null

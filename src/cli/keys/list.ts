@@ -27,7 +27,9 @@ export function defineList(program: Command): void {
   program
     .command("show")
     .summary("all that is known of a key")
-    .description("Shows a key: its tokens, masked, what it may do, and when it was used.")
+    .description(
+      "Shows a key: its tokens, masked, what it may do, when it was used, and who has done what to it, and when.",
+    )
     .argument("<key id>", "as `list` shows it", parseId)
     .option("--json", "print an object (see `keys --help`)")
     .addHelpText("after", `\n${UNCOUNTED_USES}`)

@@ -1,6 +1,14 @@
 import { asc, eq, type SQL, sql } from "drizzle-orm";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
-import { apiKeyCapabilities, apiKeys, apiKeyTokens, applications, companies } from "../../worker/db/schema.ts";
+import {
+  apiKeyCapabilities,
+  type apiKeyEvent,
+  apiKeyEvents,
+  apiKeys,
+  apiKeyTokens,
+  applications,
+  companies,
+} from "../../worker/db/schema.ts";
 import { isUuid } from "../../worker/shared/uuid.ts";
 import type { Database } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
@@ -25,6 +33,8 @@ export interface Key {
     created_at: string;
   }[];
   capabilities: { permission: Permission; resource_id: string | null; resource_name: string | null }[];
+  /** What was done to the key by these commands, the oldest first. */
+  history: { event: (typeof apiKeyEvent.enumValues)[number]; made_by: string; created_at: string }[];
   /** The key's own expiry; a token may expire sooner. */
   expires_at: string | null;
   last_used_at: string | null;
@@ -41,11 +51,9 @@ export const readKeys = (db: Reader, companyId?: string): Promise<Key[]> =>
 /** @throws CommandError if there is no such key */
 export async function readKey(db: Reader, id: string): Promise<Key> {
   const [key] = await select(db, eq(apiKeys.id, id));
-  if (key === undefined) throw noSuchKey(id);
+  if (key === undefined) throw new CommandError(`There is no key ${id}.`);
   return key;
 }
-
-export const noSuchKey = (id: string): CommandError => new CommandError(`There is no key ${id}.`);
 
 /**
  * Finds a company by its id or its exact name.
@@ -95,6 +103,16 @@ const capabilities = sql<Key["capabilities"]>`(
   where capability.api_key_id = ${apiKeys.id}
 )`;
 
+const history = sql<Key["history"]>`(
+  select coalesce(json_agg(json_build_object(
+    'event', past.event,
+    'made_by', past.made_by,
+    'created_at', ${isoTimestamp(sql`past.created_at`)}
+  ) order by past.id), '[]')
+  from ${apiKeyEvents} past
+  where past.api_key_id = ${apiKeys.id}
+)`;
+
 async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
   const rows = await db
     .select({
@@ -105,6 +123,7 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
       isExpired: isExpired(apiKeys.expiresAt),
       tokens,
       capabilities,
+      history,
       expiresAt: isoTimestamp(apiKeys.expiresAt),
       lastUsedAt: isoTimestamp(apiKeys.lastUsedAt),
       createdAt: isoTimestamp(apiKeys.createdAt),
@@ -121,6 +140,7 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
     state: stateOf(row),
     tokens: row.tokens,
     capabilities: row.capabilities,
+    history: row.history,
     expires_at: row.expiresAt,
     last_used_at: row.lastUsedAt,
     created_at: row.createdAt,

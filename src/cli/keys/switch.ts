@@ -55,7 +55,7 @@ const SWITCHES: Switch[] = [
     summary: "end a key for good",
     description: "Ends every token of a key, at once and for good: they are deleted. Asks first.",
     notes: `The key stays in the list for the record: what it could do, when it was last
-used and, in updated_at, when it was revoked. It cannot be rotated or enabled
+used, and who issued and revoked it, and when. It cannot be rotated or enabled
 again.
 
 ${AGAIN}`,
