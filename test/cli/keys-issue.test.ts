@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { migrate } from "../../drizzle/migrate.ts";
+import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { openRecords, type Records, sha256 } from "../support/records.ts";
 import { keys, lines, losingConnectionAt } from "./command.ts";
 
@@ -163,6 +165,29 @@ describe("what cannot be issued changes nothing and is one line", () => {
     expect(outcome.stderr).toContain(`required option '--${missing} <`);
     expect(await rowsOf(companyId)).toStrictEqual([0, 0, 0]);
   });
+});
+
+test("who names a company that there is not is told which there are, ten at most", async () => {
+  const postgres = await startEmbeddedPostgres();
+  const { connectionString } = postgres;
+  await migrate(connectionString);
+  const there = await openRecords(connectionString);
+  const issueThere = async () =>
+    (await keys(["issue", "--company", "None", "--name", "CI"], { env: { DATABASE_URL: connectionString } })).stderr;
+  try {
+    const missing = 'error: There is no company "None".';
+    expect(await issueThere()).toBe(`${missing} There are no companies yet: src/cli/README.md says who writes them.\n`);
+    const id = await there.company("An \u001b[31mexample");
+    expect(await issueThere()).toBe(`${missing} There is "An \\u{001b}[31mexample" (${id}).\n`);
+    for (let n = 1; n <= 11; n++) await there.company(`Company ${n}`);
+    const told = await issueThere();
+    expect(told).toContain(`${missing} There are "An `);
+    expect(told.match(/"[^"]+" \([0-9a-f-]{36}\)/g)).toHaveLength(10);
+    expect(told).toMatch(/ and 2 more\.\n$/);
+  } finally {
+    await there.close();
+    await postgres.close();
+  }
 });
 
 describe("a connection that is lost", () => {

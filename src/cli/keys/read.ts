@@ -12,6 +12,7 @@ import {
 import { isUuid } from "../../worker/shared/uuid.ts";
 import type { Database } from "../support/database.ts";
 import { CommandError } from "../support/errors.ts";
+import { printable } from "../support/output.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 
@@ -68,13 +69,31 @@ export async function findCompany(db: Reader, idOrName: string): Promise<{ id: s
     .orderBy(asc(companies.createdAt))
     .limit(2);
   const [company, other] = found;
-  if (company === undefined) throw new CommandError(`There is no company ${JSON.stringify(idOrName)}.`);
+  if (company === undefined) {
+    throw new CommandError(`There is no company ${JSON.stringify(idOrName)}. ${await describeCompanies(db)}`);
+  }
   if (other !== undefined) {
     throw new CommandError(
       `More than one company has the name ${JSON.stringify(idOrName)}: give an id, such as ${company.id}.`,
     );
   }
   return company;
+}
+
+const COMPANIES_NAMED = 10;
+
+/** A sentence on the companies that there are. */
+async function describeCompanies(db: Reader): Promise<string> {
+  const found = await db
+    .select({ id: companies.id, name: companies.name, count: sql<number>`(count(*) over ())::int` })
+    .from(companies)
+    .orderBy(asc(companies.name), asc(companies.createdAt))
+    .limit(COMPANIES_NAMED);
+  const [first] = found;
+  if (first === undefined) return "There are no companies yet: src/cli/README.md says who writes them.";
+  const names = found.map(({ id, name }) => `"${printable(name)}" (${id})`).join(", ");
+  const left = first.count - found.length;
+  return `There ${first.count === 1 ? "is" : "are"} ${names}${left === 0 ? "" : ` and ${left} more`}.`;
 }
 
 const isExpired = (expiresAt: SQL | typeof apiKeys.expiresAt): SQL<boolean> =>
