@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import type { Key } from "../../src/cli/keys/read.ts";
 import { RULES } from "../../src/cli/stats/alerts.ts";
 import { connectionUris } from "../stand-ins/neon.ts";
 import { startWorld, type World } from "../stand-ins/world.ts";
@@ -41,6 +42,12 @@ async function bash(script: string, cwd: string = process.cwd(), more: NodeJS.Pr
   const env = { ...process.env, ...more };
   const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd, env });
   return stdout;
+}
+
+/** The same with the database's URL, for `psql`. */
+function psql(script: string): Promise<string> {
+  const [DATABASE_URL] = dev.output().match(/postgres:\/\/\S+/) ?? [];
+  return bash(script, undefined, { DATABASE_URL });
 }
 
 test("there is no command that is not run here", () => {
@@ -129,11 +136,6 @@ describe("Call the API", () => {
 describe("When something is wrong", () => {
   const RUNBOOK = "src/cli/runbook/README.md";
   const steps = (heading: string) => under(heading, "sh").map(({ text }) => text);
-  const psql = (text: string) => {
-    const [DATABASE_URL] = dev.output().match(/postgres:\/\/\S+/) ?? [];
-    return bash(text, undefined, { DATABASE_URL });
-  };
-
   test("the statistics are shown", async () => {
     const [monitoring] = steps("Monitoring");
     expect(await bash(String(monitoring))).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
@@ -205,13 +207,25 @@ describe("When something is wrong", () => {
 });
 
 test("the commands for keys do what they say, one after another", async () => {
-  const [block] = under("Keys", "sh");
-  const output = await bash(String(block?.text));
-  expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(3);
-  const [key] = JSON.parse(await bash("npm run -s keys -- list --json | cat")).filter(
-    ({ id }: { id: string }) => id === "00000000-0000-4000-8000-000000000201",
+  const list = async (): Promise<Key[]> => JSON.parse(await bash("npm run -s keys -- list --json | cat"));
+  const before = await list();
+  const [block, first] = under("Keys", "sh").map(({ text }) => text);
+  const output = await bash(String(block));
+  expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(2);
+  expect(output).toMatch(
+    /^history +\S+ +issued by .*\n.* rotated by .*\n.* disabled by .*\n.* enabled by .*\n.* revoked by /m,
   );
-  expect(key.state).toBe("revoked");
+  const after = await list();
+  const issued = after.filter(({ id }) => !before.some((key) => key.id === id));
+  expect(issued.map(({ name, state }) => [name, state])).toStrictEqual([
+    ["My App only", "live"],
+    ["CI", "revoked"],
+  ]);
+  // No other key has changed: the reference and the examples use one of them.
+  const changes = (keys: Key[]) => keys.map(({ id, state, updated_at }) => [id, state, updated_at]);
+  expect(changes(after.filter((key) => !issued.includes(key)))).toStrictEqual(changes(before));
+  expect(await psql(String(first))).toMatch(/^svl_[0-9a-f]{64}$/m);
+  expect((await list()).map(({ company }) => company.name)).toContain("My Company");
 });
 
 test("the two ways to purge tell what was purged", async () => {
