@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { bearer, openRecords, type Records, sha256 } from "../../support/records.ts";
+import { captureStatement } from "../../support/statement.ts";
 
 let api: TestApi;
 let records: Records;
@@ -35,6 +37,12 @@ const tokenLastUsedAt = async (token: string) =>
       [sha256(token)],
     )
   ).rows[0]?.at;
+
+/** What the statement of a miss says. */
+const isUseDue = async (token: string): Promise<boolean> => {
+  const { text, params } = await captureStatement((db) => getOwnApiKey(db, { keyHash: sha256(token), trace: {} }));
+  return (await records.pool.query(text, params)).rows[0].isUseDue;
+};
 
 /** Puts the last uses back by a little more than a minute, as if that had passed. */
 const passMinute = async (keyId: string) => {
@@ -166,14 +174,14 @@ describe("the last use of a key", () => {
     await me(old);
     const first = await vi.waitUntil(() => tokenLastUsedAt(old), SOON);
     expect([await tokenLastUsedAt(next), await lastUsedAt(id)]).toStrictEqual([null, first]);
+    expect([await isUseDue(old), await isUseDue(next)]).toStrictEqual([false, true]);
     // Within the same minute: who has rotated a key wants to see that the new token has arrived.
     await me(next);
     const second = await vi.waitUntil(() => tokenLastUsedAt(next), SOON);
     expect([await tokenLastUsedAt(old), await lastUsedAt(id)]).toStrictEqual([first, second]);
-    for (const token of [old, next]) {
-      expect((await api.fetch("/v3/resources/process-resource-types", bearer(token))).status).toBe(200);
-    }
+    expect([await isUseDue(old), await isUseDue(next)]).toStrictEqual([false, false]);
     await passMinute(id);
+    expect([await isUseDue(old), await isUseDue(next)]).toStrictEqual([true, true]);
     await api.purge({ keys: [id] });
     await me(old);
     await vi.waitFor(async () => expect((await tokenLastUsedAt(old))?.getTime()).toBeGreaterThan(Number(first)), SOON);
