@@ -7,6 +7,7 @@ import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { type Fault, inflict } from "./faults.ts";
+import { sha256 } from "./records.ts";
 
 export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
 
@@ -15,8 +16,8 @@ export interface TestApi {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** How many HTTP requests for an answer have reached the Neon endpoint: a read or a write each. */
   queries(): number;
-  /** How many have that write down uses of keys. */
-  recordings(): number;
+  /** How many have that write down a use of the token. */
+  recordings(token: string): number;
   /** From now on the database fails like this, or as the function says each time; undefined: no more. */
   fail(fault: Fault | undefined | (() => Fault | undefined)): void;
   /** Has queries wait until the function that it returns is called. */
@@ -50,13 +51,16 @@ export interface TestApiOptions {
 }
 
 export async function startApi(options: TestApiOptions): Promise<TestApi> {
-  const count = { queries: 0, recordings: 0 };
+  let queries = 0;
+  /** The parameters of what writes down uses. */
+  const recorded: string[] = [];
   let fault: () => Fault | undefined = () => undefined;
   let held: Promise<void> | undefined;
   const endpoint = await startNeonEndpoint({
     connectionString: options.connectionString,
     async intercept({ body }, response) {
-      count[isRecording(body) ? "recordings" : "queries"]++;
+      if (isRecording(body)) recorded.push(JSON.stringify(body));
+      else queries++;
       await held;
       const now = fault();
       return now !== undefined && inflict(now, response);
@@ -94,8 +98,8 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
   return {
     url,
     fetch: request,
-    queries: () => count.queries,
-    recordings: () => count.recordings,
+    queries: () => queries,
+    recordings: (token) => recorded.filter((body) => body.includes(sha256(token))).length,
     fail: (next) => {
       fault = typeof next === "function" ? next : () => next;
     },
