@@ -1,0 +1,136 @@
+// What a column may hold against what an answer may say. A value that Postgres takes must not make an answer fail: the
+// columns come from the catalogue and the answers from the OpenAPI document, so that this holds for those to come.
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { startApi, type TestApi } from "../../support/api.ts";
+import { privateOperations } from "../../support/operations.ts";
+import { openRecords, type Records } from "../../support/records.ts";
+
+/** Values at the edges of a type, as SQL. */
+const EXTREMES: Record<string, readonly string[]> = {
+  bigint: ["9223372036854775807", "-9223372036854775808", "9007199254740993"],
+  boolean: ["true", "false"],
+  integer: ["2147483647", "-2147483648"],
+  jsonb: ["'null'", "'{}'", "'[]'", `'[""]'`, "'\"x\"'", "'0'", "'1e400'", "'true'"],
+  text: ["''", "repeat('x', 70000)", "E'\\u0001'", "'🚀'"],
+  "timestamp with time zone": ["'12000-01-01'", "'0001-01-01 BC'", "'infinity'", "'-infinity'"],
+  uuid: ["'00000000-0000-0000-0000-000000000001'"],
+};
+
+/** Tables that no answer shows anything of. */
+const UNSHOWN = ["api_key_events", "audit_log", "changes", "feed", "idempotent_answers"];
+
+interface Column {
+  table: string;
+  column: string;
+  type: string;
+}
+
+let api: TestApi;
+let records: Records;
+beforeAll(async () => {
+  api = await startApi({ connectionString: inject("connectionString") });
+  records = await openRecords(inject("connectionString"));
+});
+afterAll(async () => {
+  await records.close();
+  await api.close();
+});
+
+/** Everything that answers can be about: which row of each table, and the ids that paths need. */
+async function populate() {
+  const companyId = await records.company();
+  const resourceType = await records.resourceType();
+  const application = await records.application(companyId);
+  const process = await records.process(application.id, { type: "cron", resourceTypeId: resourceType.id });
+  const key = await records.key(companyId, { resourceId: application.id });
+  const { rows } = await records.pool.query<{ id: string }>(
+    "insert into process_runs (process_id) values ($1) returning id",
+    [process.id],
+  );
+  const rowOf: Record<string, [string, string | undefined]> = {
+    companies: ["id", companyId],
+    applications: ["id", application.id],
+    processes: ["id", process.id],
+    process_resource_types: ["id", resourceType.id],
+    process_runs: ["id", rows[0]?.id],
+    api_keys: ["id", key.id],
+    api_key_tokens: ["api_key_id", key.id],
+    api_key_capabilities: ["api_key_id", key.id],
+  };
+  return { rowOf, token: key.token, ids: { id: application.id, process_id: process.id } };
+}
+
+/** Columns without those of foreign keys, which hold what another column may hold. */
+async function columnsOf(tables: readonly string[]): Promise<(Column & { isKey: boolean })[]> {
+  const { rows } = await records.pool.query(
+    `select c.relname as "table", a.attname as "column",
+       format_type(a.atttypid, null) as type,
+       exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'p' and a.attnum = any(k.conkey)) as "isKey"
+     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+       join pg_type t on t.oid = a.atttypid
+     where c.relnamespace = 'public'::regnamespace and c.relname = any($1)
+       and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey))
+     order by 1, 2`,
+    [tables],
+  );
+  return rows;
+}
+
+/** Whether Postgres carries the statements out. */
+async function isTaken(statements: string): Promise<boolean> {
+  const client = await records.pool.connect();
+  const error: unknown = await client.query(statements).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  client.release(error !== undefined);
+  return error === undefined;
+}
+
+/** Tries a change of an id as if nothing referred to it. */
+async function expectRefusal(change: string): Promise<void> {
+  const isRefused = !(await isTaken(`begin; set local session_replication_role = replica; ${change}; rollback`));
+  expect({ change, isRefused }).toMatchObject({ isRefused: true });
+}
+
+test("every table is one whose rows are changed here, or that no answer shows", async () => {
+  const { rows } = await records.pool.query("select tablename from pg_tables where schemaname = 'public'");
+  const known = [...Object.keys((await populate()).rowOf), ...UNSHOWN];
+  expect(rows.map(({ tablename }) => tablename).sort()).toStrictEqual(known.sort());
+});
+
+test("whatever a column may hold, no answer fails", async () => {
+  const { rowOf, token, ids } = await populate();
+  const reads = privateOperations.filter(({ isWrite }) => !isWrite);
+  const ask = async (id: string, path: string) => {
+    const response = await api.fetch(path, {
+      headers: { authorization: `Bearer ${token}`, "cache-control": "no-cache" },
+    });
+    return { id, status: response.status, body: await response.text() };
+  };
+  const askAll = () => Promise.all(reads.map((operation) => ask(operation.id, operation.path(ids))));
+  const shown = (await askAll()).map(({ body }) => body).join();
+
+  const taken: string[] = [];
+  for (const { table, column, type, isKey } of await columnsOf(Object.keys(rowOf))) {
+    const [idColumn, id] = rowOf[table] ?? [];
+    const set = (value: string) => `update ${table} set ${column} = ${value} where ${idColumn} = '${id}'`;
+    const { rows } = await records.pool.query(`select ${column}::text as is from ${table} where ${idColumn} = $1`, [
+      id,
+    ]);
+    const [{ is }] = rows;
+    if (isKey) {
+      if (shown.includes(is)) for (const value of EXTREMES[type] ?? []) await expectRefusal(set(value));
+      continue;
+    }
+    for (const value of ["null", ...(EXTREMES[type] ?? [])]) {
+      if (!(await isTaken(set(value)))) continue;
+      taken.push(`${table}.${column} = ${value}`);
+      const failed = (await askAll()).filter(({ status }) => status >= 500);
+      expect([taken.at(-1), failed]).toStrictEqual([taken.at(-1), []]);
+    }
+    await records.pool.query(set(`$1::${type}`), [is]);
+  }
+  // Else nothing was put to the test.
+  expect(taken).toStrictEqual(expect.arrayContaining(["processes.display_name = null", "api_keys.is_enabled = false"]));
+});
