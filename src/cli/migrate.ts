@@ -2,7 +2,7 @@
 import { assertDirect } from "./deploy/database-url.ts";
 import { runMigrations } from "./deploy/migrations.ts";
 import { findDatabase } from "./support/database.ts";
-import { print } from "./support/output.ts";
+import { note, print } from "./support/output.ts";
 import { createProgram, run } from "./support/program.ts";
 
 const NOTES = `
@@ -10,7 +10,8 @@ The database is that of DATABASE_URL, or of a running \`npm run dev\`. With Neon
 must be the direct URL, without -pooler in its host.
 
 All that is pending is applied in one transaction, or nothing is. Runs at the same
-time wait for each other. Prints the migrations that it applied, a line each.
+time wait for each other. Prints the migrations that it applied, a line each; if there
+are none, says so on stderr.
 
 Exit codes: 0 the schema is the newest; 1 it is not, and why; 2 the command or the
 environment is wrong.`;
@@ -18,7 +19,9 @@ environment is wrong.`;
 async function migrateDatabase(): Promise<void> {
   const { connectionString } = findDatabase();
   assertDirect(connectionString, "DATABASE_URL");
-  for (const name of await runMigrations(connectionString)) await print(name);
+  const applied = await runMigrations(connectionString);
+  for (const name of applied) await print(name);
+  if (applied.length === 0) note("Nothing to migrate.");
 }
 
 const program = createProgram("migrate")

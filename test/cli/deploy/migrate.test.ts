@@ -71,7 +71,7 @@ describe("db:migrate", () => {
   test("applies what is pending, says so, and finds nothing to do the next time", async () => {
     expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: ALL, stderr: "" });
     expect(await hasTable("processes")).toBe(true);
-    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing to migrate.\n" });
     checkout.addMigration("9999_next", "create table next_table ()");
     expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "9999_next\n", stderr: "" });
     expect(await hasTable("next_table")).toBe(true);
