@@ -11,9 +11,10 @@ export interface Credentials {
 /**
  * Reads the user, password and database of a request. Host and port of the header only led the driver here.
  *
+ * @param ownPassword with it the request has none for Postgres, which asks for none or finds it elsewhere (PGPASSWORD)
  * @throws EndpointError 400, worded as by the proxy, when the header is missing or lacks a part.
  */
-export function readCredentials(headers: IncomingHttpHeaders, upstream: URL): Credentials {
+export function readCredentials(headers: IncomingHttpHeaders, upstream: URL, ownPassword: string): Credentials {
   const header = headers["neon-connection-string"];
   if (typeof header !== "string") throw refused("invalid header: neon-connection-string");
   if (!URL.canParse(header)) throw refused("invalid connection string: relative URL without a base");
@@ -34,7 +35,7 @@ export function readCredentials(headers: IncomingHttpHeaders, upstream: URL): Cr
   }
   const upstreamUrl = new URL(upstream);
   upstreamUrl.username = url.username;
-  upstreamUrl.password = url.password;
+  upstreamUrl.password = url.password === ownPassword ? "" : url.password;
   upstreamUrl.pathname = `/${database}`;
   return { user, upstreamUrl: upstreamUrl.href };
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import pg from "pg";
 import { readTransactionMode, runBatch, transactionHeaders } from "./batch.ts";
 import { readCredentials } from "./credentials.ts";
 import { cancelledError, EndpointError, upstreamError } from "./errors.ts";
@@ -45,7 +46,10 @@ export interface NeonEndpointOptions {
 }
 
 export interface NeonEndpoint {
-  /** The DATABASE_URL that leads the driver here: host and port of this server, the rest as upstream. */
+  /**
+   * The DATABASE_URL that leads the driver here: host and port of this server, the rest as upstream. The driver insists on
+   * a user, a password and a database. Where upstream has none, they are node-postgres's own, and a password of this server.
+   */
   connectionString: string;
   /** For `neonConfig.fetchEndpoint`: `http://127.0.0.1:PORT/sql`. */
   url: string;
@@ -64,7 +68,8 @@ export interface NeonEndpoint {
  * @throws when the port is taken, or `connectionString` is not a URL.
  */
 export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<NeonEndpoint> {
-  const upstream = new URL(options.connectionString);
+  const upstream = completed(options.connectionString);
+  const ownPassword = randomUUID();
   const pool = new ConnectionPool(
     options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     options.maxWaiting ?? DEFAULT_MAX_WAITING,
@@ -89,7 +94,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
   async function handleQuery(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader("access-control-allow-origin", "*");
     try {
-      const credentials = readCredentials(request.headers, upstream);
+      const credentials = readCredentials(request.headers, upstream, ownPassword);
       const format = readRowFormat(request.headers);
       const mode = readTransactionMode(request.headers);
       const { json, payload } = parseBody(await readBody(request));
@@ -124,6 +129,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
   connectionString.hostname = "127.0.0.1";
   connectionString.port = String(address.port);
   connectionString.search = "";
+  if (connectionString.password === "") connectionString.password = ownPassword;
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
@@ -144,6 +150,20 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
       return closing;
     },
   };
+}
+
+/** Adds what the driver insists on and node-postgres does not: its own defaults for host, user and database. */
+function completed(connectionString: string): URL {
+  const url = new URL(connectionString);
+  const { host, user = "", database = "" } = new pg.Client({ connectionString });
+  if (url.hostname === "") {
+    url.hostname = "localhost";
+    // May be a socket's path.
+    url.searchParams.set("host", host);
+  }
+  if (url.username === "") url.username = user;
+  if (url.pathname.length < 2) url.pathname = database;
+  return url;
 }
 
 /** Off unless the header says exactly `true`. */

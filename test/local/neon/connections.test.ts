@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { neon } from "@neondatabase/serverless";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Intercept, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { eventLoopTurns, isEmbedded, onPostgres, post, upstream, withEndpoint } from "./requests.ts";
 
@@ -47,6 +48,23 @@ describe("credentials", () => {
       code: "3D000",
       severity: "FATAL",
       message: 'database "no_such_database" does not exist',
+    });
+  });
+
+  it("that the URL of Postgres does not have are found as node-postgres finds them", async () => {
+    const { username, password, host, pathname } = new URL(upstream);
+    vi.stubEnv("PGUSER", decodeURIComponent(username));
+    vi.stubEnv("PGPASSWORD", decodeURIComponent(password));
+    vi.stubEnv("PGDATABASE", pathname.slice(1));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await withEndpoint({ connectionString: `postgres://${host}` }, async (bare) => {
+      const rows = await neon(bare.connectionString).query(query);
+      expect(rows).toEqual([{ role: decodeURIComponent(username), database: pathname.slice(1) }]);
+      const withAnother = new URL(bare.connectionString);
+      withAnother.password = "another";
+      const { status } = await post({ query }, { "Neon-Connection-String": withAnother.href }, bare);
+      // The embedded Postgres asks for no password.
+      expect(status).toBe(isEmbedded ? 200 : 400);
     });
   });
 
