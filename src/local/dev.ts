@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   const url = `http://${HOST}:${port}`;
   const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
   announce(running);
-  closers.unshift(async () => withdraw(running));
+  closers.unshift(async () => withdraw());
   console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);
   if (hasFeed) await runCron(url);
 }

@@ -76,10 +76,15 @@ export function checkOut(running?: Running): { root: string; remove(): void } {
   cpSync("package.json", join(root, "package.json"));
   symlinkSync(join(process.cwd(), "node_modules"), join(root, "node_modules"));
   if (running !== undefined) {
-    mkdirSync(join(root, ".dev"));
-    writeFileSync(join(root, ".dev/running.json"), JSON.stringify(running));
+    announceIn(root, running);
   }
   return { root, remove: () => rmSync(root, { recursive: true }) };
+}
+
+/** Makes this process seem to be a `npm run dev` in another checkout. */
+export function announceIn(root: string, running: Partial<Running>): void {
+  mkdirSync(join(root, ".dev/running"), { recursive: true });
+  writeFileSync(join(root, `.dev/running/${process.pid}.json`), JSON.stringify(running));
 }
 
 /** A way to the database on which the connection is lost where a client says `words`; they do not arrive. */

@@ -273,7 +273,7 @@ describe("without DATABASE_URL", () => {
     }
   });
 
-  test("a `npm run dev` that is gone is named", async () => {
+  test("a `npm run dev` whose database is gone is named", async () => {
     const project = checkOut({
       url: "http://localhost:1",
       databaseUrl: "postgres://a:b@127.0.0.1:1/c",

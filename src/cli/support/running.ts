@@ -1,6 +1,5 @@
 // Where the commands find a running `npm run dev`.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 export interface Running {
   /** The Worker's origin. */
@@ -11,23 +10,52 @@ export interface Running {
   purgeSecret: string;
 }
 
-const FILE = new URL("../../../.dev/running.json", import.meta.url).pathname;
+/** Holds a file for each, named by the number of its process: several may run, and none touches another's. */
+const FOLDER = new URL("../../../.dev/running/", import.meta.url);
 
+const fileOf = (pid: number): URL => new URL(`${pid}.json`, FOLDER);
+
+/** Tells the commands of this process, until it calls {@link withdraw} or ends. */
 export function announce(running: Running): void {
-  mkdirSync(dirname(FILE), { recursive: true });
-  writeFileSync(FILE, JSON.stringify(running), { mode: 0o600 });
+  mkdirSync(FOLDER, { recursive: true });
+  for (const pid of announced()) if (!isAlive(pid)) rmSync(fileOf(pid), { force: true });
+  const startedAt = Date.now();
+  writeFileSync(fileOf(process.pid), JSON.stringify({ ...running, startedAt }), { mode: 0o600 });
 }
 
-/** Unless another has taken its place. */
-export function withdraw({ url }: Running): void {
-  if (findRunning()?.url === url) rmSync(FILE, { force: true });
+export function withdraw(): void {
+  rmSync(fileOf(process.pid), { force: true });
 }
 
-/** @returns undefined if none runs */
+/** @returns the one that was started last and still runs; undefined if none runs */
 export function findRunning(): Running | undefined {
+  const all = announced().filter(isAlive).flatMap(read);
+  return all.sort((one, other) => one.startedAt - other.startedAt).at(-1);
+}
+
+/** The processes that have not withdrawn. */
+function announced(): number[] {
   try {
-    return JSON.parse(readFileSync(FILE, "utf8"));
+    return readdirSync(FOLDER).map((name) => Number.parseInt(name, 10));
   } catch {
-    return undefined;
+    return [];
+  }
+}
+
+/** One that was killed could not withdraw. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function read(pid: number): (Running & { startedAt: number })[] {
+  try {
+    return [JSON.parse(readFileSync(fileOf(pid), "utf8"))];
+  } catch {
+    // It withdraws just now, or announces itself.
+    return [];
   }
 }

@@ -1,6 +1,6 @@
 // The deployments that the smoke test passes, and the faults that each of its checks is there to find.
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { checkOut } from "../../stand-ins/checkout.ts";
 import { run } from "../../stand-ins/command.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
 import { startDev } from "../../support/dev.ts";
+import { announceIn } from "../command.ts";
 
 interface Answer {
   status: number;
@@ -267,8 +268,7 @@ describe("npm run smoke", () => {
     const nothing = await run("smoke", [], { cwd, env: {} });
     expect(nothing).toMatchObject({ exitCode: 2, stdout: "" });
     expect(nothing.stderr).toBe("error: Nothing to try: give --url, or start `npm run dev`.\n");
-    mkdirSync(join(cwd, ".dev"));
-    writeFileSync(join(cwd, ".dev/running.json"), JSON.stringify({ url: origin }));
+    announceIn(cwd, { url: origin });
     const { exitCode, stdout } = await run("smoke", [], { cwd, env: {} });
     expect([exitCode, stdout.match(/passed/g)?.length]).toStrictEqual([0, 12]);
   });
