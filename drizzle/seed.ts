@@ -45,14 +45,26 @@ export const SEED_TOKENS = {
   otherCompany: token(8),
 };
 
-/** The processes that there are to read, and the key for each. */
+/** The processes that there are to read: what each is there to show, and the key for it. */
 export const SEED_PROCESSES = [
-  { kind: "web", applicationId: APPLICATION, processId: uuid(101), token: SEED_TOKENS.full },
-  { kind: "worker", applicationId: APPLICATION, processId: uuid(102), token: SEED_TOKENS.full },
-  { kind: "cron", applicationId: APPLICATION, processId: uuid(103), token: SEED_TOKENS.full },
-  { kind: "job", applicationId: APPLICATION, processId: uuid(104), token: SEED_TOKENS.full },
-  { kind: "sparse", applicationId: BARE_APPLICATION, processId: uuid(105), token: SEED_TOKENS.full },
-  { kind: "grpc", applicationId: OTHER_APPLICATION, processId: uuid(106), token: SEED_TOKENS.otherCompany },
+  { kind: "web", shows: "a web process", applicationId: APPLICATION, processId: uuid(101), token: SEED_TOKENS.full },
+  { kind: "worker", shows: "a worker", applicationId: APPLICATION, processId: uuid(102), token: SEED_TOKENS.full },
+  { kind: "cron", shows: "a cron process", applicationId: APPLICATION, processId: uuid(103), token: SEED_TOKENS.full },
+  { kind: "job", shows: "a job", applicationId: APPLICATION, processId: uuid(104), token: SEED_TOKENS.full },
+  {
+    kind: "sparse",
+    shows: "a process of which little is known: every optional field is null",
+    applicationId: BARE_APPLICATION,
+    processId: uuid(105),
+    token: SEED_TOKENS.full,
+  },
+  {
+    kind: "grpc",
+    shows: "a web process that answers gRPC, of another company",
+    applicationId: OTHER_APPLICATION,
+    processId: uuid(106),
+    token: SEED_TOKENS.otherCompany,
+  },
 ] as const;
 
 /**

@@ -3,17 +3,21 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { sql } from "drizzle-orm";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import "../cli/support/quiet.ts";
 import { unstable_startWorker as startWorker } from "wrangler";
+import { findDatabase, withDatabase } from "../cli/support/database.ts";
+import { CommandError, usageError } from "../cli/support/errors.ts";
 import { isLoopback } from "../cli/support/loopback.ts";
 import { announce, withdraw } from "../cli/support/running.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
+import { assertDriverReaches } from "./driver.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
@@ -33,9 +37,6 @@ const FRESH_WITHOUT_FEED_SECONDS = String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECON
 /** As public as the seed's keys. */
 const PURGE_SECRET = "a-secret-for-this-machine-and-no-other";
 
-/** A mistake of whoever started it: one line, no stack. */
-class UsageError extends Error {}
-
 type Closer = () => Promise<unknown>;
 const closers: Closer[] = [];
 
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
 
   const postgresUrl = await startPostgres(values.seed ?? false);
   const databaseUrl = await startEndpoint(postgresUrl);
+  await assertDriverReaches(databaseUrl);
   const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
   // A feed here would take changes away from the feed of the edge that serves a remote database.
   const hasFeed = isLoopback(new URL(postgresUrl).hostname);
@@ -71,7 +73,7 @@ async function main(): Promise<void> {
   const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
   announce(running);
   closers.unshift(async () => withdraw());
-  console.log(isSeeded ? greeting(url, postgresUrl) : `\n  ${url}/health\n`);
+  console.log(greeting(url, isSeeded ? seedLines(url, postgresUrl) : []));
   if (hasFeed) await runCron(url);
 }
 
@@ -99,8 +101,7 @@ function startAnalyticsEngine(): (request: Request) => Promise<Response> {
 
 /** @returns how to reach the database with `pg` */
 async function startPostgres(seedIt: boolean): Promise<string> {
-  const given = process.env.DATABASE_URL;
-  if (given === undefined) {
+  if (process.env.DATABASE_URL === undefined) {
     const postgres = await startEmbeddedPostgres();
     closers.unshift(postgres.close);
     await migrate(postgres.connectionString);
@@ -108,9 +109,15 @@ async function startPostgres(seedIt: boolean): Promise<string> {
     await forgetChanges(postgres.connectionString);
     return postgres.connectionString;
   }
-  await assertMigrated(given);
-  if (seedIt) await seed(given);
-  return given;
+  const target = findDatabase();
+  const { connectionString } = target;
+  if (seedIt && !isLoopback(new URL(connectionString).hostname)) {
+    throw usageError("--seed writes to a database on this machine alone: the keys that it writes are public.");
+  }
+  // Fails where there is no schema.
+  await withDatabase(target, (db) => db.execute(sql`select from processes limit 0`));
+  if (seedIt) await seed(connectionString);
+  return connectionString;
 }
 
 /** Empties the outbox: nothing is cached yet that the feed would have to purge. */
@@ -131,7 +138,7 @@ async function startEndpoint(postgresUrl: string): Promise<string> {
 
 function readPort(text: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${text}, and no port.`);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw usageError(`PORT is ${text}, and no port.`);
   return port;
 }
 
@@ -141,34 +148,30 @@ async function assertFree(port: number): Promise<void> {
   try {
     await once(probe, "listening");
   } catch {
-    throw new UsageError(`Port ${port} is in use. Choose another: PORT=${port + 1} npm run dev`);
+    throw usageError(`Port ${port} is in use. Choose another: PORT=${port + 1} npm run dev`);
   }
   probe.close();
   await once(probe, "close");
 }
 
-async function assertMigrated(connectionString: string): Promise<void> {
-  if (!URL.canParse(connectionString)) throw new UsageError("DATABASE_URL is not a URL.");
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
-  try {
-    await client.connect();
-    const { rows } = await client.query("select to_regclass('processes') is not null as migrated");
-    if (!rows[0].migrated) throw new UsageError("The database of DATABASE_URL has no schema yet: npm run db:migrate");
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { code } = error as { code?: string };
-    throw new UsageError(`The database of DATABASE_URL cannot be reached${code === undefined ? "." : `: ${code}`}`);
-  } finally {
-    await client.end();
-  }
+/** @param lines what else there is to see */
+function greeting(url: string, lines: readonly string[]): string {
+  const all = [
+    ...lines,
+    `# in a browser\n  ${url}/docs`,
+    `# whether it runs\n  ${url}/health`,
+    "Ready. Ctrl-C ends it.",
+  ];
+  return `\n  ${all.join("\n\n  ")}\n`;
 }
 
-function greeting(url: string, postgresUrl: string): string {
-  const lines = SEED_PROCESSES.map(({ kind, applicationId, processId, token }) => {
+function seedLines(url: string, postgresUrl: string): string[] {
+  const reads = SEED_PROCESSES.map(({ shows, applicationId, processId, token }) => {
     const target = `${url}/v3/applications/${applicationId}/processes/${processId}`;
-    return `  # ${kind}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}\n`;
+    return `# ${shows}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}`;
   });
-  return `\n${lines.join("\n")}\n  # the same in a browser\n  ${url}/docs\n\n  # the database: what you change there shows within seconds\n  psql ${postgresUrl} -c "update processes set display_name = 'Changed'"\n\n  Ready. Ctrl-C ends it.\n`;
+  const change = `psql ${postgresUrl} -c "update processes set display_name = 'Changed'"`;
+  return [...reads, `# the database: what you change there shows within seconds\n  ${change}`];
 }
 
 let ending: Promise<void> | undefined;
@@ -186,6 +189,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 const parent = process.ppid;
 setInterval(() => process.ppid !== parent && void end(0), PARENT_CHECK_MS).unref();
 main().catch(async (error) => {
-  console.error(error instanceof UsageError || error.code?.startsWith("ERR_PARSE_ARGS") ? error.message : error);
+  const isOneLine = error instanceof CommandError || error.code?.startsWith("ERR_PARSE_ARGS");
+  console.error(isOneLine ? error.message : error);
   await end(1);
 });

@@ -1,26 +1,15 @@
 // `npm run dev` as a newcomer runs it, and ends it.
-import { type ChildProcess, execFile } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { promisify } from "node:util";
 import pg from "pg";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
-import { SEED_PROCESSES } from "../../drizzle/seed.ts";
+import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { isProcess } from "../support/contract.ts";
 import { type Dev, sessionOf, startDev } from "../support/dev.ts";
-
-let running: Dev | undefined;
-afterEach(async () => {
-  await running?.interrupt();
-  running = undefined;
-});
-
-async function dev(...args: Parameters<typeof startDev>): Promise<Dev> {
-  running = await startDev(...args);
-  return running;
-}
 
 /** The lines on the screen beside npm's own. */
 const said = (output: string) => output.split("\n").filter((line) => line !== "" && !/^(> |npm )/.test(line));
@@ -38,84 +27,147 @@ async function curl(line: string): Promise<{ status: number; headers: Headers; b
   return { status: Number(statusLine.split(" ")[1]), headers, body: JSON.parse(body) };
 }
 
-test("it prints lines that work as they are, one for each kind of process", async () => {
-  const { ready, output } = await dev();
-  await ready;
-  const lines = output()
-    .split("\n")
-    .filter((line) => line.includes("curl -i"));
-  expect(lines.length).toBe(SEED_PROCESSES.length);
-  const types: unknown[] = [];
-  for (const line of lines) {
-    const first = await curl(line);
-    expect(first.status, line).toBe(200);
-    expect(isProcess(first.body), JSON.stringify(isProcess.errors)).toBe(true);
-    expect(first.headers.get("cache-status")).toMatch(/fwd=miss/);
-    expect((await curl(line)).headers.get("cache-status")).toMatch(/; hit; ttl=\d+/);
-    types.push((first.body as { type: unknown }).type);
-  }
-  expect(types).toStrictEqual(expect.arrayContaining(["web", "worker", "cron", "job", null]));
-  const [psql] = output().match(/postgres:\/\/\S+/) ?? [];
-  const client = new pg.Client({ connectionString: psql });
-  await client.connect();
-  expect((await client.query("select count(*)::int as count from processes")).rows[0].count).toBe(
-    SEED_PROCESSES.length,
-  );
-  // The feed sees a change whoever makes it, while the copy at the edge would be good for long.
-  const [line = ""] = lines;
-  await client.query("update processes set display_name = 'Changed'");
-  const changed = async () => ((await curl(line)).body as { display_name: string }).display_name;
-  await expect.poll(changed, { interval: 500, timeout: 60_000 }).toBe("Changed");
-  await client.end();
-  // No complaints about a network that is not there bury what matters.
-  expect(said(output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
-});
+async function expectNothingStays({ child, exited, port }: Dev): Promise<void> {
+  await exited;
+  await expect.poll(() => sessionOf(child), { timeout: 10_000 }).toStrictEqual([]);
+  await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow();
+}
 
-describe("it ends, and nothing stays", () => {
-  test.for<[string, (child: ChildProcess) => void]>([
-    ["by Ctrl-C", ({ pid }) => process.kill(-Number(pid), "SIGINT")],
-    ["by SIGTERM to npm alone", ({ pid }) => process.kill(Number(pid), "SIGTERM")],
-  ])("%s", async ([_, end]) => {
-    const { child, ready, exited, port } = await dev();
-    await ready;
-    expect(sessionOf(child).some(({ command }) => command.includes("workerd"))).toBe(true);
-    end(child);
-    await exited;
-    await expect.poll(() => sessionOf(child), { timeout: 10_000 }).toStrictEqual([]);
-    await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow();
+describe("without a word more", () => {
+  let dev: Dev;
+  beforeAll(async () => {
+    dev = await startDev();
+    await dev.ready;
+  });
+  afterAll(() => dev.interrupt());
+
+  test("it prints lines that work as they are, and what each shows", async () => {
+    const lines = dev.output().split("\n");
+    const commands = lines.filter((line) => line.includes("curl -i"));
+    const comments = commands.map((line) => lines[lines.indexOf(line) - 1]);
+    expect(comments).toStrictEqual(SEED_PROCESSES.map(({ shows }) => `  # ${shows}`));
+    const types: unknown[] = [];
+    for (const line of commands) {
+      const first = await curl(line);
+      expect(first.status, line).toBe(200);
+      expect(isProcess(first.body), JSON.stringify(isProcess.errors)).toBe(true);
+      expect(first.headers.get("cache-status")).toMatch(/fwd=miss/);
+      expect((await curl(line)).headers.get("cache-status")).toMatch(/; hit; ttl=\d+/);
+      types.push((first.body as { type: unknown }).type);
+    }
+    expect(types).toStrictEqual(expect.arrayContaining(["web", "worker", "cron", "job", null]));
+    const [psql] = dev.output().match(/postgres:\/\/\S+/) ?? [];
+    const client = new pg.Client({ connectionString: psql });
+    await client.connect();
+    expect((await client.query("select count(*)::int as count from processes")).rows[0].count).toBe(
+      SEED_PROCESSES.length,
+    );
+    // The feed sees a change whoever makes it, while the copy at the edge would be good for long.
+    const [line = ""] = commands;
+    await client.query("update processes set display_name = 'Changed'");
+    const changed = async () => ((await curl(line)).body as { display_name: string }).display_name;
+    await expect.poll(changed, { interval: 500, timeout: 60_000 }).toBe("Changed");
+    await client.end();
+    // No complaints about a network that is not there bury what matters.
+    expect(said(dev.output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
+  });
+
+  test("it ends by Ctrl-C, and nothing stays", async () => {
+    expect(sessionOf(dev.child).some(({ command }) => command.includes("workerd"))).toBe(true);
+    process.kill(-Number(dev.child.pid), "SIGINT");
+    await expectNothingStays(dev);
   });
 });
 
+let running: Dev | undefined;
+afterEach(async () => {
+  await running?.interrupt();
+  running = undefined;
+});
+
+async function dev(...args: Parameters<typeof startDev>): Promise<Dev> {
+  running = await startDev(...args);
+  return running;
+}
+
+/** @returns its port on 127.0.0.1 */
+async function listen(onConnection: (socket: Socket) => void): Promise<number> {
+  const server = createServer((socket) => onConnection(socket.on("error", () => {}))).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as { port: number }).port;
+}
+
 describe("it says in one line", () => {
+  async function lineOf(env: Record<string, string>, args: string[] = []): Promise<string> {
+    const { exited, output } = await dev(env, args);
+    expect(await exited).toBe(1);
+    expect(said(output())).toHaveLength(1);
+    return said(output()).join();
+  }
+
   test("that the port is in use", async () => {
     const server = createServer().listen(0, "localhost");
     await once(server, "listening");
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
-    const { exited, output } = await dev({ PORT: String(port) });
-    expect(await exited).toBe(1);
-    expect(said(output())).toStrictEqual([`Port ${port} is in use. Choose another: PORT=${port + 1} npm run dev`]);
+    expect(await lineOf({ PORT: String(port) })).toBe(
+      `Port ${port} is in use. Choose another: PORT=${port + 1} npm run dev`,
+    );
   });
 
   test.for([
     ["no port", { PORT: "http" }, "PORT is http, and no port."],
-    ["no database URL", { DATABASE_URL: "neon" }, "DATABASE_URL is not a URL."],
+    ["no database URL", { DATABASE_URL: "neon" }, "DATABASE_URL is not a Postgres URL."],
+    ["another kind of database", { DATABASE_URL: "mysql://a:b@127.0.0.1:1/c" }, "DATABASE_URL is not a Postgres URL."],
     [
       "a database that is away",
       { DATABASE_URL: "postgres://nobody:secret@127.0.0.1:1/none" },
       "The database of DATABASE_URL cannot be reached: ECONNREFUSED",
     ],
   ] as const)("that it was given %s", async ([_, env, line]) => {
-    const { exited, output } = await dev({ ...env });
-    expect(await exited).toBe(1);
-    expect(said(output())).toStrictEqual([line]);
+    expect(await lineOf({ ...env })).toBe(line);
+  });
+
+  test("that there is no such database", async () => {
+    const fields = "SFATAL\0C3D000\0Mno database\0\0";
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(4 + fields.length);
+    const port = await listen((socket) => socket.once("data", () => socket.end(`E${length}${fields}`)));
+    expect(await lineOf({ DATABASE_URL: `postgres://a:b@127.0.0.1:${port}/c` })).toBe(
+      "The database refused: SQLSTATE 3D000 (there is no such database)",
+    );
+  });
+
+  test("that it writes its public keys nowhere but on this machine", async () => {
+    const DATABASE_URL = "postgres://a:b@db.example.com/c";
+    expect(await lineOf({ DATABASE_URL }, ["--seed"])).toMatch(/^--seed writes to a database on this machine alone/);
+  });
+
+  test("that the Neon driver, which the Worker uses, cannot query a database that others can", async () => {
+    const postgres = await startEmbeddedPostgres();
+    onTestFinished(() => postgres.close());
+    await migrate(postgres.connectionString);
+    const url = new URL(postgres.connectionString);
+    const target = Number(url.port);
+    let connections = 0;
+    const port = await listen((socket) => {
+      if (++connections > 1) return socket.destroy();
+      return socket.pipe(connect(target, "127.0.0.1").on("error", () => {})).pipe(socket);
+    });
+    url.port = String(port);
+    expect(await lineOf({ DATABASE_URL: url.href })).toBe(
+      "The Neon driver cannot query the database: Server error (HTTP status 500): Couldn't connect to compute node",
+    );
   });
 });
 
-test("with DATABASE_URL it serves that database, and writes to it only when asked", async () => {
+test("with DATABASE_URL, also one without a password, it serves that database, and writes only when asked", async () => {
   const postgres = await startEmbeddedPostgres();
   onTestFinished(() => postgres.close());
-  const DATABASE_URL = postgres.connectionString;
+  const url = new URL(postgres.connectionString);
+  url.password = "";
+  const DATABASE_URL = url.href;
   const unmigrated = await dev({ DATABASE_URL });
   expect(await unmigrated.exited).toBe(1);
   expect(unmigrated.output()).toContain("has no schema yet: npm run db:migrate");
@@ -125,15 +177,31 @@ test("with DATABASE_URL it serves that database, and writes to it only when aske
   await client.connect();
   onTestFinished(() => client.end());
   const countCompanies = async () => (await client.query("select count(*)::int as count from companies")).rows[0].count;
+  const sizes = ({ port }: Dev) =>
+    fetch(`http://localhost:${port}/v3/resources/process-resource-types`, {
+      headers: { authorization: `Bearer ${SEED_TOKENS.full}` },
+    });
   const empty = await dev({ DATABASE_URL });
   await empty.ready;
-  expect(empty.output()).not.toContain("curl");
+  expect(said(empty.output()).map((line) => line.trim())).toStrictEqual([
+    "# in a browser",
+    `http://localhost:${empty.port}/docs`,
+    "# whether it runs",
+    `http://localhost:${empty.port}/health`,
+    "Ready. Ctrl-C ends it.",
+  ]);
   expect(await countCompanies()).toBe(0);
+  expect((await sizes(empty)).status).toBe(401);
   await empty.interrupt();
 
   const seeded = await dev({ DATABASE_URL }, ["--seed"]);
   await seeded.ready;
   expect(await countCompanies()).toBe(2);
+  expect((await sizes(seeded)).status).toBe(200);
   const [line = ""] = seeded.output().match(/curl -i .*/) ?? [];
   expect((await curl(line)).status).toBe(200);
+
+  // npm's shell passes it on to nobody.
+  process.kill(Number(seeded.child.pid), "SIGTERM");
+  await expectNothingStays(seeded);
 });

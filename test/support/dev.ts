@@ -16,13 +16,18 @@ export interface Dev {
   interrupt(): Promise<void>;
 }
 
-/** Its pid names the session and the foreground group. */
-export async function startDev(env: Record<string, string> = {}, args: string[] = []): Promise<Dev> {
+/**
+ * Its pid names the session and the foreground group.
+ *
+ * @param cwd the project's directory; by default this one
+ */
+export async function startDev(env: Record<string, string> = {}, args: string[] = [], cwd?: string): Promise<Dev> {
   const port = await freePort("localhost");
   const child = spawn("npm", ["run", "dev", "--", ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
+    cwd,
   });
   let output = "";
   const exited = once(child, "exit").then(([code]) => code as number | null);
@@ -30,7 +35,7 @@ export async function startDev(env: Record<string, string> = {}, args: string[] 
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk) => {
         output += chunk;
-        if (/Ready\.|\/health\n/.test(output)) resolve();
+        if (output.includes("Ready.")) resolve();
       });
     }
     exited.then(() => reject(new Error(output)));

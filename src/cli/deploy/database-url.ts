@@ -1,3 +1,4 @@
+import { assertPostgresUrl } from "../support/database.ts";
 import { usageError } from "../support/errors.ts";
 
 /**
@@ -22,7 +23,7 @@ export function assertDirect(connectionString: string, name: string): void {
 export function readDatabaseUrl(name: string): string {
   const value = process.env[name] ?? "";
   if (value === "") throw usageError(`${name} is not set.`);
-  if (!URL.canParse(value) || !/^postgres(ql)?:/.test(value)) throw usageError(`${name} is not a Postgres URL.`);
+  assertPostgresUrl(value, name);
   return value;
 }
 

@@ -23,16 +23,23 @@ export function findDatabase(): DatabaseTarget {
   const running = findRunning();
   const connectionString = process.env.DATABASE_URL ?? running?.databaseUrl;
   if (connectionString === undefined) throw usageError("No database: set DATABASE_URL, or start `npm run dev`.");
-  // node-postgres quotes a malformed one in its error.
-  if (!URL.canParse(connectionString) || !/^postgres(ql)?:/.test(connectionString)) {
-    throw usageError("DATABASE_URL is not a Postgres URL.");
-  }
+  assertPostgresUrl(connectionString, "DATABASE_URL");
   const { host, pathname } = new URL(connectionString);
   return {
     connectionString,
     name: host + pathname,
     isOfRunning: connectionString === running?.databaseUrl,
   };
+}
+
+/**
+ * node-postgres quotes a malformed URL in its error, and takes any scheme for its own.
+ *
+ * @param name of the variable that holds it
+ * @throws CommandError
+ */
+export function assertPostgresUrl(text: string, name: string): void {
+  if (!URL.canParse(text) || !/^postgres(ql)?:/.test(text)) throw usageError(`${name} is not a Postgres URL.`);
 }
 
 /**
