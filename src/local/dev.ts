@@ -8,7 +8,6 @@ import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import "../cli/support/quiet.ts";
-import { unstable_startWorker as startWorker } from "wrangler";
 import { findDatabase, withDatabase } from "../cli/support/database.ts";
 import { CommandError, usageError } from "../cli/support/errors.ts";
 import { isLoopback } from "../cli/support/loopback.ts";
@@ -17,6 +16,7 @@ import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
+import { describeFailure, watchForFailures } from "./broken.ts";
 import { assertDriverReaches } from "./driver.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const port = readPort(process.env.PORT ?? DEFAULT_PORT);
   await assertFree(port);
-  // For the Worker; `logLevel` below does not reach all of Miniflare.
+  // For Miniflare, which prints what the Worker does not catch.
   process.env.WRANGLER_LOG = "warn";
 
   const postgresUrl = await startPostgres(values.seed ?? false);
@@ -54,7 +54,12 @@ async function main(): Promise<void> {
   const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
   // A feed here would take changes away from the feed of the edge that serves a remote database.
   const hasFeed = isLoopback(new URL(postgresUrl).hostname);
-  const worker = await startWorker({
+  // Here, because it takes as long to load as all that may be refused above takes together.
+  const { unstable_DevEnv: DevEnv } = await import("wrangler");
+  const devEnv = new DevEnv();
+  const watch = await watchForFailures(devEnv);
+  closers.unshift(watch.close);
+  const starting = devEnv.startWorker({
     config: "wrangler.toml",
     entrypoint: "src/local/worker.ts",
     bindings: {
@@ -64,10 +69,22 @@ async function main(): Promise<void> {
       ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
       ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
     },
-    dev: { server: { hostname: HOST, port }, inspector: false, watch: true, persist: false, logLevel: "warn" },
+    dev: {
+      server: { hostname: HOST, port },
+      inspector: false,
+      watch: true,
+      persist: false,
+      // Wrangler prints a failed build in 150 lines without its reason: broken.ts prints the reason alone.
+      logLevel: "none",
+      // The Worker's own lines: as they are, and whatever their level.
+      structuredLogsHandler: ({ message }: { message: string }) => console.error(message),
+    },
+  });
+  const worker = await starting.catch((error) => {
+    throw new CommandError(describeFailure(error));
   });
   closers.unshift(() => worker.dispose());
-  await worker.ready;
+  await watch.started;
 
   const url = `http://${HOST}:${port}`;
   const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };

@@ -5,9 +5,6 @@ import gateway, { Api as UncachedApi } from "../worker/index.ts";
 import { Dataset } from "./analytics/dataset.ts";
 import { cached } from "./cache/index.ts";
 
-// Wrangler shows no lower level here (dev.ts), so that its own lines do not bury those of the Worker.
-console.info = console.warn;
-
 export const Api = cached(UncachedApi);
 
 interface LocalEnv extends Env {

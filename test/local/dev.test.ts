@@ -1,13 +1,17 @@
 // `npm run dev` as a newcomer runs it, and ends it.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { checkOut } from "../stand-ins/checkout.ts";
 import { isProcess } from "../support/contract.ts";
 import { type Dev, sessionOf, startDev } from "../support/dev.ts";
 
@@ -34,12 +38,18 @@ async function expectNothingStays({ child, exited, port }: Dev): Promise<void> {
 }
 
 describe("without a word more", () => {
+  const folder = mkdtempSync(join(tmpdir(), "process-api-dev-"));
+  // Its source changes while other tests run.
+  const { root } = checkOut(join(folder, "checkout"));
   let dev: Dev;
   beforeAll(async () => {
-    dev = await startDev();
+    dev = await startDev({}, [], root);
     await dev.ready;
   });
-  afterAll(() => dev.interrupt());
+  afterAll(async () => {
+    await dev.interrupt();
+    rmSync(folder, { recursive: true });
+  });
 
   test("it prints lines that work as they are, and what each shows", async () => {
     const lines = dev.output().split("\n");
@@ -70,6 +80,35 @@ describe("without a word more", () => {
     await client.end();
     // No complaints about a network that is not there bury what matters.
     expect(said(dev.output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
+  });
+
+  test("a refusal is in the terminal, as the line that the Worker logs", async () => {
+    const { headers } = await fetch(`http://localhost:${dev.port}/v3/nothing-here`);
+    const requestId = headers.get("x-request-id");
+    const lines = () =>
+      said(dev.output())
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line))
+        .filter((line) => line.requestId === requestId);
+    await expect.poll(lines, { timeout: 60_000 }).toMatchObject([{ level: "info", event: "request", status: 404 }]);
+  });
+
+  test.for([
+    ["the Worker cannot be built", "src/worker/gateway/body.ts", "const = 1;", 'Expected identifier but found "="'],
+    ["the document cannot be built", "src/openapi/document.ts", "const = 1;", "SyntaxError"],
+    ["the Worker cannot be started", "src/local/worker.ts", 'throw new Error("not today");', "not today"],
+  ] as const)("while %s, requests get 500 and the reason, until it is mended", async ([_, file, mistake, reason]) => {
+    const path = join(root, file);
+    const { size } = statSync(path);
+    const get = () => fetch(`http://localhost:${dev.port}/health`);
+    const status = async () => (await get()).status;
+    // Each change is one write, so that wrangler never reads a half.
+    appendFileSync(path, mistake);
+    await expect.poll(status, { timeout: 120_000 }).toBe(500);
+    expect(await (await get()).text()).toContain(reason);
+    expect(dev.output()).toContain(reason);
+    truncateSync(path, size);
+    await expect.poll(status, { timeout: 120_000 }).toBe(200);
   });
 
   test("it ends by Ctrl-C, and nothing stays", async () => {
