@@ -25,15 +25,17 @@ function run(script: string): ChildProcess & { stdout: NodeJS.ReadableStream } {
   return child;
 }
 
-/** Runs until it is told to end, or is killed. */
-async function startOne(url: string) {
+/** Announces itself when it is told to, and runs until it is told to end, or is killed. */
+function startOne(url: string) {
   const running = JSON.stringify({ url, databaseUrl: "", purgeSecret: "" });
-  const child = run(`announce(${running}); console.log("announced"); process.stdin.once("data", () => {
-    withdraw(); process.exit();
+  const child = run(`process.stdin.once("data", () => {
+    announce(${running});
+    process.stdin.once("data", () => { withdraw(); process.exit(); });
+    console.log("announced");
   });`);
-  await once(child.stdout, "data");
   const exited = once(child, "exit");
   return {
+    announce: () => child.stdin?.write("announce") && once(child.stdout, "data"),
     end: () => child.stdin?.write("end") && exited,
     kill: () => child.kill("SIGKILL") && exited,
   };
@@ -43,23 +45,26 @@ const find = async () => (await text(run("console.log(findRunning()?.url)").stdo
 
 test("is the one that was started last and still runs, however the others ended", async () => {
   expect(await find()).toBe("undefined");
-  const first = await startOne("http://localhost:1");
-  const second = await startOne("http://localhost:2");
-  const third = await startOne("http://localhost:3");
+  // The numbers of their processes say nothing about the order.
+  const [third, first, second] = [3, 1, 2].map((n) => startOne(`http://localhost:${n}`));
+  for (const one of [first, second, third]) await one?.announce();
   expect(await find()).toBe("http://localhost:3");
-  await third.end();
+  await third?.end();
   expect(await find()).toBe("http://localhost:2");
-  await first.end();
+  await first?.end();
   expect(await find()).toBe("http://localhost:2");
-  const fourth = await startOne("http://localhost:4");
+  const fourth = startOne("http://localhost:4");
+  await fourth.announce();
   await fourth.kill();
   expect(await find()).toBe("http://localhost:2");
-  await second.kill();
+  await second?.kill();
   expect(await find()).toBe("undefined");
 });
 
 test("nothing stays of those that were killed once another starts", async () => {
-  await (await startOne("http://localhost:1")).kill();
-  await startOne("http://localhost:2");
+  const killed = startOne("http://localhost:1");
+  await killed.announce();
+  await killed.kill();
+  await startOne("http://localhost:2").announce();
   expect(readdirSync(join(root, ".dev/running"))).toHaveLength(1);
 });

@@ -19,7 +19,8 @@ const fileOf = (pid: number): URL => new URL(`${pid}.json`, FOLDER);
 export function announce(running: Running): void {
   mkdirSync(FOLDER, { recursive: true });
   for (const pid of announced()) if (!isAlive(pid)) rmSync(fileOf(pid), { force: true });
-  const startedAt = Date.now();
+  // In nanoseconds, on the clock that all processes of a machine share.
+  const startedAt = Number(process.hrtime.bigint());
   writeFileSync(fileOf(process.pid), JSON.stringify({ ...running, startedAt }), { mode: 0o600 });
 }
 
