@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { Upload } from "./cloudflare/upload.ts";
 import type { Serving } from "./cloudflare/worker.ts";
-import { HOST_HEADER } from "./host-header.ts";
+import { HOST_HEADER } from "./headers.ts";
 
 export interface EdgeOptions {
   /** What answers the next request to a hostname, which may ask for a version; undefined: nothing does. */

@@ -3,7 +3,7 @@ import dns from "node:dns";
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers/promises";
 import "../support/quick-imports.ts";
-import { HOST_HEADER } from "./host-header.ts";
+import { CLOCK_HEADER, HOST_HEADER } from "./headers.ts";
 
 const { TEST_EDGE_URL } = process.env;
 if (TEST_EDGE_URL === undefined) throw new Error("TEST_EDGE_URL is not set");
@@ -12,8 +12,9 @@ const realFetch = globalThis.fetch;
 /** What is not on loopback is the edge, and the hostname goes along as a header. TLS is the one thing that is lost. */
 globalThis.fetch = (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input);
-  if (["127.0.0.1", "localhost"].includes(url.hostname)) return realFetch(input, init);
-  const headers = new Headers(init?.headers);
+  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+  headers.set(CLOCK_HEADER, String(Date.now()));
+  if (["127.0.0.1", "localhost"].includes(url.hostname)) return realFetch(input, { ...init, headers });
   headers.set(HOST_HEADER, url.hostname);
   return realFetch(TEST_EDGE_URL + url.pathname + url.search, { ...init, headers });
 };

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { json } from "node:stream/consumers";
 import { type NeonEndpoint, startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import type { EmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { CLOCK_HEADER } from "./headers.ts";
 import { preparePostgres } from "./postgres.ts";
 
 export const NEON_API_KEY = "a-neon-key-for-the-stand-in-and-nothing-else";
@@ -33,6 +34,8 @@ export interface NeonStandIn {
   /** For NEON_API_URL. */
   url: string;
   requests: NeonRequest[];
+  /** Those that came before the time of `Retry-After` was over. */
+  hurried: string[];
   branches: Branch[];
   /** For as many requests that change something, another change is under way. */
   lockFor(requests: number): void;
@@ -73,6 +76,8 @@ class Refusal extends Error {
  */
 export async function startNeon(): Promise<NeonStandIn> {
   const requests: NeonRequest[] = [];
+  const hurried: string[] = [];
+  let opensAt = 0;
   const branches: Branch[] = [];
   const servers = await preparePostgres();
   const polls = new Map<string, number>();
@@ -131,6 +136,7 @@ export async function startNeon(): Promise<NeonStandIn> {
     const what = `${request.method} ${url.pathname.slice(prefix.length)}`;
     const body = request.method === "GET" || request.method === "DELETE" ? undefined : await json(request);
     requests.push({ what, query: url.searchParams, body });
+    if (clockOf(request) < opensAt) hurried.push(what);
     const index = refusals.findIndex((refusal) => refusal.what.test(what));
     if (index >= 0) throw refusals.splice(index, 1)[0]?.error;
     if (request.method !== "GET" && locked-- > 0) {
@@ -192,6 +198,7 @@ export async function startNeon(): Promise<NeonStandIn> {
       (body) => send(200, body),
       (error: Error) => {
         const { status, code, retryAfterSeconds } = error instanceof Refusal ? error : new Refusal(500, "");
+        if (retryAfterSeconds !== undefined) opensAt = clockOf(request) + retryAfterSeconds * 1_000;
         const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
         send(status, { message: error.message, code }, headers);
       },
@@ -206,6 +213,7 @@ export async function startNeon(): Promise<NeonStandIn> {
   return Object.assign(plan, {
     url,
     requests,
+    hurried,
     branches,
     lockFor: (count: number) => {
       locked = count;
@@ -231,6 +239,8 @@ export async function startNeon(): Promise<NeonStandIn> {
     },
   });
 }
+
+const clockOf = ({ headers }: IncomingMessage): number => Number(headers[CLOCK_HEADER]);
 
 /** Where queries with a password that is wrong are led. */
 const REVOKED = "/revoked";

@@ -123,6 +123,7 @@ describe("the first preview of a branch", () => {
       ...Array(4).fill("GET /operations/<id>"),
       ...Array(3).fill("GET /connection_uri"),
     ]);
+    expect(world.neon.hurried).toStrictEqual([]);
   });
 
   test("keeps secrets out of the log of a GitHub workflow", () => {
