@@ -117,10 +117,8 @@ describe("a key for one application", () => {
 
   test.for(ofApplication)("may read $template there, and nowhere else", async (operation) => {
     const companyId = await records.company();
-    const mine = await records.application(companyId);
-    const other = await records.application(companyId);
-    const pathIn = async ({ id }: { id: string }) => operation.path({ id, process_id: (await records.process(id)).id });
-    const [here, there] = [await pathIn(mine), await pathIn(other)];
+    const mine = await records.pathIds(companyId);
+    const [here, there] = [operation.path(mine), operation.path(await records.pathIds(companyId))];
     const narrow = await issue(companyId, "--application", mine.id);
     const wide = await issue(companyId);
     const status = async (path: string, { token }: { token: string }) => (await api.fetch(path, bearer(token))).status;

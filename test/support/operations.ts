@@ -18,7 +18,9 @@ export interface Operation {
   needsPermission: boolean;
   /** Whether it changes anything. */
   isWrite: boolean;
-  /** The path with each parameter filled in. */
+  /** The values of the parameters that the document shows as examples, which the seed has. */
+  examples: Record<string, string>;
+  /** The path with each parameter filled in; with any UUID if there are no values. */
   path(values?: Record<string, string>): string;
   /** A request: a write with the first example of its body. */
   request(token?: string): { method: string; headers: Record<string, string>; body?: string };
@@ -26,6 +28,12 @@ export interface Operation {
 
 interface RequestBody {
   content: { "application/json": { examples: Record<string, { value: unknown }> } };
+}
+
+interface Parameter {
+  name: string;
+  in: string;
+  schema: { example: string };
 }
 
 const ANY_UUID = "fb5e5168-4281-4bec-94c5-0d1584e9e657";
@@ -48,7 +56,12 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
       isPrivate: (operation.security ?? document.security ?? []).length > 0,
       needsPermission: "403" in (operation.responses ?? {}),
       isWrite: method !== "get",
-      path: (values = {}) => template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ANY_UUID),
+      examples: Object.fromEntries(
+        ((operation.parameters ?? []) as Parameter[])
+          .filter((parameter) => parameter.in === "path")
+          .map(({ name, schema }) => [name, schema.example]),
+      ),
+      path: (values) => template.replaceAll(/\{(\w+)\}/g, (_, name: string) => idOf(name, values)),
       request: (token) => ({
         method: method.toUpperCase(),
         headers: {
@@ -60,6 +73,12 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
     };
   }),
 );
+
+function idOf(name: string, values?: Record<string, string>): string {
+  const id = values === undefined ? ANY_UUID : values[name];
+  if (id === undefined) throw new Error(`Say in pathIds of test/support/records.ts what {${name}} may name`);
+  return id;
+}
 
 /** Every operation that asks for a key. */
 export const privateOperations = operations.filter(({ isPrivate }) => isPrivate);

@@ -44,6 +44,19 @@ export async function openRecords(connectionString: string) {
     return { id };
   }
 
+  /**
+   * A new application of the company, with one of each thing that belongs to it.
+   *
+   * @returns an id for each parameter that a path may have
+   */
+  async function pathIds(companyId: string) {
+    const { id } = await application(companyId);
+    // Of the type that every operation takes.
+    const { id: process_id } = await process(id, { type: "cron" });
+    await db.insert(tables.processRuns).values({ processId: process_id });
+    return { id, process_id };
+  }
+
   /** A key that may do `permissions`, to all applications or to one. */
   async function key(
     companyId: string,
@@ -68,7 +81,7 @@ export async function openRecords(connectionString: string) {
     return plain;
   }
 
-  return { db, pool, company, application, process, resourceType, key, token, close: () => pool.end() };
+  return { db, pool, company, application, process, resourceType, pathIds, key, token, close: () => pool.end() };
 }
 
 export const randomToken = (): string => `svl_${randomBytes(32).toString("hex")}`;

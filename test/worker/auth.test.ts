@@ -8,17 +8,14 @@ import { openRecords, type Records, randomToken } from "../support/records.ts";
 
 let api: TestApi;
 let records: Records;
-let applicationId: string;
-let processId: string;
+let ids: Record<string, string>;
 let live: string;
 const late: Record<string, string> = {};
 beforeAll(async () => {
   api = await startApi({ connectionString: inject("connectionString") });
   records = await openRecords(inject("connectionString"));
   const companyId = await records.company();
-  applicationId = (await records.application(companyId)).id;
-  // Of the type that every operation takes.
-  processId = (await records.process(applicationId, { type: "cron" })).id;
+  ids = await records.pathIds(companyId);
   const key = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
   live = key.token;
   const ago = new Date(Date.now() - 1_000);
@@ -63,7 +60,7 @@ test("the document has private operations", () => {
 
 describe.for(privateOperations)("$id", (operation) => {
   const ask = (authorization: string | undefined) => {
-    const path = operation.path({ id: applicationId, process_id: processId });
+    const path = operation.path(ids);
     const { headers, ...request } = operation.request();
     return api.fetch(operation.isWrite ? `${path}?dry_run=true` : path, {
       ...request,

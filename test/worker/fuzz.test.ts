@@ -55,8 +55,12 @@ const target = fc.oneof(
     arbitrary: fc.constantFrom(...operations).chain((operation) =>
       fc.tuple(
         fc
-          .tuple(fc.oneof(fc.constant(web.applicationId), segment), fc.oneof(fc.constant(web.processId), segment))
-          .map(([id, processId]) => operation.path({ id, process_id: processId })),
+          .record(
+            Object.fromEntries(
+              Object.entries(operation.examples).map(([name, id]) => [name, fc.oneof(fc.constant(id), segment)]),
+            ),
+          )
+          .map((ids) => operation.path(ids)),
         fc.oneof({ weight: 2, arbitrary: fc.constant(operation.method) }, method),
       ),
     ),

@@ -39,6 +39,8 @@ interface Process {
   id: string;
   applicationId: string;
   companyId: string;
+  /** By the parameters of paths: its own, and what else is of its application. */
+  ids: Record<string, string>;
   version: number;
   name: Timeline<string>;
   purges: PurgeLog;
@@ -77,13 +79,15 @@ async function populate(): Promise<{ keys: Key[]; processes: Process[] }> {
     const companyId = await records.company();
     const applicationIds: string[] = [];
     for (let application = 0; application < 2; application++) {
-      const { id: applicationId } = await records.application(companyId);
+      const others = await records.pathIds(companyId);
+      const applicationId = others.id;
       applicationIds.push(applicationId);
       for (let n = 0; n < 4; n++) {
         const { id } = await records.process(applicationId, { displayName: "0" });
         const at = now();
         const name = new Timeline("0", at);
-        processes.push({ id, applicationId, companyId, version: 0, name, purges: new PurgeLog() });
+        const ids = { ...others, process_id: id };
+        processes.push({ id, applicationId, companyId, ids, version: 0, name, purges: new PurgeLog() });
       }
     }
     for (let n = 0; n < 8; n++) {
@@ -126,9 +130,9 @@ async function readOne(keys: Key[], processes: Process[]): Promise<void> {
   const operation = random.pick(reads);
   const key = random.pick(keys);
   const process = random.pick(processes);
-  // Now and then a process is asked for through an application that is not its own.
+  // Now and then a process, or what else there is, is asked for through an application that is not its own.
   const applicationId = random.oneIn(8) ? random.pick(processes).applicationId : process.applicationId;
-  const ids = { id: applicationId, process_id: process.id };
+  const ids = { ...process.ids, id: applicationId };
   const asked = now();
   const askedReally = Date.now();
   const response = await api.fetch(operation.path(ids), bearer(key.token));
@@ -155,8 +159,7 @@ async function readOne(keys: Key[], processes: Process[]): Promise<void> {
 
   const owners = new Map<string, string>([
     ...processes.flatMap((one): [string, string][] => [
-      [one.id, one.companyId],
-      [one.applicationId, one.companyId],
+      ...Object.values(one.ids).map((id): [string, string] => [id, one.companyId]),
       [one.companyId, one.companyId],
     ]),
     ...keys.map((one): [string, string] => [one.id, one.companyId]),
@@ -181,7 +184,7 @@ function statusFor(
   if (key.scope !== null && key.scope !== applicationId) return 403;
   const owner = processes.find((one) => one.applicationId === applicationId)?.companyId;
   if (owner !== key.companyId) return 404;
-  return parameters.includes("process_id") && process.applicationId !== applicationId ? 404 : 200;
+  return parameters.length > 1 && process.applicationId !== applicationId ? 404 : 200;
 }
 
 async function rename(process: Process): Promise<void> {

@@ -73,14 +73,12 @@ function answersOf(operation: Operation): Promise<Answer[]> {
 
 async function provoke(operation: Operation): Promise<Answer[]> {
   const companyId = await records.company();
-  const application = await records.application(companyId);
-  const newProcess = async () => (await records.process(application.id, { type: "cron" })).id;
-  const process = await newProcess();
+  const ids: Record<string, string> = await records.pathIds(companyId);
   const token = async (permissions: readonly ("APP:READ" | "APP:UPDATE")[] = ["APP:READ", "APP:UPDATE"]) =>
     (await records.key(companyId, { permissions })).token;
   const key = await token();
-  const path = (id: string = application.id, processId: string = process) =>
-    operation.path({ id, process_id: processId });
+  const path = (others: Record<string, string> = {}) => operation.path({ ...ids, ...others });
+  const absent = Object.fromEntries(Object.keys(ids).map((name) => [name, randomUUID()]));
 
   const seen: Answer[] = [];
   async function see(what: string, request: Promise<Response>): Promise<Answer> {
@@ -98,20 +96,20 @@ async function provoke(operation: Operation): Promise<Answer[]> {
     api.fetch(to, requestWith(withToken, headers, init));
 
   await (operation.isWrite ? seeWrites() : seeReads());
-  await see("an id that is none", ask(path("x"), key));
+  await see("an id that is none", ask(path({ id: "x" }), key));
   await see("no key", api.fetch(path(), { method: operation.method }));
   await see("a key that nobody has", ask(path(), randomToken()));
   await see("a key without a permission", ask(path(), await token([])));
-  await see("a process that does not exist", ask(path(application.id, randomUUID()), key));
-  await see("an application that does not exist", ask(path(randomUUID()), key));
+  await see("a thing that does not exist", ask(path({ ...absent, id: String(ids.id) }), key));
+  await see("an application that does not exist", ask(path({ id: randomUUID() }), key));
   await see("another method", api.fetch(path(), { method: "PUT", ...bearer(key) }));
   await see("a long URL", ask(`${path()}?${"x".repeat(8_000)}`, key));
   await see("a long header", ask(path(), key, { authorization: "x".repeat(1_025) }));
-  const process2 = await newProcess();
+  // With a key that nothing is stored for.
   api.fail("SQL error");
-  await see("a query that fails", ask(path(application.id, process2), await token()));
+  await see("a query that fails", ask(path(), await token()));
   api.fail("500");
-  await see("a database that is away", ask(path(application.id, process2), await token()));
+  await see("a database that is away", ask(path(), await token()));
   api.fail(undefined);
   await see("a database that is gone in the middle", impatient.fetch(path(), requestWith(await token(), {})));
   await spend("a key's budget", () => ({ ...bearer(key).headers, ...fromElsewhere() }));

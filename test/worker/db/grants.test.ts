@@ -36,8 +36,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
 
   test("may do what every operation does", async () => {
     const companyId = await records.company();
-    const { id } = await records.application(companyId);
-    const { id: process_id } = await records.process(id, { type: "cron" });
+    const ids = await records.pathIds(companyId);
     await records.resourceType({ id: EXAMPLE_IDS.large });
     const key = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
     // What deletes comes last.
@@ -45,11 +44,11 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     for (const operation of inOrder) {
       const request = operation.request(key.token);
       const headers = { ...request.headers, ...(operation.isWrite && { "idempotency-key": "a" }) };
-      const { status } = await api.fetch(operation.path({ id, process_id }), { ...request, headers });
+      const { status } = await api.fetch(operation.path(ids), { ...request, headers });
       expect([operation.id, status]).toStrictEqual([operation.id, 200]);
     }
-    const { rows } = await records.pool.query("select operation from audit_log order by id");
-    expect(rows.map(({ operation }) => operation)).toStrictEqual(["create", "update", "trigger", "delete"]);
+    const { rows } = await records.pool.query("select from audit_log");
+    expect(rows).toHaveLength(operations.filter(({ isWrite }) => isWrite).length);
     // Written after the answers.
     const used = `select from api_keys k join api_key_tokens t on t.api_key_id = k.id
       where k.id = $1 and k.last_used_at is not null and t.last_used_at is not null`;
