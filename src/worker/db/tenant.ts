@@ -60,14 +60,14 @@ export const processesOf = (query: QueryBuilder, application: OwnApplication, id
     .innerJoin(application, eq(application.id, processes.applicationId))
     .where(and(id && eq(processes.id, id)));
 
-/** The runs of the process of that id in the application. */
-export const runsOf = (query: QueryBuilder, application: OwnApplication, processId: SQL) =>
+type OwnProcess = ReturnType<ReturnType<typeof processesOf>["as"]>;
+
+/** The runs of one of {@link processesOf} an application. */
+export const runsOf = (query: QueryBuilder, process: OwnProcess) =>
   query
     .select(getTableColumns(processRuns))
     .from(processRuns)
-    .innerJoin(processes, eq(processes.id, processRuns.processId))
-    .innerJoin(application, eq(application.id, processes.applicationId))
-    .where(eq(processes.id, processId));
+    .innerJoin(process, eq(process.id, processRuns.processId));
 
 /** The columns of `processes`, wherever they come from. */
 export type ProcessRow = Record<keyof typeof processes.$inferSelect, SQLWrapper>;

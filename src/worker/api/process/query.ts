@@ -93,7 +93,7 @@ const runsStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", applicationId);
   const application = ownApplication(query, access, applicationId);
   const process = processesOf(query, application, processId).as("process");
-  const all = runsOf(query, application, processId);
+  const all = runsOf(query, process);
   const runs = all.as("run");
   const page = query
     .select()
