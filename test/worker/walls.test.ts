@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { describeAnswer } from "../support/answer.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
+import { OWNED_TABLES } from "../support/owned-tables.ts";
 import { openRecords, type Records } from "../support/records.ts";
 
 type Ids = Record<string, string>;
 
-/** A company, with the id that each parameter of a path may name. */
+/** A company, with an id for each parameter of a path. */
 interface World {
   companyId: string;
   ids: Ids;
@@ -19,7 +20,7 @@ let api: TestApi;
 let records: Records;
 let own: World;
 let foreign: World;
-const absent: Ids = { id: randomUUID(), process_id: randomUUID() };
+let absent: Ids;
 /** May do everything, in its company. */
 let key: string;
 beforeAll(async () => {
@@ -27,6 +28,7 @@ beforeAll(async () => {
   records = await openRecords(inject("connectionString"));
   own = await createWorld();
   foreign = await createWorld();
+  absent = Object.fromEntries(Object.keys(own.ids).map((name) => [name, randomUUID()]));
   key = (await records.key(own.companyId, { permissions: ALL_PERMISSIONS })).token;
 });
 afterAll(async () => {
@@ -38,36 +40,23 @@ const ALL_PERMISSIONS = ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"] a
 
 async function createWorld(): Promise<World> {
   const companyId = await records.company(`Company ${randomUUID()}`);
-  const application = await records.application(companyId);
-  // Of the type that every operation takes.
-  const process = await records.process(application.id, { type: "cron" });
   await records.key(companyId);
-  return { companyId, ids: { id: application.id, process_id: process.id } };
+  return { companyId, ids: await records.pathIds(companyId) };
 }
+
+const idsIn = (body: string): string[] => body.match(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? [];
 
 /** Ids of rows that another company has, and of companies whose names are in a body. */
 async function rowsOfOthers(body: string): Promise<string[]> {
-  const ids = body.match(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? [];
+  const tables = OWNED_TABLES.filter(({ hasId }) => hasId).map(
+    ({ name, from }) => `select ${name}.id from ${from} where ${name}.id = any($1) and companies.id <> $2`,
+  );
   const { rows } = await records.pool.query<{ id: string }>(
-    `select id from (
-       select id, id as company_id from companies
-       union all select id, company_id from applications
-       union all select id, company_id from api_keys
-       union all select p.id, a.company_id from processes p join applications a on a.id = p.application_id
-     ) as owned
-     where id = any($1) and company_id <> $2
+    `${tables.join(" union all ")}
      union all select id from companies where strpos($3, to_json(name)::text) > 0 and id <> $2`,
-    [ids, own.companyId, body],
+    [idsIn(body), own.companyId, body],
   );
   return rows.map(({ id }) => id);
-}
-
-/** Brings back what a write has deleted. */
-async function restore(): Promise<void> {
-  await records.pool.query(
-    "insert into processes (id, application_id, key, type, entrypoint) values ($1, $2, 'restored', 'cron', '') on conflict do nothing",
-    [own.ids.process_id, own.ids.id],
-  );
 }
 
 const OWNERS = ["own", "foreign", "absent"] as const;
@@ -79,26 +68,18 @@ const choices = ({ parameters }: Operation): Owner[][] =>
 
 function idsOf({ parameters }: Operation, owners: readonly Owner[]): Ids {
   const sources = { own: own.ids, foreign: foreign.ids, absent };
-  return Object.fromEntries(
-    parameters.map((name, i) => {
-      const id = sources[owners[i] as Owner][name];
-      if (id === undefined) throw new Error(`Say in this test what {${name}} may name`);
-      return [name, id];
-    }),
-  );
+  return Object.fromEntries(parameters.map((name, i) => [name, sources[owners[i] as Owner][name] as string]));
 }
 
 const ask = (operation: Operation, ids: Ids, token: string) => api.fetch(operation.path(ids), operation.request(token));
 
-/** Everything that the other company has. */
-async function stateOfOthers(): Promise<unknown> {
-  const { rows } = await records.pool.query(
-    `select to_jsonb(a) as application, to_jsonb(p) as process,
-       (select count(*) from process_runs r where r.process_id = p.id) as runs,
-       (select count(*) from processes other where other.application_id = a.id) as processes
-     from applications a join processes p on p.application_id = a.id where a.id = $1 and p.id = $2`,
-    [foreign.ids.id, foreign.ids.process_id],
+/** Everything that a company has, but when its keys were last used. */
+async function stateOf({ companyId }: World): Promise<unknown> {
+  const tables = OWNED_TABLES.map(
+    ({ name, from }) =>
+      `select '${name}' as table, to_jsonb(${name}) - 'last_used_at' as row from ${from} where companies.id = $1`,
   );
+  const { rows } = await records.pool.query(`${tables.join(" union all ")} order by 1, 2`, [companyId]);
   return rows;
 }
 
@@ -119,47 +100,57 @@ describe.for(privateOperations)("$id", (operation) => {
   test.for(mixed.map((owners) => ({ owners })))(
     "takes what is another company's for absent: $owners",
     async ({ owners }) => {
-      const before = await stateOfOthers();
+      const before = await stateOf(foreign);
       const answered = await describeAny(await ask(operation, idsOf(operation, owners), key));
       expect(answered.status).toBe(404);
       const asIfAbsent = owners.map((owner) => (owner === "foreign" ? "absent" : owner));
       const absence = await describeAny(await ask(operation, idsOf(operation, asIfAbsent), key));
       expect(answered).toStrictEqual(absence);
-      expect(await stateOfOthers()).toStrictEqual(before);
+      expect(await stateOf(foreign)).toStrictEqual(before);
     },
   );
 
   test("answers with no row of another company, and changes none", async () => {
-    const before = await stateOfOthers();
-    const response = await ask(
-      operation,
-      idsOf(
-        operation,
-        operation.parameters.map(() => "own"),
-      ),
-      key,
-    );
+    const before = await stateOf(foreign);
+    // A write may delete what the others ask for.
+    const ids = operation.isWrite ? await records.pathIds(own.companyId) : own.ids;
+    const response = await ask(operation, ids, key);
     expect(response.status).toBe(200);
     expect(await rowsOfOthers(await response.text())).toStrictEqual([]);
-    expect(await stateOfOthers()).toStrictEqual(before);
-    // For the operations that are still to come.
-    if (operation.isWrite) await restore();
+    expect(await stateOf(foreign)).toStrictEqual(before);
   });
 
   test.runIf(operation.needsPermission)("forbids a key without the permission, whatever exists", async () => {
     const { token } = await records.key(own.companyId, { permissions: [] });
+    const before = await stateOf(own);
     const answers = await Promise.all(
       choices(operation).map(async (owners) => describeAny(await ask(operation, idsOf(operation, owners), token))),
     );
     expect(answers[0]?.status).toBe(403);
     for (const answer of answers) expect(answer).toStrictEqual(answers[0]);
+    expect(await stateOf(own)).toStrictEqual(before);
+  });
+
+  const isOfAll = operation.needsPermission && !operation.parameters.includes("id");
+  test.runIf(isOfAll)("shows a key that is for one application no other", async () => {
+    const { id: resourceId } = await records.application(own.companyId);
+    const { token } = await records.key(own.companyId, { permissions: ALL_PERMISSIONS, resourceId });
+    const response = await ask(operation, {}, token);
+    expect(response.status).toBe(200);
+    const { rows } = await records.pool.query("select id from applications where id = any($1) and id <> $2", [
+      idsIn(await response.text()),
+      resourceId,
+    ]);
+    expect(rows).toStrictEqual([]);
   });
 
   test.runIf(operation.parameters.includes("id"))("forbids a key that is for another application", async () => {
     const other = await records.application(own.companyId);
     const { token } = await records.key(own.companyId, { permissions: ALL_PERMISSIONS, resourceId: other.id });
+    const before = await stateOf(own);
     for (const owners of choices(operation)) {
       expect([owners, (await ask(operation, idsOf(operation, owners), token)).status]).toStrictEqual([owners, 403]);
     }
+    expect(await stateOf(own)).toStrictEqual(before);
   });
 });
