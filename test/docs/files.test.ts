@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
 import { startDocumentation } from "../support/documentation.ts";
+import { type Operation, operations } from "../support/operations.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -140,6 +141,13 @@ describe("/llms.txt", () => {
     expect(text).toContain("/v3/openapi.json");
     expect(text.split("\n").length).toBeLessThan(60);
   });
+});
+
+test.for(["README.md", "src/docs/llms.txt"])("%s has a line for each operation", async (file) => {
+  const text = await readFile(file, "utf8");
+  const isThere = ({ method, template }: Operation) =>
+    ["`", "?"].some((end) => text.includes(`\`${method} ${template}${end}`));
+  expect(operations.filter((operation) => !isThere(operation)).map(({ id }) => id)).toStrictEqual([]);
 });
 
 test("npm run dev, and nothing else, tells the page a key", async () => {

@@ -486,13 +486,22 @@ describe("the shape of a jsonb column", () => {
 });
 
 describe("updated_at", () => {
-  test.for([
+  const cases = [
     { table: "companies", change: "name = 'Another'", row: async () => ({ id: await records.company() }) },
     { table: "applications", change: "namespace = 'ns-2'", row: () => records.application(companyId) },
     { table: "process_resource_types", change: "cpu_millicores = 2", row: () => records.resourceType() },
     { table: "processes", change: "entrypoint = 'npm run other'", row: () => records.process(applicationId) },
     { table: "api_keys", change: "is_enabled = false", row: () => records.key(companyId) },
-  ])("of $table moves when a row changes, whoever changes it", async ({ table, change, row }) => {
+  ];
+
+  test("is tried of every table that has one", async () => {
+    const { rows } = await records.pool.query(
+      "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'updated_at'",
+    );
+    expect(cases.map(({ table }) => table).sort()).toStrictEqual(rows.map((row) => row.table_name).sort());
+  });
+
+  test.for(cases)("of $table moves when a row changes, whoever changes it", async ({ table, change, row }) => {
     const { id } = await row();
     const past = date("2020-01-01T00:00:00.000Z");
     const update = async (assignment: string) => {
