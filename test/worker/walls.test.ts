@@ -120,8 +120,10 @@ describe.for(privateOperations)("$id", (operation) => {
     expect(await stateOf(foreign)).toStrictEqual(before);
   });
 
-  test.runIf(operation.needsPermission)("forbids a key without the permission, whatever exists", async () => {
-    const { token } = await records.key(own.companyId, { permissions: [] });
+  test.runIf(operation.needsPermission)("forbids a key that has every other permission, whatever exists", async () => {
+    const needed = operation.isWrite ? "APP:UPDATE" : "APP:READ";
+    const others = ALL_PERMISSIONS.filter((permission) => permission !== needed);
+    const { token } = await records.key(own.companyId, { permissions: others });
     const before = await stateOf(own);
     const answers = await Promise.all(
       choices(operation).map(async (owners) => describeAny(await ask(operation, idsOf(operation, owners), token))),
