@@ -18,11 +18,14 @@ import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
 import { assertDriverReaches } from "./driver.ts";
+import { startFront } from "./front.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";
+/** How many requests may be under way: as many as the database answers in a quarter of a second. */
+const MAX_IN_FLIGHT = 64;
 const PARENT_CHECK_MS = 250;
 const HELP = `Usage: npm run dev [-- --seed]
 
@@ -70,7 +73,7 @@ async function main(): Promise<void> {
       ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
     },
     dev: {
-      server: { hostname: HOST, port },
+      server: { hostname: "127.0.0.1", port: 0 },
       inspector: false,
       watch: true,
       persist: false,
@@ -85,23 +88,26 @@ async function main(): Promise<void> {
   });
   closers.unshift(() => worker.dispose());
   await watch.started;
+  const upstream = await worker.url;
+  const front = await startFront({ hostname: HOST, port, upstream, maxInFlight: MAX_IN_FLIGHT });
+  closers.unshift(front.close);
 
   const url = `http://${HOST}:${port}`;
   const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
   announce(running);
   closers.unshift(async () => withdraw());
   console.log(greeting(url, isSeeded ? seedLines(url, postgresUrl) : []));
-  if (hasFeed) await runCron(url);
+  if (hasFeed) await runCron(upstream);
 }
 
 /**
  * Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a
  * minute.
  */
-async function runCron(url: string): Promise<never> {
+async function runCron(worker: URL): Promise<never> {
   for (;;) {
     // It fails when a change to the source restarts the Worker.
-    await fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => {});
+    await fetch(new URL("/cdn-cgi/local/scheduled", worker)).catch(() => {});
     await setTimeout(1_000);
   }
 }

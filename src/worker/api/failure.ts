@@ -7,7 +7,7 @@ import { logIds, type Trace } from "../shared/trace.ts";
 /** Until a database that cannot be reached is worth another try. */
 const RETRY_AFTER_SECONDS = 5;
 /** Whoever comes a moment later may well be served. */
-const OVERLOADED_RETRY_AFTER_SECONDS = 2;
+export const OVERLOADED_RETRY_AFTER_SECONDS = 2;
 /** data_exception and integrity_constraint_violation: what was sent cannot be stored. It should have been refused before. */
 const VALUE_SQL_STATE = /^2[23]/;
 

@@ -9,10 +9,10 @@ export interface Answer {
   status: number;
   /** By lower-case name. */
   headers: Record<string, string>;
-  body: BodyInit | null;
+  body: string | ReadableStream | null;
 }
 
-const COMMON_HEADERS: Record<string, string> = {
+export const COMMON_HEADERS: Record<string, string> = {
   ...CORS_HEADERS,
   "strict-transport-security": "max-age=31536000; includeSubDomains",
   "x-content-type-options": "nosniff",

@@ -1,0 +1,125 @@
+// The door of `npm run dev`: passes requests on to wrangler, whose proxies take as many as come until they have no files left.
+import { ADDRCONFIG } from "node:dns";
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  type OutgoingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
+import { pipeline } from "node:stream";
+import { OVERLOADED_RETRY_AFTER_SECONDS } from "../worker/api/failure.ts";
+import { answerFailure, COMMON_HEADERS } from "../worker/gateway/answer.ts";
+import type { Failure } from "../worker/shared/errors.ts";
+import { REQUEST_ID_HEADER } from "../worker/shared/internal-headers.ts";
+
+/** An answer of the front's own. */
+export interface Refusal {
+  status: number;
+  headers?: Record<string, string>;
+  body: string;
+}
+
+export interface FrontOptions {
+  /** Each of its addresses is listened on: clients differ in whether they try 127.0.0.1 or ::1 for `localhost`. */
+  hostname: string;
+  port: number;
+  /** The server behind, on plain HTTP. */
+  upstream: URL;
+  /** How many requests may be under way. What comes beyond is refused at once. */
+  maxInFlight: number;
+  /** Asked before each request: what to answer instead of passing it on. */
+  refusal?: () => Refusal | undefined;
+}
+
+export interface Front {
+  /** Ends what is under way, too. */
+  close(): Promise<void>;
+}
+
+/** RFC 9110, section 7.6.1. Also `Expect`, which the front has met itself. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+]);
+/** Less than the five seconds after which workerd closes a connection. */
+const IDLE_MS = 3_000;
+/** More than workerd takes, or than the Worker does, which refuses in its own words. */
+const MAX_HEADER_BYTES = 256 * 1_024;
+
+/** Starts a reverse proxy. @throws Error if the port is taken */
+export async function startFront(options: FrontOptions): Promise<Front> {
+  const { upstream, maxInFlight, refusal } = options;
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
+  let inFlight = 0;
+
+  function answer(asked: IncomingMessage, response: ServerResponse): void {
+    const refused = refusal?.() ?? (inFlight < maxInFlight ? undefined : refuse(OVERLOADED));
+    if (refused !== undefined) return void send(response, refused);
+    inFlight++;
+    const { method, url: path } = asked;
+    const { hostname, port } = upstream;
+    const passedOn = request({ agent, hostname, port, method, path, setHost: false });
+    copyHeaders(asked, passedOn);
+    if (asked.headers["transfer-encoding"] !== undefined) passedOn.setHeader("Transfer-Encoding", "chunked");
+    response.once("close", () => {
+      inFlight--;
+      if (!response.writableFinished) passedOn.destroy();
+    });
+    passedOn.on("error", () => response.headersSent || send(response, refuse(UNREACHABLE)));
+    passedOn.once("response", (answered) => {
+      response.sendDate = false;
+      copyHeaders(answered, response);
+      response.writeHead(answered.statusCode as number, answered.statusMessage);
+      // An answer that is cut off is cut off for the client, too.
+      pipeline(answered, response, () => {});
+    });
+    asked.pipe(passedOn);
+  }
+
+  const servers = await Promise.all(
+    (await lookup(options.hostname, { all: true, hints: ADDRCONFIG })).map(async ({ address }) => {
+      const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answer).listen(options.port, address);
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  return {
+    async close() {
+      for (const server of servers) server.close().closeAllConnections();
+      agent.destroy();
+    },
+  };
+}
+
+const OVERLOADED: Failure = { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
+const UNREACHABLE: Failure = { reason: "unexpected" };
+
+/** Says it as the Worker would. */
+export function refuse(failure: Failure): Refusal {
+  const requestId = crypto.randomUUID();
+  const { status, headers, body } = answerFailure(failure, requestId);
+  return { status, headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId }, body: String(body) };
+}
+
+function send(response: ServerResponse, { status, headers, body }: Refusal): void {
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) }).end(body);
+}
+
+/** Copies all headers but those that are for the connection. */
+function copyHeaders({ headers, rawHeaders }: IncomingMessage, to: OutgoingMessage): void {
+  const named = headers.connection?.toLowerCase().split(/[ ,]+/) ?? [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const [name, value] = rawHeaders.slice(i, i + 2) as [string, string];
+    const isForConnection = HOP_BY_HOP.has(name.toLowerCase()) || named.includes(name.toLowerCase());
+    if (!isForConnection) to.appendHeader(name, value);
+  }
+}
