@@ -1,6 +1,8 @@
 import type { Report } from "./bench.ts";
 import type { ContenderName } from "./contenders.ts";
+import type { Curve } from "./goodput.ts";
 import type { Measured } from "./measure.ts";
+import { type BesideMisses, USUAL_WORKER } from "./overload.ts";
 
 /** An aim for a number, and whether it is met. Reported, not asserted. */
 export interface Bar {
@@ -14,19 +16,29 @@ export interface Bar {
 const KIB = 1024;
 
 /** The bars of what was measured. Ratios are of medians. */
-export function barsOf({ rows, bundle, start, memory, overload, freshness }: Report): Bar[] {
+export function barsOf({
+  rows,
+  bundle,
+  start,
+  memory,
+  freshness,
+  overload,
+  devOverload,
+  hitsBesideMisses,
+}: Report): Bar[] {
   return [
     ...(rows === undefined ? [] : rowBars(rows)),
     atMost(100, "bundle, KiB gzip", bundle.gzipBytes / KIB),
     ...(start === undefined ? [] : [atMost(35, "start-up CPU, ms", start.ours.cpuMs - start.empty.cpuMs)]),
     ...(memory === undefined ? [] : [memoryBar(memory)]),
-    ...(overload === undefined ? [] : overloadBars(overload)),
+    ...[...(overload ?? []), ...(devOverload ?? [])].filter(({ name }) => name !== USUAL_WORKER).flatMap(curveBars),
+    ...(hitsBesideMisses === undefined ? [] : [besideBar(hitsBesideMisses)]),
     ...(freshness ?? []).map(freshnessBar),
   ];
 }
 
 function rowBars(rows: NonNullable<Report["rows"]>): Bar[] {
-  const near = 0;
+  const near = Math.min(...rows.map(({ delayMs }) => delayMs));
   const far = Math.max(...rows.map(({ delayMs }) => delayMs));
   const of = (name: ContenderName, what: Measured, delayMs: number) => {
     const row = rows.find((one) => one.name === name && one.delayMs === delayMs);
@@ -61,19 +73,19 @@ function memoryBar({ requests, tenths }: NonNullable<Report["memory"]>): Bar {
   );
 }
 
-function overloadBars({ curves, hits }: NonNullable<Report["overload"]>): Bar[] {
-  const [misses] = curves;
-  const worst = misses?.offers.at(-1);
-  const peak = Math.max(...(misses?.offers ?? []).map(({ goodput }) => goodput?.served.perSecond ?? 0));
+function curveBars({ name, offers }: Curve): Bar[] {
+  const { factor, goodput } = offers.at(-1) ?? {};
+  if (goodput === undefined) return [];
+  const peak = Math.max(...offers.map((offer) => offer.goodput?.served.perSecond ?? 0));
   return [
-    atLeast(0.9, `goodput at ${worst?.factor} × capacity / its peak`, (worst?.goodput?.served.perSecond ?? 0) / peak),
-    atMost(50, `refusals at ${worst?.factor} × capacity, p50 ms`, worst?.goodput?.refused.p50Ms ?? Number.NaN),
-    atMost(
-      2,
-      `hits, p99 beside misses at ${worst?.factor} × capacity / alone`,
-      hits.besideMissesP99Ms / hits.aloneP99Ms,
-    ),
+    atLeast(0.9, `${name}: goodput at ${factor} × capacity / its peak`, goodput.served.perSecond / peak),
+    atMost(50, `${name}: refusals at ${factor} × capacity, p50 ms`, goodput.refused.p50Ms),
   ];
+}
+
+function besideBar({ capacityPerSecond, offeredPerSecond, aloneP99Ms, besideP99Ms }: BesideMisses): Bar {
+  const factor = (offeredPerSecond / capacityPerSecond).toFixed(0);
+  return atMost(2, `hits, p99 beside misses at ${factor} × capacity / alone`, besideP99Ms / aloneP99Ms);
 }
 
 function freshnessBar({ changesPerMinute, changes }: NonNullable<Report["freshness"]>[number]): Bar {

@@ -10,9 +10,17 @@ import { type Bench, nearestOf } from "./context.ts";
 import { costsOf, type MonthlyCost } from "./costs.ts";
 import { startDatabaseSide } from "./database.ts";
 import { type Freshness, measureFreshness, startFeeding } from "./freshness.ts";
+import type { Curve } from "./goodput.ts";
 import { measureAll, type Row } from "./measure.ts";
 import { type Memory, measureMemory } from "./memory.ts";
-import { measureOverload, type Overload } from "./overload.ts";
+import {
+  type BesideMisses,
+  measureDevOverload,
+  measureHitsBesideMisses,
+  measureOverload,
+  measureSlowDatabase,
+  type SlowDatabase,
+} from "./overload.ts";
 import type { Plan } from "./plan.ts";
 import { measurePopularity, type Popularity } from "./popularity.ts";
 import { populate, targetOf } from "./population.ts";
@@ -29,7 +37,10 @@ interface Parts {
   /** The time that Postgres takes for our statement. */
   statementMs: number;
   popularity: Popularity;
-  overload: Overload;
+  overload: Curve[];
+  devOverload: Curve[];
+  slowDatabase: SlowDatabase;
+  hitsBesideMisses: BesideMisses;
   /** The memory of ours, at hits. */
   memory: Memory;
   writers: WriterCost[];
@@ -45,6 +56,9 @@ export const PARTS = [
   "statementMs",
   "popularity",
   "overload",
+  "devOverload",
+  "slowDatabase",
+  "hitsBesideMisses",
   "memory",
   "writers",
   "freshness",
@@ -124,6 +138,9 @@ const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
     ),
   popularity: runPopularity,
   overload: measureOverload,
+  devOverload: measureDevOverload,
+  slowDatabase: measureSlowDatabase,
+  hitsBesideMisses: measureHitsBesideMisses,
   memory: runMemory,
   writers: ({ connectionString, plan }) => measureWriters(connectionString, plan.writers),
   freshness: runFreshness,

@@ -7,22 +7,23 @@ import { type Children, run } from "./children.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = join(ROOT, "node_modules/.bin/wrangler");
 const OWN_CONFIG = join(ROOT, "wrangler.toml");
-const CONTENDERS_CONFIG = join(import.meta.dirname, "workers/wrangler.toml");
+/** Bundles alike, without the custom build. */
+const BENCH_CONFIG = join(import.meta.dirname, "workers/wrangler.toml");
 
 const ENTRIES = {
   /** The deployed Worker. Measured by its size alone: without Cloudflare it has no cache. */
   deployed: { config: OWN_CONFIG, entry: "src/worker/index.ts" },
   /** The same behind the stand-in for Workers Caching. */
-  ours: { config: OWN_CONFIG, entry: "src/local/worker.ts" },
+  ours: { config: BENCH_CONFIG, entry: "src/local/worker.ts" },
   /** The same without it. */
-  uncached: { config: OWN_CONFIG, entry: "test/bench/workers/uncached.ts" },
+  uncached: { config: BENCH_CONFIG, entry: "test/bench/workers/uncached.ts" },
   /** Ours, with a way to run the feed. */
-  feeding: { config: OWN_CONFIG, entry: "test/bench/workers/feeding.ts" },
-  bare: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/bare.ts" },
-  empty: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/empty.ts" },
-  "gateway-floor": { config: CONTENDERS_CONFIG, entry: "test/bench/workers/gateway-floor.ts" },
-  "query-floor": { config: CONTENDERS_CONFIG, entry: "test/bench/workers/query-floor.ts" },
-  usual: { config: CONTENDERS_CONFIG, entry: "test/bench/workers/usual.ts" },
+  feeding: { config: BENCH_CONFIG, entry: "test/bench/workers/feeding.ts" },
+  bare: { config: BENCH_CONFIG, entry: "test/bench/workers/bare.ts" },
+  empty: { config: BENCH_CONFIG, entry: "test/bench/workers/empty.ts" },
+  "gateway-floor": { config: BENCH_CONFIG, entry: "test/bench/workers/gateway-floor.ts" },
+  "query-floor": { config: BENCH_CONFIG, entry: "test/bench/workers/query-floor.ts" },
+  usual: { config: BENCH_CONFIG, entry: "test/bench/workers/usual.ts" },
 };
 
 export type BundleName = keyof typeof ENTRIES;
@@ -39,12 +40,15 @@ export async function buildAll(children: Children, directory: string): Promise<R
   const bundles: Partial<Record<BundleName, Bundle>> = {};
   const waiting = Object.keys(ENTRIES) as BundleName[];
   async function buildNext(): Promise<void> {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      bundles[name] = await build(children, ENTRIES[name], join(directory, name));
-    }
+    const name = waiting.shift();
+    if (name !== undefined) bundles[name] = await build(children, ENTRIES[name], join(directory, name));
   }
-  // Not more: the custom build of wrangler.toml runs for each of ours, and writes the same files.
-  await Promise.all([buildNext(), buildNext()]);
+  async function buildRest(): Promise<void> {
+    while (waiting.length > 0) await buildNext();
+  }
+  // The first runs the custom build of wrangler.toml, whose files the others need.
+  await buildNext();
+  await Promise.all([buildRest(), buildRest()]);
   return bundles as Record<BundleName, Bundle>;
 }
 

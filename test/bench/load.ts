@@ -19,6 +19,8 @@ interface Saturation {
   asks: Asks;
   /** The status of every answer that is no failure. */
   status: number;
+  /** Whether 503 is no failure, either. It does not count. */
+  mayBeRefused?: boolean;
   connections: number;
   until: Until;
 }
@@ -33,7 +35,14 @@ export interface Throughput {
  *
  * @throws Error if an answer is not what it should be
  */
-export async function saturate({ port, asks, status, connections, until }: Saturation): Promise<Throughput> {
+export async function saturate({
+  port,
+  asks,
+  status,
+  mayBeRefused = false,
+  connections,
+  until,
+}: Saturation): Promise<Throughput> {
   const startedAt = performance.now();
   const { statusCodeStats = {}, errors } = await autocannon({
     url: `http://127.0.0.1:${port}`,
@@ -48,8 +57,9 @@ export async function saturate({ port, asks, status, connections, until }: Satur
   });
   const seconds = (performance.now() - startedAt) / 1_000;
   const requests = statusCodeStats[`${status}`]?.count ?? 0;
+  const refused = mayBeRefused ? (statusCodeStats["503"]?.count ?? 0) : 0;
   const all = Object.values(statusCodeStats).reduce((sum, one) => sum + (one.count ?? 0), 0);
-  if (errors > 0 || all > requests || requests === 0) {
+  if (errors > 0 || all > requests + refused || requests === 0) {
     throw new Error(`${errors} errors, and instead of ${status}: ${JSON.stringify(statusCodeStats)}`);
   }
   return { requests, seconds };

@@ -33,15 +33,18 @@ export interface OverloadPlan {
   /** How long each query keeps one of the database's connections: the database is to be the bottleneck, not this machine. */
   holdMs: number;
   /** While capacity is measured, as fast as answers come. */
-  capacitySeconds: number;
+  capacity: Until;
   /** Parts of the capacity that are offered, and for how long each. */
   offers: readonly { factor: number; seconds: number }[];
-  /** After the last offer everything must be as before. */
-  recoverySeconds: number;
+  /** So soon after the last offer everything must be as before, which is then measured for a while. */
+  recovery: { waitSeconds: number; seconds: number };
   /** Before and after the database is slow, and while it is. */
   faultSeconds: { before: number; slow: number; after: number };
-  /** The rate of hits, while misses are offered beside them. */
-  hitsPerSecond: number;
+  /**
+   * The rate of hits alone and beside misses, in turn. The database is slower still: as misses cost this machine's
+   * processors more than hits do, four times its capacity would otherwise be more than they can do.
+   */
+  hits: { holdMs: number; perSecond: number; rounds: number; seconds: number };
 }
 
 export interface FreshnessPlan {
@@ -66,16 +69,16 @@ export const FULL: Plan = {
   zipf: { seconds: 30, requestsPerSecond: 400, updatesPerSecond: 1 },
   overload: {
     holdMs: 33,
-    capacitySeconds: 5,
+    capacity: { seconds: 5 },
     offers: [
       { factor: 0.5, seconds: 10 },
       { factor: 1, seconds: 10 },
       { factor: 2, seconds: 10 },
       { factor: 4, seconds: 60 },
     ],
-    recoverySeconds: 5,
+    recovery: { waitSeconds: 5, seconds: 5 },
     faultSeconds: { before: 10, slow: 20, after: 20 },
-    hitsPerSecond: 100,
+    hits: { holdMs: 100, perSecond: 100, rounds: 3, seconds: 10 },
   },
   freshness: {
     rates: [
@@ -104,11 +107,11 @@ export const SMOKE: Plan = {
   zipf: { seconds: 0.5, requestsPerSecond: 100, updatesPerSecond: 10 },
   overload: {
     holdMs: 5,
-    capacitySeconds: 5,
+    capacity: { requests: 40 },
     offers: [{ factor: 1, seconds: 0.2 }],
-    recoverySeconds: 0,
+    recovery: { waitSeconds: 0, seconds: 0.2 },
     faultSeconds: { before: 1, slow: 1, after: 1 },
-    hitsPerSecond: 10,
+    hits: { holdMs: 5, perSecond: 50, rounds: 1, seconds: 0.2 },
   },
   freshness: { rates: [{ changesPerMinute: 600, seconds: 0.5 }], pollMs: 100 },
   writers: { rows: [1, 10], times: 1 },

@@ -1,19 +1,24 @@
 // A report for people: Markdown, because the README has the last one.
 import { barsOf } from "./bars.ts";
 import type { Report } from "./bench.ts";
+import type { Curve, Goodput } from "./goodput.ts";
+import type { BesideMisses, SlowDatabase } from "./overload.ts";
 
 const MIB = 1024 * 1024;
 
 /** Writes what was measured, part by part. */
 export function toMarkdown(report: Report): string {
   const { machine, plan, failures } = report;
+  const overloads = [...(report.overload ?? []), ...(report.devOverload ?? [])];
   return [
     `${report.at.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, \`npm run bench\`. Medians of ${plan.rounds} rounds; ± is from the least to the most.`,
     ...Object.entries(failures).map(([part, reason]) => `**${part}** failed: ${reason}`),
     ...(report.rows === undefined ? [] : [measurements(report.rows, plan)]),
     bars(report),
     oneOffs(report),
-    ...(report.overload === undefined ? [] : overload(report.overload)),
+    ...(overloads.length === 0 ? [] : [OVERLOAD, curves(overloads)]),
+    ...(report.slowDatabase === undefined ? [] : [slowDatabase(report.slowDatabase)]),
+    ...(report.hitsBesideMisses === undefined ? [] : [hitsBesideMisses(report.hitsBesideMisses)]),
     ...(report.freshness === undefined ? [] : [FRESHNESS, freshness(report.freshness)]),
     ...(report.writers === undefined ? [] : [WRITERS, writers(report.writers)]),
     TIERS,
@@ -22,6 +27,8 @@ export function toMarkdown(report: Report): string {
   ].join("\n\n");
 }
 
+const OVERLOAD =
+  "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody. The database has ten connections, each query keeps one for 33 ms more, and so the database is the bottleneck; under `npm run dev` it is the embedded Postgres.";
 const FRESHNESS =
   "**Freshness.** From a commit, by whoever, to the first answer that shows it, and from a key's revocation to 401; in the cache before, asked for ten times a second; the platform's limits on purges hold.";
 const WRITERS =
@@ -98,7 +105,7 @@ function oneOffs({ bundle, start, memory, popularity }: Report): string {
   return lines.join("\n");
 }
 
-function overload({ curves, fault, hits }: NonNullable<Report["overload"]>): string[] {
+function curves(all: readonly Curve[]): string {
   const header = [
     "what",
     "offered",
@@ -115,7 +122,6 @@ function overload({ curves, fault, hits }: NonNullable<Report["overload"]>): str
     "peak MiB",
     "files",
   ];
-  type Goodput = (typeof curves)[number]["after"];
   const cells = ({ served, refused, ...goodput }: Goodput) => [
     fixed(goodput.offeredPerSecond, 0),
     fixed(served.perSecond, 0),
@@ -130,21 +136,30 @@ function overload({ curves, fault, hits }: NonNullable<Report["overload"]>): str
     fixed(goodput.peakMemoryBytes / MIB, 0),
     String(goodput.peakFiles),
   ];
-  const rows = curves.flatMap(({ name, offers, after }) => [
-    ...offers.map(({ factor, goodput, failed }) => [
+  const rows = all.flatMap(({ name, offers, after, failed }) => [
+    ...offers.map((offer) => [
       name,
-      `${factor} ×`,
-      ...(goodput === undefined ? [`failed: ${failed}`] : cells(goodput)),
+      `${offer.factor} ×`,
+      ...(offer.goodput === undefined ? [`failed: ${offer.failed}`] : cells(offer.goodput)),
     ]),
-    [name, "0.5 ×, 5 s later", ...cells(after)],
+    ...(after === undefined ? [] : [[name, "0.5 ×, soon after", ...cells(after)]]),
+    ...(failed === undefined ? [] : [[name, `failed: ${failed}`]]),
   ]);
-  const { offeredPerSecond, slowFrom, slowUntil, slowCapacityPerSecond, servedBySecond } = fault;
-  return [
-    "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody. The database has ten connections, each query keeps one for 33 ms more, and so the database is the bottleneck; under `npm run dev` it is the embedded Postgres.",
-    table(header, rows),
-    `**A slow database.** ${fixed(offeredPerSecond, 0)} misses a second; from second ${slowFrom} to ${slowUntil} the database can do ${fixed(slowCapacityPerSecond, 0)}. Served, second by second: ${servedBySecond.map((count) => fixed(count, 0)).join(", ")}.`,
-    `**Hits beside misses.** p99 of hits alone ${fixed(hits.aloneP99Ms, 1)} ms, beside the most misses ${fixed(hits.besideMissesP99Ms, 1)} ms.`,
-  ];
+  return table(header, rows);
+}
+
+function slowDatabase({
+  offeredPerSecond,
+  slowFrom,
+  slowUntil,
+  slowCapacityPerSecond,
+  servedBySecond,
+}: SlowDatabase): string {
+  return `**A slow database.** ${fixed(offeredPerSecond, 0)} misses a second; from second ${slowFrom} to ${slowUntil} the database can do ${fixed(slowCapacityPerSecond, 0)}. Served, second by second: ${servedBySecond.map((count) => fixed(count, 0)).join(", ")}.`;
+}
+
+function hitsBesideMisses(hits: BesideMisses): string {
+  return `**Hits beside misses.** ${fixed(hits.hitsPerSecond, 0)} hits a second, alone: p50 ${fixed(hits.aloneP50Ms, 1)} ms, p99 ${fixed(hits.aloneP99Ms, 1)} ms. Beside ${fixed(hits.offeredPerSecond, 0)} misses a second, of which the database can do ${fixed(hits.capacityPerSecond, 0)}: p50 ${fixed(hits.besideP50Ms, 1)} ms, p99 ${fixed(hits.besideP99Ms, 1)} ms.`;
 }
 
 function freshness(rates: NonNullable<Report["freshness"]>): string {
