@@ -12,6 +12,7 @@ import { findDatabase, withDatabase } from "../cli/support/database.ts";
 import { CommandError, usageError } from "../cli/support/errors.ts";
 import { isLoopback } from "../cli/support/loopback.ts";
 import { announce, withdraw } from "../cli/support/running.ts";
+import { ConcurrencyLimiter } from "../worker/db/limiter.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
@@ -24,8 +25,8 @@ import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";
-/** How many requests may be under way: as many as the database answers in a quarter of a second. */
-const MAX_IN_FLIGHT = 64;
+/** By how much answers may be slower than the fastest one before there are too many requests under way. */
+const QUEUEING_MS = 250;
 const PARENT_CHECK_MS = 250;
 const HELP = `Usage: npm run dev [-- --seed]
 
@@ -89,7 +90,8 @@ async function main(): Promise<void> {
   closers.unshift(() => worker.dispose());
   await watch.started;
   const upstream = await worker.url;
-  const front = await startFront({ hostname: HOST, port, upstream, maxInFlight: MAX_IN_FLIGHT });
+  const limiter = new ConcurrencyLimiter({ queueingMs: QUEUEING_MS, expiryMs: Number.POSITIVE_INFINITY });
+  const front = await startFront({ hostname: HOST, port, upstream, limiter });
   closers.unshift(front.close);
 
   const url = `http://${HOST}:${port}`;

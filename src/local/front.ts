@@ -12,6 +12,7 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 import { OVERLOADED_RETRY_AFTER_SECONDS } from "../worker/api/failure.ts";
+import type { ConcurrencyLimiter } from "../worker/db/limiter.ts";
 import { answerFailure, COMMON_HEADERS } from "../worker/gateway/answer.ts";
 import type { Failure } from "../worker/shared/errors.ts";
 import { REQUEST_ID_HEADER } from "../worker/shared/internal-headers.ts";
@@ -29,8 +30,8 @@ export interface FrontOptions {
   port: number;
   /** The server behind, on plain HTTP. */
   upstream: URL;
-  /** How many requests may be under way. What comes beyond is refused at once. */
-  maxInFlight: number;
+  /** Says whether one more request may be under way. What comes beyond is refused. */
+  limiter: Pick<ConcurrencyLimiter, "acquire" | "release">;
   /** Asked before each request: what to answer instead of passing it on. */
   refusal?: () => Refusal | undefined;
 }
@@ -57,22 +58,24 @@ const MAX_HEADER_BYTES = 256 * 1_024;
 
 /** Starts a reverse proxy. @throws Error if the port is taken */
 export async function startFront(options: FrontOptions): Promise<Front> {
-  const { upstream, maxInFlight, refusal } = options;
+  const { upstream, limiter, refusal } = options;
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
-  let inFlight = 0;
 
-  function answer(asked: IncomingMessage, response: ServerResponse): void {
-    const refused = refusal?.() ?? (inFlight < maxInFlight ? undefined : refuse(OVERLOADED));
-    if (refused !== undefined) return void send(response, refused);
-    inFlight++;
+  async function answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refused = refusal?.();
+    if (refused !== undefined) return send(response, refused);
+    const permit = await limiter.acquire();
+    if (permit === undefined) return send(response, refuse(OVERLOADED));
+    // The client has hung up meanwhile.
+    if (asked.destroyed) return limiter.release(permit, "unmeasured");
     const { method, url: path } = asked;
     const { hostname, port } = upstream;
     const passedOn = request({ agent, hostname, port, method, path, setHost: false });
     copyHeaders(asked, passedOn);
     if (asked.headers["transfer-encoding"] !== undefined) passedOn.setHeader("Transfer-Encoding", "chunked");
     response.once("close", () => {
-      inFlight--;
       if (!response.writableFinished) passedOn.destroy();
+      limiter.release(permit, outcomeOf(response));
     });
     passedOn.on("error", () => response.headersSent || send(response, refuse(UNREACHABLE)));
     passedOn.once("response", (answered) => {
@@ -108,6 +111,11 @@ export function refuse(failure: Failure): Refusal {
   const requestId = crypto.randomUUID();
   const { status, headers, body } = answerFailure(failure, requestId);
   return { status, headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId }, body: String(body) };
+}
+
+function outcomeOf({ writableFinished, statusCode }: ServerResponse): "measured" | "unmeasured" | "overload" {
+  if (statusCode === 503) return "overload";
+  return writableFinished ? "measured" : "unmeasured";
 }
 
 function send(response: ServerResponse, { status, headers, body }: Refusal): void {

@@ -9,10 +9,11 @@ import {
   request,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { type FrontOptions, startFront } from "../../src/local/front.ts";
+import type { Permit } from "../../src/worker/db/limiter.ts";
 import { isError } from "../support/contract.ts";
 import { freePort } from "../support/free-port.ts";
 
@@ -23,12 +24,25 @@ async function start(upstream: RequestListener, options: Partial<FrontOptions> =
   const hostname = options.hostname ?? "127.0.0.1";
   const port = await freePort(hostname);
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const front = await startFront({ hostname, port, upstream: url, maxInFlight: 10, ...options });
+  const front = await startFront({ hostname, port, upstream: url, limiter: atMost(10), ...options });
   onTestFinished(async () => {
     await front.close();
     server.close().closeAllConnections();
   });
   return { port, server };
+}
+
+function atMost(count: number): FrontOptions["limiter"] {
+  const running = new Set<Permit>();
+  return {
+    async acquire() {
+      if (running.size >= count) return undefined;
+      const permit = { startedAt: 0 };
+      running.add(permit);
+      return permit;
+    },
+    release: (permit) => void running.delete(permit),
+  };
 }
 
 /** One request on a connection of its own. @returns the answer as soon as its headers are there */
@@ -133,7 +147,7 @@ test("a part of an answer arrives before the rest is there", async () => {
 
 test("a client that hangs up ends the request behind, and makes room", async () => {
   const { listener, untilArrived } = keeping();
-  const { port } = await start(listener, { maxInFlight: 1 });
+  const { port } = await start(listener, { limiter: atMost(1) });
   const asked = request({ host: "127.0.0.1", port, agent: false }).end();
   asked.on("error", () => {});
   const [response] = await untilArrived(1);
@@ -144,9 +158,9 @@ test("a client that hangs up ends the request behind, and makes room", async () 
   expect(await text(await next)).toBe("next");
 });
 
-test("beyond so many requests under way it refuses, as the Worker would, and then serves again", async () => {
+test("when there are too many requests under way it refuses, as the Worker would, and then serves again", async () => {
   const { listener, untilArrived } = keeping();
-  const { port } = await start(listener, { maxInFlight: 2 });
+  const { port } = await start(listener, { limiter: atMost(2) });
   const served = [ask(port), ask(port)];
   const kept = await untilArrived(2);
   const refused = await ask(port, { method: "POST" }, "body");
@@ -167,6 +181,45 @@ test("beyond so many requests under way it refuses, as the Worker would, and the
   const next = ask(port);
   (await untilArrived(3))[2]?.end();
   expect((await next).statusCode).toBe(200);
+});
+
+test("a client that hangs up before its turn is not passed on, and takes nobody's place", async () => {
+  let give: (permit: Permit) => void = () => {};
+  let wait: () => void = () => {};
+  let release: (outcome: string) => void = () => {};
+  const waiting = new Promise<void>((resolve) => (wait = resolve));
+  const released = new Promise<string>((resolve) => (release = resolve));
+  let asked = 0;
+  const limiter: FrontOptions["limiter"] = {
+    acquire() {
+      wait();
+      return new Promise((resolve) => (give = resolve));
+    },
+    release: (_, outcome) => release(outcome),
+  };
+  const { port } = await start((_, response) => response.end(String(++asked)), { limiter });
+  const client = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await waiting;
+  // Its answer to this says that the front has seen it.
+  client.end().resume();
+  await once(client, "end");
+  give({ startedAt: 0 });
+  expect(await released).toBe("unmeasured");
+  expect(asked).toBe(0);
+});
+
+test.for([
+  ["measured", 404],
+  ["overload", 503],
+] as const)("an answer counts as %s with %d", async ([outcome, status]) => {
+  const outcomes: string[] = [];
+  const limiter: FrontOptions["limiter"] = { ...atMost(1), release: (_, one) => outcomes.push(one) };
+  const { port } = await start((_, response) => response.writeHead(status).end(), { limiter });
+  const answer = await ask(port);
+  await text(answer);
+  if (!answer.socket.closed) await once(answer.socket, "close");
+  expect(outcomes).toStrictEqual([outcome]);
 });
 
 test("it answers what it is told to, and asks nobody, for as long as it is told", async () => {
