@@ -44,8 +44,9 @@ export interface MonthlyCost {
 }
 
 export function costsOf({ rows, processes, freshSeconds, statementMs }: CostOptions): MonthlyCost[] {
+  // The nearest is the first.
   const cpuMs = (name: Row["name"]) =>
-    (rows.find((row) => row.name === name && row.delayMs === 0)?.medians.cpuPerRequest ?? Number.NaN) / 1_000;
+    (rows.find((row) => row.name === name)?.medians.cpuPerRequest ?? Number.NaN) / 1_000;
   return MONTHLY_REQUESTS.map((monthlyRequests) => {
     const perSecond = monthlyRequests / (HOURS_PER_MONTH * 3_600);
     const queriesPerSecond = renewalsPerSecond(processes, perSecond, freshSeconds);

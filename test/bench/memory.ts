@@ -36,7 +36,14 @@ export async function measureMemory(
     const samples = [memoryBytes(pid, "VmRSS")];
     const sampling = setInterval(() => samples.push(memoryBytes(pid, "VmRSS")), SAMPLE_MS);
     try {
-      await saturate({ port, asks, status: 200, connections, until: { requests: requests / TENTHS } });
+      await saturate({
+        port,
+        asks,
+        status: 200,
+        mayBeRefused: true,
+        connections,
+        until: { requests: requests / TENTHS },
+      });
     } finally {
       clearInterval(sampling);
     }

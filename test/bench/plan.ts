@@ -94,7 +94,7 @@ export const FULL: Plan = {
 /** `--smoke`: everything once and briefly, however busy the machine is. Its numbers mean nothing. */
 export const SMOKE: Plan = {
   population: { keys: 4, processes: 400 },
-  delaysMs: [0, 5],
+  delaysMs: [5],
   rounds: 1,
   connections: 4,
   throughput: { requests: 40 },

@@ -13,7 +13,9 @@ export interface PopularityOptions {
 }
 
 export interface Popularity extends PopularityOptions {
-  /** Parts of all answers, by what `Cache-Status` says of them. */
+  /** With 503, as the machine was busy with something else. */
+  refused: number;
+  /** Parts of all other answers, by what `Cache-Status` says of them. */
   hitRatio: number;
   /** That reached Postgres. */
   queriesPerSecond: number;
@@ -41,6 +43,7 @@ export async function measurePopularity(
   const draw = createZipf(population.processes);
   const changes = new Map<string, Change[]>();
   const answers: Answer[] = [];
+  let refused = 0;
   const before = await queries();
   const updates = await withClient(connectionString, async (client) => {
     const stopUpdating = repeat(1_000 / options.updatesPerSecond, async (n) => {
@@ -54,8 +57,9 @@ export async function measurePopularity(
     const rhythm = { perSecond: options.requestsPerSecond, seconds: options.seconds };
     try {
       await pace(server.port, asks, rhythm, (answer) => {
-        if (answer.status !== 200) throw new Error(`The Zipf run: ${answer.status} ${answer.body}`);
-        answers.push(answer);
+        if (answer.status === 200) answers.push(answer);
+        else if (answer.status === 503) refused++;
+        else throw new Error(`The Zipf run: ${answer.status} ${answer.body}`);
       });
     } finally {
       await stopUpdating();
@@ -66,6 +70,7 @@ export async function measurePopularity(
   const hits = answers.filter(({ headers }) => String(headers["cache-status"]).includes("; hit"));
   return {
     ...options,
+    refused,
     hitRatio: hits.length / answers.length,
     queriesPerSecond: ((await queries()) - before) / options.seconds,
     updates,

@@ -99,7 +99,7 @@ function oneOffs({ bundle, start, memory, popularity }: Report): string {
   }
   if (popularity !== undefined) {
     lines.push(
-      `- Zipf run, ${popularity.requestsPerSecond} requests a second for ${popularity.seconds} s from cold: ${fixed(100 * popularity.hitRatio, 1)} % hits, ${fixed(popularity.queriesPerSecond, 0)} queries a second; ${popularity.updates} changes by SQL, ${popularity.staleAnswers} stale answers, the oldest by ${fixed(popularity.maxStalenessMs, 0)} ms.`,
+      `- Zipf run, ${popularity.requestsPerSecond} requests a second for ${popularity.seconds} s from cold: ${fixed(100 * popularity.hitRatio, 1)} % hits, ${fixed(popularity.queriesPerSecond, 0)} queries a second, ${popularity.refused} refused; ${popularity.updates} changes by SQL, ${popularity.staleAnswers} stale answers, the oldest by ${fixed(popularity.maxStalenessMs, 0)} ms.`,
     );
   }
   return lines.join("\n");
