@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
 import { sql } from "drizzle-orm";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
@@ -21,7 +22,6 @@ import { describeFailure, watchForFailures } from "./broken.ts";
 import { assertDriverReaches } from "./driver.ts";
 import { startFront } from "./front.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
-import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";
@@ -127,12 +127,13 @@ function startAnalyticsEngine(): (request: Request) => Promise<Response> {
 /** @returns how to reach the database with `pg` */
 async function startPostgres(seedIt: boolean): Promise<string> {
   if (process.env.DATABASE_URL === undefined) {
-    const postgres = await startEmbeddedPostgres();
-    closers.unshift(postgres.close);
-    await migrate(postgres.connectionString);
-    await seed(postgres.connectionString);
-    await forgetChanges(postgres.connectionString);
-    return postgres.connectionString;
+    const thread = new Worker(new URL("postgres/thread.ts", import.meta.url));
+    closers.unshift(() => thread.terminate());
+    const [connectionString] = await once(thread, "message");
+    await migrate(connectionString);
+    await seed(connectionString);
+    await forgetChanges(connectionString);
+    return connectionString;
   }
   const target = findDatabase();
   const { connectionString } = target;
