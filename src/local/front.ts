@@ -1,4 +1,5 @@
-// The door of `npm run dev`: passes requests on to wrangler, whose proxies take as many as come until they have no files left.
+// The port of `npm run dev`: a reverse proxy in front of wrangler, whose own proxies take whatever comes, until they have
+// no files left. What is too much is refused here, before it costs anything.
 import { ADDRCONFIG } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";

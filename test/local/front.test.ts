@@ -1,4 +1,4 @@
-// The door of `npm run dev`, in front of a server that does as each test says.
+// The reverse proxy of `npm run dev`, in front of a server that does as each test says.
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import {
