@@ -61,8 +61,10 @@ export class ConcurrencyLimiter {
   /** In the order of their start. */
   readonly #running = new Set<Permit>();
   readonly #waiting = new Set<{ readonly until: number }>();
-  /** When nobody was waiting last. */
-  #emptyAt = Number.NEGATIVE_INFINITY;
+  /** Since when there has been a queue. One that is empty because all that waited were refused is still there. */
+  #queueSince = Number.NEGATIVE_INFINITY;
+  /** When somebody has waited in vain last. */
+  #refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ queueingMs, expiryMs, now = Date.now, sleep = pause }: LimiterOptions) {
     this.#queueingMs = queueingMs;
@@ -121,8 +123,8 @@ export class ConcurrencyLimiter {
     const now = this.#now();
     for (const waiting of this.#waiting) if (waiting.until < now) this.#waiting.delete(waiting);
     if (this.#waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
-    if (this.#waiting.size === 0) this.#emptyAt = now;
-    const isStanding = now - this.#emptyAt > BURST_WAIT_MS;
+    if (this.#waiting.size === 0 && now - this.#refusedAt > BURST_WAIT_MS) this.#queueSince = now;
+    const isStanding = now - this.#queueSince > BURST_WAIT_MS;
     const place = { until: now + (isStanding ? STANDING_WAIT_MS : BURST_WAIT_MS) };
     this.#waiting.add(place);
     let permit: Permit | undefined;
@@ -131,6 +133,7 @@ export class ConcurrencyLimiter {
       permit = this.#take();
     }
     this.#waiting.delete(place);
+    if (permit === undefined) this.#refusedAt = this.#now();
     return permit;
   }
 }

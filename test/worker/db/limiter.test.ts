@@ -99,6 +99,18 @@ describe("at four times the capacity", () => {
   });
 });
 
+test("where little is asked and less can be done, nobody waits for long, either", async () => {
+  const { limiter, database } = subject(10);
+  database.serviceMs = 10 * SERVICE_MS;
+  const capacity = 25;
+  const seconds = await offer({ limiter, database }, { perSecond: 4 * capacity, seconds: 12 });
+  for (const { answered, refused, slowestRefusalMs } of seconds.slice(6)) {
+    expect(answered).toBeGreaterThanOrEqual(0.8 * capacity);
+    expect(refused).toBeGreaterThan(2 * capacity);
+    expect(slowestRefusalMs).toBeLessThan(50);
+  }
+});
+
 test("below the capacity nothing is refused", async () => {
   const seconds = await offer(subject(), { perSecond: 0.8 * CAPACITY, seconds: 6 });
   expect(seconds.map(({ refused, timeout }) => refused + timeout)).toStrictEqual([0, 0, 0, 0, 0, 0]);
