@@ -83,9 +83,9 @@ function curveBars({ name, offers }: Curve): Bar[] {
   ];
 }
 
-function besideBar({ capacityPerSecond, offeredPerSecond, aloneP99Ms, besideP99Ms }: BesideMisses): Bar {
+function besideBar({ capacityPerSecond, offeredPerSecond, alone, besideMisses }: BesideMisses): Bar {
   const factor = (offeredPerSecond / capacityPerSecond).toFixed(0);
-  return atMost(2, `hits, p99 beside misses at ${factor} × capacity / alone`, besideP99Ms / aloneP99Ms);
+  return atMost(2, `hits, p99 beside misses at ${factor} × capacity / alone`, besideMisses.p99Ms / alone.p99Ms);
 }
 
 function freshnessBar({ changesPerMinute, changes }: NonNullable<Report["freshness"]>[number]): Bar {

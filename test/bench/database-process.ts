@@ -10,15 +10,15 @@ const delaysMs: number[] = JSON.parse(process.env.DELAYS_MS as string);
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The milliseconds that {@link slowly} adds to a query; 0: none. */
+/** The milliseconds that {@link slowly} adds to a query on average; 0: none. */
 let slowMs = 0;
 let nextFree: number[] = Array(MAX_CONNECTIONS).fill(0);
 
-/** Waits for one of the connections, and keeps it. */
+/** Waits for one of the connections, and keeps it: not always as long, or all would become free together. */
 function slowly(): Promise<unknown> {
   const now = performance.now();
   nextFree = nextFree.toSorted((a, b) => a - b);
-  const until = Math.max(now, nextFree[0] ?? 0) + slowMs;
+  const until = Math.max(now, nextFree[0] ?? 0) + slowMs * (0.5 + Math.random());
   nextFree[0] = until;
   return sleep(until - now);
 }

@@ -29,8 +29,8 @@ export interface DatabaseSide {
   /** The queries that have come from Workers so far, at each distance. */
   queries(): Promise<Queries[]>;
   /**
-   * Slows the nearest endpoint down: each query keeps a connection for so many milliseconds more, of which there are
-   * {@link MAX_CONNECTIONS}. 0: no more.
+   * Slows the nearest endpoint down: each query keeps one of {@link MAX_CONNECTIONS} connections for so many milliseconds
+   * more, on average. 0: no more.
    */
   slowDown(ms: number): Promise<void>;
   /** An embedded Postgres has one session for all: what one client prepares, another one's query discards. */

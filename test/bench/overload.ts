@@ -25,16 +25,21 @@ export interface SlowDatabase {
   slowCapacityPerSecond: number;
 }
 
-/** Hits alone, and beside more misses than the database can do. */
+/** How long a hit takes, in milliseconds. */
+interface HitTimes {
+  p50Ms: number;
+  p99Ms: number;
+}
+
+/** Hits alone, beside more misses than the database can do, and beside as many other hits. */
 export interface BesideMisses {
   /** Of misses. */
   capacityPerSecond: number;
   offeredPerSecond: number;
   hitsPerSecond: number;
-  aloneP50Ms: number;
-  aloneP99Ms: number;
-  besideP50Ms: number;
-  besideP99Ms: number;
+  alone: HitTimes;
+  besideMisses: HitTimes;
+  besideHits: HitTimes;
 }
 
 /** Answers are stored for a second: what is asked again later is a miss again. */
@@ -105,39 +110,38 @@ export async function measureSlowDatabase(bench: Bench): Promise<SlowDatabase> {
   });
 }
 
-/** Hits alone and beside misses, in turn: what else the machine does is the same for both. */
+/** Measures the three in turn: what else the machine does is the same for all. */
 export async function measureHitsBesideMisses(bench: Bench): Promise<BesideMisses> {
   const { plan } = bench;
   const { offers, hits } = plan.overload;
   const { factor } = offers.at(-1) as OverloadPlan["offers"][number];
   const warm = [askFor(targetOf(plan.population, 0))];
-  const rhythm = { perSecond: hits.perSecond, seconds: hits.seconds };
   return withSlowDatabase(bench, hits.holdMs, async () => {
     // With the usual times: a copy that has just ended would wait for the database.
     const one = await startOffered(bench, walk(plan.population));
-    const { port } = one.server;
-    const askForHits = (times: number[]) =>
-      pace(port, warm, rhythm, ({ headers, ms }) => {
-        if (String(headers["cache-status"]).includes("; hit")) times.push(ms);
-      });
     try {
       const capacityPerSecond = await measureCapacity(one, plan);
       const offeredPerSecond = factor * capacityPerSecond;
-      const alone: number[] = [];
-      const beside: number[] = [];
+      const ask = async (asks: Asks, perSecond: number, onHit: (ms: number) => void) =>
+        pace(one.server.port, asks, { perSecond, seconds: hits.seconds }, ({ headers, ms }) => {
+          if (String(headers["cache-status"]).includes("; hit")) onHit(ms);
+        });
+      const times = { alone: [] as number[], besideMisses: [] as number[], besideHits: [] as number[] };
       for (let round = 0; round < hits.rounds; round++) {
-        await askForHits(alone);
-        const misses = pace(port, one.asks, { perSecond: offeredPerSecond, seconds: hits.seconds }, () => {});
-        await Promise.all([askForHits(beside), misses]);
+        for (const [name, beside] of [["alone"], ["besideMisses", one.asks], ["besideHits", warm]] as const) {
+          const others = beside === undefined ? undefined : ask(beside, offeredPerSecond, () => {});
+          await ask(warm, hits.perSecond, (ms) => times[name].push(ms));
+          await others;
+        }
       }
+      const summarize = (all: number[]): HitTimes => ({ p50Ms: quantile(all, 0.5), p99Ms: quantile(all, 0.99) });
       return {
         capacityPerSecond,
         offeredPerSecond,
         hitsPerSecond: hits.perSecond,
-        aloneP50Ms: quantile(alone, 0.5),
-        aloneP99Ms: quantile(alone, 0.99),
-        besideP50Ms: quantile(beside, 0.5),
-        besideP99Ms: quantile(beside, 0.99),
+        alone: summarize(times.alone),
+        besideMisses: summarize(times.besideMisses),
+        besideHits: summarize(times.besideHits),
       };
     } finally {
       await one.stop();

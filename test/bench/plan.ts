@@ -78,7 +78,7 @@ export const FULL: Plan = {
     ],
     recovery: { waitSeconds: 5, seconds: 5 },
     faultSeconds: { before: 10, slow: 20, after: 20 },
-    hits: { holdMs: 100, perSecond: 100, rounds: 3, seconds: 10 },
+    hits: { holdMs: 200, perSecond: 100, rounds: 3, seconds: 10 },
   },
   freshness: {
     rates: [

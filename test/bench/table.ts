@@ -158,8 +158,16 @@ function slowDatabase({
   return `**A slow database.** ${fixed(offeredPerSecond, 0)} misses a second; from second ${slowFrom} to ${slowUntil} the database can do ${fixed(slowCapacityPerSecond, 0)}. Served, second by second: ${servedBySecond.map((count) => fixed(count, 0)).join(", ")}.`;
 }
 
-function hitsBesideMisses(hits: BesideMisses): string {
-  return `**Hits beside misses.** ${fixed(hits.hitsPerSecond, 0)} hits a second, alone: p50 ${fixed(hits.aloneP50Ms, 1)} ms, p99 ${fixed(hits.aloneP99Ms, 1)} ms. Beside ${fixed(hits.offeredPerSecond, 0)} misses a second, of which the database can do ${fixed(hits.capacityPerSecond, 0)}: p50 ${fixed(hits.besideP50Ms, 1)} ms, p99 ${fixed(hits.besideP99Ms, 1)} ms.`;
+function hitsBesideMisses({
+  hitsPerSecond,
+  offeredPerSecond,
+  capacityPerSecond,
+  alone,
+  besideMisses,
+  besideHits,
+}: BesideMisses): string {
+  const times = ({ p50Ms, p99Ms }: typeof alone) => `p50 ${fixed(p50Ms, 1)} ms, p99 ${fixed(p99Ms, 1)} ms`;
+  return `**Hits beside misses.** ${fixed(hitsPerSecond, 0)} hits a second alone: ${times(alone)}; beside ${fixed(offeredPerSecond, 0)} misses a second, of which the database can do ${fixed(capacityPerSecond, 0)}: ${times(besideMisses)}; beside as many other hits: ${times(besideHits)}.`;
 }
 
 function freshness(rates: NonNullable<Report["freshness"]>): string {
