@@ -28,7 +28,7 @@ const MAX_LIMIT = 200;
 const BACKOFF_RATIO = 0.8;
 /** How long a burst may wait for its turn. */
 const BURST_WAIT_MS = 250;
-/** How long a request may wait while others have been waiting for longer than a burst. */
+/** How long a request may wait while others have been waiting for longer than a burst, or in vain. */
 const STANDING_WAIT_MS = 10;
 /** More would hardly get a turn, and each that waits costs timers. */
 const WAITING_PER_PERMIT = 5;
