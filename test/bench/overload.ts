@@ -78,8 +78,7 @@ export async function measureDevOverload({ plan, children, say }: Bench): Promis
 /** A steady load, while the database takes ten times as long for a while. */
 export async function measureSlowDatabase(bench: Bench): Promise<SlowDatabase> {
   const { plan, database, say } = bench;
-  const { holdMs, faultSeconds } = plan.overload;
-  const { before, slow, after } = faultSeconds;
+  const { holdMs, before, slow, after } = plan.overload.fault;
   return withSlowDatabase(bench, holdMs, async () => {
     const one = await startOffered(bench, walk(plan.population), MISSES_ONLY);
     const capacityPerSecond = await measureCapacity(one, plan);

@@ -38,8 +38,8 @@ export interface OverloadPlan {
   offers: readonly { factor: number; seconds: number }[];
   /** So soon after the last offer everything must be as before, which is then measured for a while. */
   recovery: { waitSeconds: number; seconds: number };
-  /** Before and after the database is slow, and while it is. */
-  faultSeconds: { before: number; slow: number; after: number };
+  /** The same while the database is well, and the seconds before and after it is slow, and while it is. */
+  fault: { holdMs: number; before: number; slow: number; after: number };
   /**
    * The rate of hits alone and beside misses, in turn. The database is slower still: as misses cost this machine's
    * processors more than hits do, four times its capacity would otherwise be more than they can do.
@@ -68,7 +68,7 @@ export const FULL: Plan = {
   memorySeconds: 200,
   zipf: { seconds: 30, requestsPerSecond: 400, updatesPerSecond: 1 },
   overload: {
-    holdMs: 33,
+    holdMs: 100,
     capacity: { seconds: 5 },
     offers: [
       { factor: 0.5, seconds: 10 },
@@ -77,7 +77,7 @@ export const FULL: Plan = {
       { factor: 4, seconds: 60 },
     ],
     recovery: { waitSeconds: 5, seconds: 5 },
-    faultSeconds: { before: 10, slow: 20, after: 20 },
+    fault: { holdMs: 33, before: 10, slow: 20, after: 20 },
     hits: { holdMs: 200, perSecond: 100, rounds: 3, seconds: 10 },
   },
   freshness: {
@@ -110,7 +110,7 @@ export const SMOKE: Plan = {
     capacity: { requests: 40 },
     offers: [{ factor: 1, seconds: 0.2 }],
     recovery: { waitSeconds: 0, seconds: 0.2 },
-    faultSeconds: { before: 1, slow: 1, after: 1 },
+    fault: { holdMs: 5, before: 1, slow: 1, after: 1 },
     hits: { holdMs: 5, perSecond: 50, rounds: 1, seconds: 0.2 },
   },
   freshness: { rates: [{ changesPerMinute: 600, seconds: 0.5 }], pollMs: 100 },

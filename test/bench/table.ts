@@ -16,7 +16,7 @@ export function toMarkdown(report: Report): string {
     ...(report.rows === undefined ? [] : [measurements(report.rows, plan)]),
     bars(report),
     oneOffs(report),
-    ...(overloads.length === 0 ? [] : [OVERLOAD, curves(overloads)]),
+    ...(overloads.length === 0 ? [] : [overload(plan), curves(overloads)]),
     ...(report.slowDatabase === undefined ? [] : [slowDatabase(report.slowDatabase)]),
     ...(report.hitsBesideMisses === undefined ? [] : [hitsBesideMisses(report.hitsBesideMisses)]),
     ...(report.freshness === undefined ? [] : [FRESHNESS, freshness(report.freshness)]),
@@ -27,8 +27,8 @@ export function toMarkdown(report: Report): string {
   ].join("\n\n");
 }
 
-const OVERLOAD =
-  "**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody. The database has ten connections, each query keeps one for 33 ms more, and so the database is the bottleneck; under `npm run dev` it is the embedded Postgres.";
+const overload = ({ overload: { holdMs } }: Report["plan"]) =>
+  `**Overload.** Offered at parts of the capacity, which is what each answers as fast as answers come; an open loop that waits for nobody. The database has ten connections, each query keeps one for ${holdMs} ms more, and so the database is the bottleneck; under \`npm run dev\` it is the embedded Postgres.`;
 const FRESHNESS =
   "**Freshness.** From a commit, by whoever, to the first answer that shows it, and from a key's revocation to 401; in the cache before, asked for ten times a second; the platform's limits on purges hold.";
 const WRITERS =
