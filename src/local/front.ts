@@ -18,13 +18,6 @@ import { answerFailure, COMMON_HEADERS } from "../worker/gateway/answer.ts";
 import type { Failure } from "../worker/shared/errors.ts";
 import { REQUEST_ID_HEADER } from "../worker/shared/internal-headers.ts";
 
-/** An answer of the front's own. */
-export interface Refusal {
-  status: number;
-  headers?: Record<string, string>;
-  body: string;
-}
-
 export interface FrontOptions {
   /** Each of its addresses is listened on: clients differ in whether they try 127.0.0.1 or ::1 for `localhost`. */
   hostname: string;
@@ -33,8 +26,6 @@ export interface FrontOptions {
   upstream: URL;
   /** Says whether one more request may be under way. What comes beyond is refused. */
   limiter: Pick<ConcurrencyLimiter, "acquire" | "release">;
-  /** Asked before each request: what to answer instead of passing it on. */
-  refusal?: () => Refusal | undefined;
 }
 
 export interface Front {
@@ -59,14 +50,12 @@ const MAX_HEADER_BYTES = 256 * 1_024;
 
 /** Starts a reverse proxy. @throws Error if the port is taken */
 export async function startFront(options: FrontOptions): Promise<Front> {
-  const { upstream, limiter, refusal } = options;
+  const { upstream, limiter } = options;
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
 
   async function answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refused = refusal?.();
-    if (refused !== undefined) return send(response, refused);
     const permit = await limiter.acquire();
-    if (permit === undefined) return send(response, refuse(OVERLOADED));
+    if (permit === undefined) return refuse(response, OVERLOADED);
     // The client has hung up meanwhile.
     if (asked.destroyed) return limiter.release(permit, "unmeasured");
     const { method, url: path } = asked;
@@ -78,7 +67,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       if (!response.writableFinished) passedOn.destroy();
       limiter.release(permit, outcomeOf(response));
     });
-    passedOn.on("error", () => response.headersSent || send(response, refuse(UNREACHABLE)));
+    passedOn.on("error", () => response.headersSent || refuse(response, UNREACHABLE));
     passedOn.once("response", (answered) => {
       response.sendDate = false;
       copyHeaders(answered, response);
@@ -108,19 +97,15 @@ const OVERLOADED: Failure = { reason: "overloaded", retryAfterSeconds: OVERLOADE
 const UNREACHABLE: Failure = { reason: "unexpected" };
 
 /** Says it as the Worker would. */
-export function refuse(failure: Failure): Refusal {
+function refuse(response: ServerResponse, failure: Failure): void {
   const requestId = crypto.randomUUID();
   const { status, headers, body } = answerFailure(failure, requestId);
-  return { status, headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId }, body: String(body) };
+  response.writeHead(status, { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId }).end(body);
 }
 
 function outcomeOf({ writableFinished, statusCode }: ServerResponse): "measured" | "unmeasured" | "overload" {
   if (statusCode === 503) return "overload";
   return writableFinished ? "measured" : "unmeasured";
-}
-
-function send(response: ServerResponse, { status, headers, body }: Refusal): void {
-  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) }).end(body);
 }
 
 /** Copies all headers but those that are for the connection. */

@@ -222,22 +222,6 @@ test.for([
   expect(outcomes).toStrictEqual([outcome]);
 });
 
-test("it answers what it is told to, and asks nobody, for as long as it is told", async () => {
-  let asked = 0;
-  let refusal: ReturnType<NonNullable<FrontOptions["refusal"]>> = {
-    status: 500,
-    headers: { "x-a": "1" },
-    body: "broken",
-  };
-  const { port } = await start((_, response) => response.end(String(++asked)), { refusal: () => refusal });
-  const answer = await ask(port);
-  expect(answer.statusCode).toBe(500);
-  expect(answer.headers).toMatchObject({ "x-a": "1" });
-  expect(await text(answer)).toBe("broken");
-  refusal = undefined;
-  expect(await text(await ask(port))).toBe("1");
-});
-
 test("while the server is away it says so, as the Worker would", async () => {
   const { port, server } = await start(() => {});
   server.close();
