@@ -72,7 +72,7 @@ const columns = fc.tuple(
     },
     { requiredKeys: ["type", "entrypoint", "is_ingress_enabled"] },
   ),
-  fc.dictionary(fc.constantFrom(...FIELDS), anything, { maxKeys: 2 }),
+  fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom(...FIELDS), anything, { maxKeys: 2 })),
 );
 
 const seen = { stored: 0, refused: 0 };
