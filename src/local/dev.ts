@@ -28,6 +28,7 @@ const DEFAULT_PORT = "8787";
 /** By how much answers may be slower than the fastest one before there are too many requests under way. */
 const QUEUEING_MS = 250;
 const PARENT_CHECK_MS = 250;
+const END_MS = 10_000;
 const HELP = `Usage: npm run dev [-- --seed]
 
 Serves the API on http://localhost:8787 over an embedded Postgres with data to try it with.
@@ -204,6 +205,8 @@ let ending: Promise<void> | undefined;
 
 function end(exitCode: number): Promise<void> {
   ending ??= (async () => {
+    // What wrangler waits for may never come.
+    setTimeout(END_MS, undefined, { ref: false }).then(() => process.exit(1));
     for (const close of closers) await close();
     process.exit(exitCode);
   })();
