@@ -34,7 +34,7 @@ export default defineConfig({
     testTimeout: 180_000,
     execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
     // Most of a test is waiting for another process.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
