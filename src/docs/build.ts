@@ -1,12 +1,13 @@
-// `npm run build`, second half: lays out the documentation that the Worker serves as static assets.
+// `npm run build`: what the Worker is bundled with, and the documentation that it serves as static assets.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { build } from "esbuild";
+import { buildOpenApi } from "../openapi/build.ts";
 import { createDocument } from "../openapi/document.ts";
 import { readDocument } from "./reference/document.ts";
 import { renderNotFound, renderReference } from "./reference/page.ts";
 
-const OUTPUT = "dist/assets";
+const OUTPUT = "dist";
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), "utf8");
 
@@ -42,7 +43,7 @@ async function layOut(): Promise<Map<string, string | Uint8Array>> {
 }
 
 /** Makes `directory` hold these files and no others; one that serves meanwhile misses none. */
-export async function buildDocs(directory: string): Promise<void> {
+async function buildDocs(directory: string): Promise<void> {
   const files = await layOut();
   for (const [path, content] of files) {
     await mkdir(dirname(join(directory, path)), { recursive: true });
@@ -53,4 +54,5 @@ export async function buildDocs(directory: string): Promise<void> {
   }
 }
 
-if (import.meta.main) await buildDocs(OUTPUT);
+await buildOpenApi(OUTPUT);
+await buildDocs(join(OUTPUT, "assets"));

@@ -1,10 +1,8 @@
-// `npm run build`, first half: what the Worker is bundled with, and the document as it is served.
+// What the Worker is bundled with, and the document as it is served.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compile } from "./compile.ts";
 import { createDocument } from "./document.ts";
-
-const OUTPUT = "dist";
 
 /** Writes `openapi.js` and `assets/v3/openapi.json` below `directory`. */
 export async function buildOpenApi(directory: string): Promise<void> {
@@ -19,5 +17,3 @@ export async function buildOpenApi(directory: string): Promise<void> {
     await writeFile(path, content);
   }
 }
-
-if (import.meta.main) await buildOpenApi(OUTPUT);
