@@ -140,7 +140,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     () => ["update api_keys set is_enabled = true", []],
     () => ["delete from api_key_capabilities where api_key_id = $1", [random.pick(keys).id]],
     () => [
-      "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:READ' from api_keys on conflict do nothing",
+      "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, permission from api_keys, unnest(array['APP:READ', 'APP:UPDATE']::api_key_permission[]) permission on conflict do nothing",
       [],
     ],
     () => ["update api_key_tokens set expires_at = to_timestamp(0) where api_key_id = $1", [random.pick(keys).id]],
