@@ -23,6 +23,8 @@ interface Column {
   table: string;
   column: string;
   type: string;
+  /** Whether it is the primary key, or a part of it. */
+  isKey: boolean;
 }
 
 let api: TestApi;
@@ -40,34 +42,32 @@ afterAll(async () => {
 async function populate() {
   const companyId = await records.company();
   const resourceType = await records.resourceType();
-  const application = await records.application(companyId);
-  const process = await records.process(application.id, { type: "cron", resourceTypeId: resourceType.id });
-  const key = await records.key(companyId, { resourceId: application.id });
-  const { rows } = await records.pool.query<{ id: string }>(
-    "insert into process_runs (process_id) values ($1) returning id",
-    [process.id],
-  );
-  const rowOf: Record<string, [string, string | undefined]> = {
+  const ids = await records.pathIds(companyId);
+  await records.pool.query("update processes set resource_type_id = $1 where id = $2", [
+    resourceType.id,
+    ids.process_id,
+  ]);
+  const key = await records.key(companyId, { resourceId: ids.id });
+  const rowOf: Record<string, [column: string, value: string]> = {
     companies: ["id", companyId],
-    applications: ["id", application.id],
-    processes: ["id", process.id],
+    applications: ["id", ids.id],
+    processes: ["id", ids.process_id],
     process_resource_types: ["id", resourceType.id],
-    process_runs: ["id", rows[0]?.id],
+    process_runs: ["process_id", ids.process_id],
     api_keys: ["id", key.id],
     api_key_tokens: ["api_key_id", key.id],
     api_key_capabilities: ["api_key_id", key.id],
   };
-  return { rowOf, token: key.token, ids: { id: application.id, process_id: process.id } };
+  return { rowOf, token: key.token, ids };
 }
 
 /** Columns without those of foreign keys, which hold what another column may hold. */
-async function columnsOf(tables: readonly string[]): Promise<(Column & { isKey: boolean })[]> {
+async function columnsOf(tables: readonly string[]): Promise<Column[]> {
   const { rows } = await records.pool.query(
     `select c.relname as "table", a.attname as "column",
        format_type(a.atttypid, null) as type,
        exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'p' and a.attnum = any(k.conkey)) as "isKey"
      from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-       join pg_type t on t.oid = a.atttypid
      where c.relnamespace = 'public'::regnamespace and c.relname = any($1)
        and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey))
      order by 1, 2`,
