@@ -25,11 +25,21 @@ const WORDS = new Set([
   ...["sum", "max", "if", "intdiv", "touint32", "todatetime", "tounixtimestamp", "quantileweighted"],
 ]);
 
-/** An empty dataset, in memory. */
-export function createAnalyticsEngine(dataset: string): AnalyticsEngine {
+/** More than anybody looks at, and some 50 MB. */
+const DEFAULT_MAX_POINTS = 100_000;
+
+/**
+ * An empty dataset, in memory.
+ *
+ * @param maxPoints so many are kept; the platform keeps all for three months
+ */
+export function createAnalyticsEngine(dataset: string, maxPoints = DEFAULT_MAX_POINTS): AnalyticsEngine {
   const database = new DatabaseSync(":memory:");
   database.exec(`create table "${dataset}" (${COLUMNS.map((name) => `${name} ${typeOf(name)}`).join(", ")})`);
   const insert = database.prepare(`insert into "${dataset}" values (${COLUMNS.map(() => "?").join(", ")})`);
+  const forget = database.prepare(
+    `delete from "${dataset}" where rowid <= (select max(rowid) from "${dataset}") - ${maxPoints}`,
+  );
   for (const name of ["toUInt32", "toDateTime", "toUnixTimestamp"]) database.function(name, (value) => value);
   database.function("intDiv", (a, b) => Math.floor(Number(a) / Number(b)));
   // The spelling of quantileExactWeighted(q)(…) that is kept for compatibility, and that SQLite can read.
@@ -54,6 +64,7 @@ export function createAnalyticsEngine(dataset: string): AnalyticsEngine {
           ...FIELDS.map((n) => doubles[n - 1] ?? 0),
         );
       }
+      forget.run();
     },
     answer: async (request) => {
       if (!/^Bearer \S+$/.test(request.headers.get("authorization") ?? "")) {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { createAnalyticsEngine } from "../../../src/local/analytics/sql-api.ts";
 
-function start() {
-  const engine = createAnalyticsEngine("requests");
+function start(maxPoints?: number) {
+  const engine = createAnalyticsEngine("requests", maxPoints);
   const point = (value: number, blob = "a") => ({
     timestamp: 1_000 + value,
     index: "k",
@@ -54,6 +54,15 @@ describe("the stand-in for the SQL API", () => {
     "SELECT iif(1, 2, 3) AS n FROM requests",
   ])("refuses what SQLite knows and the platform does not: %s", async (sql) => {
     expect(await start().ask(sql)).toMatchObject({ status: 422, text: expect.stringMatching(/^Unknown here: /) });
+  });
+
+  test("keeps the newest points", async () => {
+    const { engine, point, rows } = start(3);
+    engine.add([point(1), point(2)]);
+    engine.add([point(3), point(4)]);
+    expect(
+      await rows("SELECT MAX(double1) AS newest, SUM(_sample_interval) AS n, SUM(double1) AS total FROM requests"),
+    ).toStrictEqual([{ newest: 4, n: "3", total: 9 }]);
   });
 
   test("asks for a token", async () => {
