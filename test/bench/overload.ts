@@ -1,11 +1,13 @@
 // What is served when more is asked than can be served, when the database is slow, and when only some of it must wait.
+import { once } from "node:events";
 import { sessionOf, startDev } from "../support/dev.ts";
 import type { Children } from "./children.ts";
 import { askFor, startOurs, walk } from "./contenders.ts";
 import { type Bench, nearestOf } from "./context.ts";
 import { MAX_CONNECTIONS, type Queries } from "./database.ts";
 import { type Curve, measureCapacity, measureCurve, type Offered } from "./goodput.ts";
-import { type Asks, pace } from "./load.ts";
+import { type Ask, type Asks, pace } from "./load.ts";
+import type { Load } from "./load-process.ts";
 import type { OverloadPlan, Plan } from "./plan.ts";
 import { PROCESSES_PER_APPLICATION, populate, targetOf } from "./population.ts";
 import type { Server } from "./server.ts";
@@ -111,7 +113,7 @@ export async function measureSlowDatabase(bench: Bench): Promise<SlowDatabase> {
 
 /** Measures the three in turn: what else the machine does is the same for all. */
 export async function measureHitsBesideMisses(bench: Bench): Promise<BesideMisses> {
-  const { plan } = bench;
+  const { plan, children } = bench;
   const { offers, hits } = plan.overload;
   const { factor } = offers.at(-1) as OverloadPlan["offers"][number];
   const warm = [askFor(targetOf(plan.population, 0))];
@@ -121,15 +123,16 @@ export async function measureHitsBesideMisses(bench: Bench): Promise<BesideMisse
     try {
       const capacityPerSecond = await measureCapacity(one, plan);
       const offeredPerSecond = factor * capacityPerSecond;
-      const ask = async (asks: Asks, perSecond: number, onHit: (ms: number) => void) =>
-        pace(one.server.port, asks, { perSecond, seconds: hits.seconds }, ({ headers, ms }) => {
-          if (String(headers["cache-status"]).includes("; hit")) onHit(ms);
-        });
+      const { port } = one.server;
+      const { perSecond, seconds } = hits;
+      const misses = () => Array.from({ length: Math.ceil(offeredPerSecond * seconds) }, one.asks as () => Ask);
       const times = { alone: [] as number[], besideMisses: [] as number[], besideHits: [] as number[] };
       for (let round = 0; round < hits.rounds; round++) {
-        for (const [name, beside] of [["alone"], ["besideMisses", one.asks], ["besideHits", warm]] as const) {
-          const others = beside === undefined ? undefined : ask(beside, offeredPerSecond, () => {});
-          await ask(warm, hits.perSecond, (ms) => times[name].push(ms));
+        for (const [name, beside] of [["alone"], ["besideMisses", misses()], ["besideHits", warm]] as const) {
+          const others = beside && load(children, { port, asks: beside, perSecond: offeredPerSecond, seconds });
+          await pace(port, warm, { perSecond, seconds }, ({ headers, ms }) => {
+            if (String(headers["cache-status"]).includes("; hit")) times[name].push(ms);
+          });
           await others;
         }
       }
@@ -146,6 +149,16 @@ export async function measureHitsBesideMisses(bench: Bench): Promise<BesideMisse
       await one.stop();
     }
   });
+}
+
+/** Asks from another process, to the end. */
+async function load(children: Children, what: Load): Promise<void> {
+  const child = children.start(process.execPath, [new URL("load-process.ts", import.meta.url).pathname], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  child.send(what);
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`The load ended with ${code}`);
 }
 
 async function startOffered(bench: Bench, asks: Asks, settings: Record<string, string> = {}): Promise<Offered> {
