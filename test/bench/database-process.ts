@@ -2,13 +2,12 @@
 // Postgres of DATABASE_URL. Told the distances by DELAYS_MS; says where they are, and on demand how much was asked.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import { type Distance, MAX_CONNECTIONS, type Queries } from "./database.ts";
 
 const postgresUrl = process.env.DATABASE_URL as string;
 const delaysMs: number[] = JSON.parse(process.env.DELAYS_MS as string);
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The milliseconds that {@link slowly} adds to a query on average; 0: none. */
 let slowMs = 0;

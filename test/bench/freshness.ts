@@ -1,4 +1,5 @@
 // How long a change takes from its commit to the first answer that shows it, on real time, through the feed.
+import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "./client.ts";
 import { askFor } from "./contenders.ts";
 import { type Answer, type Ask, pace } from "./load.ts";
@@ -143,5 +144,3 @@ const delaysOf = (times: readonly number[]): Delays => ({
   p99Ms: times.length === 0 ? 0 : quantile(times, 0.99),
   maxMs: Math.max(0, ...times),
 });
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,5 +1,6 @@
 // What a server does with what is offered: at a steady rate, whether answers come or not.
 import { readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Queries } from "./database.ts";
 import { type Asks, pace, saturate } from "./load.ts";
 import type { Plan } from "./plan.ts";
@@ -159,8 +160,6 @@ async function measureGoodput(
     peakFiles: Math.max(0, ...files),
   };
 }
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 

@@ -1,5 +1,6 @@
 // Two ways to ask: as fast as answers come, and at a steady rate.
 import { Agent, get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
 
 /** One request, by GET. */
@@ -97,7 +98,7 @@ export async function pace(
   try {
     for (let n = 0; n < perSecond * seconds; n++) {
       const dueMs = (n * 1_000) / perSecond - (performance.now() - startedAt);
-      if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
+      if (dueMs > 0) await sleep(dueMs);
       const ask = typeof asks === "function" ? asks() : asks[n % asks.length];
       if (ask !== undefined) answers.push(send(agent, port, ask).then(onAnswer));
     }

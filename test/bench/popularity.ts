@@ -1,4 +1,5 @@
 // The Zipf run: some processes are asked for all the time and most hardly ever, and now and then one is changed.
+import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "./client.ts";
 import { askFor } from "./contenders.ts";
 import { type Answer, pace } from "./load.ts";
@@ -93,7 +94,7 @@ function repeat(everyMs: number, work: (n: number) => Promise<void>) {
   let isStopped = false;
   const done = (async () => {
     for (; !isStopped; count++) {
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await sleep(everyMs);
       await work(count);
     }
     return count;
