@@ -34,7 +34,14 @@ export async function measureMemory(
   };
   for (let tenth = 0; tenth < TENTHS && isTimeFor(tenth); tenth++) {
     const samples = [memoryBytes(pid, "VmRSS")];
-    const sampling = setInterval(() => samples.push(memoryBytes(pid, "VmRSS")), SAMPLE_MS);
+    const sample = () => {
+      try {
+        samples.push(memoryBytes(pid, "VmRSS"));
+      } catch {
+        // It has ended: whoever asks it is told so.
+      }
+    };
+    const sampling = setInterval(sample, SAMPLE_MS);
     try {
       await saturate({
         port,

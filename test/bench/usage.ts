@@ -41,8 +41,14 @@ function statOf(pid: number): string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-/** Memory in RAM now (`VmRSS`) or at its most (`VmHWM`), in bytes. */
+/**
+ * Memory in RAM now (`VmRSS`) or at its most (`VmHWM`), in bytes.
+ *
+ * @throws Error if the process has ended, whether or not somebody has taken notice
+ */
 export function memoryBytes(pid: number, what: "VmRSS" | "VmHWM"): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return 1024 * Number(new RegExp(`^${what}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+  const kilobytes = new RegExp(`^${what}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
+  if (kilobytes === undefined) throw new Error(`Process ${pid} has ended`);
+  return 1024 * Number(kilobytes);
 }
