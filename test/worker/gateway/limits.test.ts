@@ -30,15 +30,23 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Sends until one is refused. Windows are fixed: between two of them a budget may be spent twice, but not thrice. */
+/** So many at once are sooner done, and the database can do them. */
+const AT_ONCE = 10;
+
+/** Sends until one is refused. Windows are fixed, and each has a budget of its own. */
 async function passedUntilRefused(send: () => Promise<Response>, budget: number, { periodSeconds }: RateLimit) {
   const window = () => Math.floor(Date.now() / (periodSeconds * 1_000));
   const startedIn = window();
-  for (let passed = 0; ; passed++) {
-    const response = await send();
-    if (response.status === 429) return { passed, isOneWindow: window() === startedIn, response };
-    expect(passed).toBeLessThan(2 * budget);
-    await response.arrayBuffer();
+  let passed = 0;
+  for (;;) {
+    const responses = await Promise.all(Array.from({ length: AT_ONCE }, send));
+    const windows = window() - startedIn + 1;
+    const refused = responses.filter(({ status }) => status === 429);
+    passed += responses.length - refused.length;
+    expect(passed).toBeLessThanOrEqual(windows * budget);
+    const [response] = refused;
+    for (const one of responses) if (one !== response) await one.arrayBuffer();
+    if (response !== undefined) return { passed, isOneWindow: windows === 1, response };
   }
 }
 
