@@ -110,6 +110,27 @@ describe.for(privateOperations)("$id", (operation) => {
     },
   );
 
+  test.for(operation.parameters.filter((name) => name !== "id"))(
+    "takes what another application of the company has for absent: %s",
+    async (name) => {
+      const sibling: Ids = await records.pathIds(own.companyId);
+      const { token } = await records.key(own.companyId, {
+        permissions: ALL_PERMISSIONS,
+        resourceId: own.ids.id as string,
+      });
+      const before = await stateOf(own);
+      for (const asker of [key, token]) {
+        const answered = await describeAny(
+          await ask(operation, { ...own.ids, [name]: sibling[name] as string }, asker),
+        );
+        expect(answered.status).toBe(404);
+        const absence = await ask(operation, { ...own.ids, [name]: absent[name] as string }, asker);
+        expect(answered).toStrictEqual(await describeAny(absence));
+      }
+      expect(await stateOf(own)).toStrictEqual(before);
+    },
+  );
+
   test("answers with no row of another company, and changes none", async () => {
     const before = await stateOf(foreign);
     // A write may delete what the others ask for.
