@@ -6,7 +6,7 @@ import { type Asks, pace, saturate } from "./load.ts";
 import type { Plan } from "./plan.ts";
 import type { Server } from "./server.ts";
 import { quantile } from "./statistics.ts";
-import { memoryBytes } from "./usage.ts";
+import { memoryBytes, sampling } from "./usage.ts";
 
 /** Answers of one kind. */
 interface Answered {
@@ -121,27 +121,18 @@ async function measureGoodput(
   const memory: number[] = [];
   const files: number[] = [];
   const sample = () => {
-    try {
-      memory.push(sum(pids.map((pid) => memoryBytes(pid, "VmRSS"))));
-      files.push(sum(pids.map(openFiles)));
-    } catch {
-      // A process has ended: the answers say so.
-    }
+    memory.push(sum(pids.map((pid) => memoryBytes(pid, "VmRSS"))));
+    files.push(sum(pids.map(openFiles)));
   };
-  sample();
-  const sampling = setInterval(sample, SAMPLE_MS);
+  using _ = sampling(sample, SAMPLE_MS);
   const served: number[] = [];
   const refused: number[] = [];
   let failed = 0;
-  try {
-    await pace(server.port, asks, { perSecond, seconds }, ({ status, ms }) => {
-      if (status === 200) served.push(ms);
-      else if (status === 503) refused.push(ms);
-      else failed++;
-    });
-  } finally {
-    clearInterval(sampling);
-  }
+  await pace(server.port, asks, { perSecond, seconds }, ({ status, ms }) => {
+    if (status === 200) served.push(ms);
+    else if (status === 503) refused.push(ms);
+    else failed++;
+  });
   const { arrived, givenUp } = await queries();
   const summarize = (times: number[]): Answered => ({
     perSecond: times.length / seconds,

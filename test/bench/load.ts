@@ -82,6 +82,8 @@ export interface Answer {
   ms: number;
 }
 
+export const isHit = ({ headers }: Answer): boolean => String(headers["cache-status"]).includes("; hit");
+
 /**
  * Asks at a steady rate, whether answers come or not. Our own, because autocannon sends the requests of every second at
  * its beginning and each only after the answer to the last, which measures a queue.

@@ -1,7 +1,7 @@
 import { type Ask, saturate } from "./load.ts";
 import type { Server } from "./server.ts";
 import { mean } from "./statistics.ts";
-import { memoryBytes } from "./usage.ts";
+import { memoryBytes, sampling } from "./usage.ts";
 
 const TENTHS = 10;
 const SAMPLE_MS = 50;
@@ -33,27 +33,16 @@ export async function measureMemory(
     return tenth < 2 || now + (now - startedAt) / tenth <= deadline;
   };
   for (let tenth = 0; tenth < TENTHS && isTimeFor(tenth); tenth++) {
-    const samples = [memoryBytes(pid, "VmRSS")];
-    const sample = () => {
-      try {
-        samples.push(memoryBytes(pid, "VmRSS"));
-      } catch {
-        // It has ended: whoever asks it is told so.
-      }
-    };
-    const sampling = setInterval(sample, SAMPLE_MS);
-    try {
-      await saturate({
-        port,
-        asks,
-        status: 200,
-        mayBeRefused: true,
-        connections,
-        until: { requests: requests / TENTHS },
-      });
-    } finally {
-      clearInterval(sampling);
-    }
+    const samples: number[] = [];
+    using _ = sampling(() => samples.push(memoryBytes(pid, "VmRSS")), SAMPLE_MS);
+    await saturate({
+      port,
+      asks,
+      status: 200,
+      mayBeRefused: true,
+      connections,
+      until: { requests: requests / TENTHS },
+    });
     tenths.push(mean(samples));
   }
   return { requests: (requests / TENTHS) * tenths.length, tenths };

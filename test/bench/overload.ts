@@ -6,7 +6,7 @@ import { askFor, startOurs, walk } from "./contenders.ts";
 import { type Bench, nearestOf } from "./context.ts";
 import { MAX_CONNECTIONS, type Queries } from "./database.ts";
 import { type Curve, measureCapacity, measureCurve, type Offered } from "./goodput.ts";
-import { type Ask, type Asks, pace } from "./load.ts";
+import { type Asks, isHit, pace } from "./load.ts";
 import type { Load } from "./load-process.ts";
 import type { OverloadPlan, Plan } from "./plan.ts";
 import { PROCESSES_PER_APPLICATION, populate, targetOf } from "./population.ts";
@@ -116,31 +116,33 @@ export async function measureHitsBesideMisses(bench: Bench): Promise<BesideMisse
   const { plan, children } = bench;
   const { offers, hits } = plan.overload;
   const { factor } = offers.at(-1) as OverloadPlan["offers"][number];
+  const { perSecond, seconds } = hits;
   const warm = [askFor(targetOf(plan.population, 0))];
+  const nextMiss = walk(plan.population);
   return withSlowDatabase(bench, hits.holdMs, async () => {
     // With the usual times: a copy that has just ended would wait for the database.
-    const one = await startOffered(bench, walk(plan.population));
+    const one = await startOffered(bench, nextMiss);
+    const { port } = one.server;
     try {
       const capacityPerSecond = await measureCapacity(one, plan);
       const offeredPerSecond = factor * capacityPerSecond;
-      const { port } = one.server;
-      const { perSecond, seconds } = hits;
-      const misses = () => Array.from({ length: Math.ceil(offeredPerSecond * seconds) }, one.asks as () => Ask);
+      const misses = () => Array.from({ length: Math.ceil(offeredPerSecond * seconds) }, nextMiss);
       const times = { alone: [] as number[], besideMisses: [] as number[], besideHits: [] as number[] };
       for (let round = 0; round < hits.rounds; round++) {
         for (const [name, beside] of [["alone"], ["besideMisses", misses()], ["besideHits", warm]] as const) {
-          const others = beside && load(children, { port, asks: beside, perSecond: offeredPerSecond, seconds });
-          await pace(port, warm, { perSecond, seconds }, ({ headers, ms }) => {
-            if (String(headers["cache-status"]).includes("; hit")) times[name].push(ms);
-          });
-          await others;
+          await Promise.all([
+            pace(port, warm, { perSecond, seconds }, (answer) => {
+              if (isHit(answer)) times[name].push(answer.ms);
+            }),
+            beside && load(children, { port, asks: beside, perSecond: offeredPerSecond, seconds }),
+          ]);
         }
       }
       const summarize = (all: number[]): HitTimes => ({ p50Ms: quantile(all, 0.5), p99Ms: quantile(all, 0.99) });
       return {
         capacityPerSecond,
         offeredPerSecond,
-        hitsPerSecond: hits.perSecond,
+        hitsPerSecond: perSecond,
         alone: summarize(times.alone),
         besideMisses: summarize(times.besideMisses),
         besideHits: summarize(times.besideHits),

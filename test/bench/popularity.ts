@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "./client.ts";
 import { askFor } from "./contenders.ts";
-import { type Answer, pace } from "./load.ts";
+import { type Answer, isHit, pace } from "./load.ts";
 import { type Population, targetOf } from "./population.ts";
 import type { Server } from "./server.ts";
 import { createZipf } from "./zipf.ts";
@@ -68,7 +68,7 @@ export async function measurePopularity(
     return stopUpdating();
   });
   const staleness = answers.flatMap((answer) => stalenessOf(answer, changes) ?? []);
-  const hits = answers.filter(({ headers }) => String(headers["cache-status"]).includes("; hit"));
+  const hits = answers.filter(isHit);
   return {
     ...options,
     refused,

@@ -41,6 +41,20 @@ function statOf(pid: number): string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
+/** Samples now and again and again, until it is disposed of. Where a process has ended there is no sample. */
+export function sampling(sample: () => void, everyMs: number): Disposable {
+  const attempt = () => {
+    try {
+      sample();
+    } catch {
+      // Whoever asks the process is told that it has ended.
+    }
+  };
+  attempt();
+  const timer = setInterval(attempt, everyMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 /**
  * Memory in RAM now (`VmRSS`) or at its most (`VmHWM`), in bytes.
  *
