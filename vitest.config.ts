@@ -35,6 +35,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     // Only to end what hangs: machines differ, and may be busy with something else.
     testTimeout: 180_000,
+    expect: { poll: { timeout: 120_000 } },
     execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
     // Most of a test is waiting for another process.
     maxWorkers: availableParallelism() + 1,

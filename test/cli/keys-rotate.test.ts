@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { MAX_LIVE_TOKENS } from "../../src/cli/keys/change.ts";
 import { openRecords, type Records, sha256 } from "../support/records.ts";
 import { keys, lines } from "./command.ts";
@@ -160,7 +160,7 @@ describe("rotations at once", () => {
       await holder.query("begin");
       await holder.query("select from api_keys where id = $1 for update", [key.id]);
       const rotations = [rotate(key.id), rotate(key.id)];
-      await vi.waitFor(async () => expect(await countOfWaiting()).toBe(2), { timeout: 20_000 });
+      await expect.poll(countOfWaiting).toBe(2);
       const { rows } = await holder.query("select date_trunc('milliseconds', clock_timestamp()) as released");
       await holder.query("rollback");
       await expectConsistent(key, await Promise.all(rotations));

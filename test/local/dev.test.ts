@@ -33,7 +33,7 @@ async function curl(line: string): Promise<{ status: number; headers: Headers; b
 
 async function expectNothingStays({ child, exited, port }: Dev): Promise<void> {
   await exited;
-  await expect.poll(() => sessionOf(child), { timeout: 10_000 }).toStrictEqual([]);
+  await expect.poll(() => sessionOf(child)).toStrictEqual([]);
   await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow();
 }
 
@@ -76,7 +76,7 @@ describe("without a word more", () => {
     const [line = ""] = commands;
     await client.query("update processes set display_name = 'Changed'");
     const changed = async () => ((await curl(line)).body as { display_name: string }).display_name;
-    await expect.poll(changed, { interval: 500, timeout: 60_000 }).toBe("Changed");
+    await expect.poll(changed, { interval: 500 }).toBe("Changed");
     await client.end();
     // No complaints about a network that is not there bury what matters.
     expect(said(dev.output()).filter((line) => /warn|error|info|failed/i.test(line))).toStrictEqual([]);
@@ -90,7 +90,7 @@ describe("without a word more", () => {
         .filter((line) => line.startsWith("{"))
         .map((line) => JSON.parse(line))
         .filter((line) => line.requestId === requestId);
-    await expect.poll(lines, { timeout: 60_000 }).toMatchObject([{ level: "info", event: "request", status: 404 }]);
+    await expect.poll(lines).toMatchObject([{ level: "info", event: "request", status: 404 }]);
   });
 
   test.for([
@@ -105,7 +105,7 @@ describe("without a word more", () => {
     // Each change is one write, so that wrangler never reads a half.
     appendFileSync(path, mistake);
     try {
-      await expect.poll(status, { timeout: 120_000 }).toBe(500);
+      await expect.poll(status).toBe(500);
       expect(await (await get()).text()).toContain(reason);
       expect(dev.output()).toContain(reason);
       // No stack of wrangler's own buries it.
@@ -113,7 +113,7 @@ describe("without a word more", () => {
     } finally {
       truncateSync(path, size);
     }
-    await expect.poll(status, { timeout: 120_000 }).toBe(200);
+    await expect.poll(status).toBe(200);
   });
 
   test("it ends by Ctrl-C, and nothing stays", async () => {

@@ -185,7 +185,7 @@ describe("When something is wrong", () => {
     await get();
     expect(await get()).toContain("; hit");
     expect(await psql(String(steps("Restore to a point in time")))).toBe("INSERT 0 1\n");
-    await expect.poll(get, { interval: 500, timeout: 60_000 }).toContain("fwd=miss");
+    await expect.poll(get, { interval: 500 }).toContain("fwd=miss");
   });
 
   /** Of what needs an account: that there is such a command, with such options. */

@@ -22,8 +22,10 @@ export interface TestApi {
   fail(fault: Fault | undefined | (() => Fault | undefined)): void;
   /** Has queries wait until the function that it returns is called. */
   hold(): () => void;
-  /** Lets time pass for the edge's cache. */
+  /** Lets time pass for the edge's cache, whose clock stands still: an age must not depend on how fast a machine is. */
   advance(seconds: number): Promise<void>;
+  /** From now on that clock runs as well. */
+  runClock(): Promise<void>;
   purge(changed: object, secret?: string): Promise<Response>;
   /** Runs the feed for its minute, as the cron trigger does. */
   runFeed(): Promise<unknown>;
@@ -112,6 +114,7 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
       };
     },
     advance: (seconds) => command("/test/advance", seconds * 1_000),
+    runClock: () => command("/test/run-clock", null),
     purge: (changed, secret = PURGE_SECRET) =>
       request("/ops/purge", {
         method: "POST",

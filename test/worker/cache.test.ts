@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
 import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
 
@@ -216,7 +216,7 @@ describe("a copy that is stale", () => {
       expect(await nameOf(response)).not.toBe("Renamed");
     }
     release();
-    await vi.waitFor(async () => expect(await nameOf(await get())).toBe("Renamed"));
+    await expect.poll(async () => nameOf(await get())).toBe("Renamed");
     expect(api.queries() - before).toBe(1);
   });
 
@@ -431,7 +431,7 @@ describe("the expiry of a key or a token", () => {
     expect((await get()).status).toBe(200);
     const hit = await get();
     const ttl = Number(/hit; ttl=(\d+)$/.exec(String(cacheStatus(hit)))?.[1]);
-    expect([18, 19, 20]).toContain(ttl);
+    expect(ttl).toBeLessThanOrEqual(20);
     // The database agrees that its time has come.
     await records.pool.query("update api_keys set expires_at = now() where id = $1", [key.id]);
     await api.advance(ttl - 1);

@@ -62,6 +62,8 @@ let api: TestApi;
 let records: Records;
 beforeAll(async () => {
   api = await startApi({ connectionString: inject("connectionString") });
+  // Keys expire by the database's.
+  await api.runClock();
   records = await openRecords(inject("connectionString"));
 });
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
 import { MIGRATION_LOCK_ID, migrate as migrateHere } from "../../../drizzle/migrate.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
@@ -149,7 +149,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("db:migrate on a server", ()
     await other.query("select pg_advisory_lock($1)", [MIGRATION_LOCK_ID]);
     const runs = Promise.all([migrate(server.connectionString), migrate(server.connectionString)]);
     const waiting = "select from pg_locks where locktype = 'advisory' and not granted";
-    await vi.waitFor(async () => expect(await query(waiting, server.connectionString)).toHaveLength(2), 20_000);
+    await expect.poll(() => query(waiting, server.connectionString)).toHaveLength(2);
     await other.end();
     const outcomes = (await runs).map(({ exitCode, stdout }) => `${exitCode} ${stdout}`).sort();
     expect(outcomes).toStrictEqual(["0 ", `0 ${ALL}`]);

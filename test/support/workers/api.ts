@@ -4,18 +4,30 @@ import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { cached } from "../../../src/local/cache/index.ts";
 import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
 
+/** The time at which the clock stands, until a test lets it run. */
+let stoppedAt: number | undefined;
+let isRunning = false;
 let advancedMs = 0;
 let refusal: CachePurgeError | undefined;
 const dataset = new Dataset();
 let gatewayEnv: Env | undefined;
 
-export const Api = cached(UncachedApi, { now: () => Date.now() + advancedMs, refusePurge: () => refusal });
+function now(): number {
+  stoppedAt ??= Date.now();
+  return (isRunning ? Date.now() : stoppedAt) + advancedMs;
+}
+
+export const Api = cached(UncachedApi, { now, refusePurge: () => refusal });
 
 export default {
   async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname === "/test/advance") {
       advancedMs += await request.json<number>();
+      return new Response();
+    }
+    if (pathname === "/test/run-clock") {
+      isRunning = true;
       return new Response();
     }
     if (pathname === "/test/refuse-purge") {

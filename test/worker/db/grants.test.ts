@@ -2,7 +2,7 @@
 import "../../../src/local/loopback.ts";
 import { existsSync } from "node:fs";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { migrate } from "../../../drizzle/migrate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { EXAMPLE_IDS } from "../../../src/openapi/components/examples.ts";
@@ -52,7 +52,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     // Written after the answers.
     const used = `select from api_keys k join api_key_tokens t on t.api_key_id = k.id
       where k.id = $1 and k.last_used_at is not null and t.last_used_at is not null`;
-    await vi.waitUntil(async () => (await records.pool.query(used, [key.id])).rowCount === 1, { timeout: 20_000 });
+    await expect.poll(async () => (await records.pool.query(used, [key.id])).rowCount).toBe(1);
   });
 
   test("may run the feed", async () => {

@@ -22,7 +22,7 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
 
   // Without a heartbeat, for 30 seconds.
   await get();
-  expect(await cacheStatus()).toMatch(/; hit; ttl=(?:30|29)$/);
+  expect(await cacheStatus()).toMatch(/; hit; ttl=30$/);
   // Ends with the Worker, in the middle of its minute.
   const run = api.runFeed().catch(() => {});
   await expect
@@ -34,9 +34,9 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
 
   await records.pool.query("update processes set display_name = 'Changed'");
   const name = async () => ((await (await get()).json()) as { display_name: string }).display_name;
-  await expect.poll(name, { timeout: 60_000 }).toBe("Changed");
+  await expect.poll(name).toBe("Changed");
   // A revoked key, too.
   await records.pool.query("update api_keys set is_enabled = false");
-  await expect.poll(async () => (await get()).status, { timeout: 60_000 }).toBe(401);
+  await expect.poll(async () => (await get()).status).toBe(401);
   void run;
 });
