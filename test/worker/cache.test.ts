@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
+import { privateOperations } from "../support/operations.ts";
 import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
 
 let api: TestApi;
@@ -501,6 +502,31 @@ describe("POST /ops/purge", () => {
       expect(await queriesOf(other.get)).toBe(0);
     },
   );
+
+  const reads = privateOperations.filter(({ method }) => method === "GET");
+  /** By what they name: the asker's key and company, and what the parameters of paths do. */
+  const FIELDS: Record<string, string> = {
+    key: "keys",
+    company: "companies",
+    id: "applications",
+    process_id: "processes",
+  };
+
+  test.for(
+    reads.flatMap(({ id, parameters, path, request }) =>
+      ["key", "company", ...parameters].map((name) => ({ id, path, request, name, field: FIELDS[name] })),
+    ),
+  )("of $field ends the reuse of $id", async ({ path, request, name, field }) => {
+    const companyId = await records.company();
+    const key = await records.key(companyId);
+    const ids: Record<string, string> = await records.pathIds(companyId);
+    const ask = () => api.fetch(path(ids), request(key.token));
+    await ask();
+    expect(await queriesOf(ask)).toBe(0);
+    const named = { ...ids, key: key.id, company: companyId }[name];
+    expect((await api.purge({ [String(field)]: [named] })).status).toBe(200);
+    expect(await queriesOf(ask)).toBe(1);
+  });
 
   test("of a process ends lists that hold it, of an application all its lists", async () => {
     const { key, application, process } = await fresh();
