@@ -82,3 +82,5 @@ function idOf(name: string, values?: Record<string, string>): string {
 
 /** Every operation that asks for a key. */
 export const privateOperations = operations.filter(({ isPrivate }) => isPrivate);
+
+export const privateReads = privateOperations.filter(({ isWrite }) => !isWrite);

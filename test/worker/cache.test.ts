@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
-import { privateOperations } from "../support/operations.ts";
+import { privateReads } from "../support/operations.ts";
 import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
 
 let api: TestApi;
@@ -503,7 +503,6 @@ describe("POST /ops/purge", () => {
     },
   );
 
-  const reads = privateOperations.filter(({ method }) => method === "GET");
   /** By what they name: the asker's key and company, and what the parameters of paths do. */
   const FIELDS: Record<string, string> = {
     key: "keys",
@@ -513,7 +512,7 @@ describe("POST /ops/purge", () => {
   };
 
   test.for(
-    reads.flatMap(({ id, parameters, path, request }) =>
+    privateReads.flatMap(({ id, parameters, path, request }) =>
       ["key", "company", ...parameters].map((name) => ({ id, path, request, name, field: FIELDS[name] })),
     ),
   )("of $field ends the reuse of $id", async ({ path, request, name, field }) => {

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { startApi, type TestApi } from "../support/api.ts";
-import { type Operation, privateOperations } from "../support/operations.ts";
+import { type Operation, privateReads } from "../support/operations.ts";
 import { Random, seedOf } from "../support/random.ts";
 import { bearer, openRecords, type Records } from "../support/records.ts";
 import { Timeline } from "../support/timeline.ts";
@@ -17,7 +17,6 @@ const GRACE_MS = 1_000;
 const EXPIRY_GRACE_MS = 1_000;
 const SEED = seedOf("ISOLATION_SEED");
 const random = new Random(SEED);
-const reads = privateOperations.filter(({ method }) => method === "GET");
 
 interface Purges {
   /** When the last purge began, of those that had ended. */
@@ -129,7 +128,7 @@ const seen = new Map<string, number>();
 const idsIn = (body: string): string[] => body.match(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? [];
 
 async function readOne(keys: Key[], processes: Process[]): Promise<void> {
-  const operation = random.pick(reads);
+  const operation = random.pick(privateReads);
   const key = random.pick(keys);
   const process = random.pick(processes);
   // Now and then a process, or what else there is, is asked for through an application that is not its own.

@@ -90,6 +90,13 @@ async function describeAny(response: Response) {
   return { ...others, headers: lasting };
 }
 
+/** The answer is that of what does not exist, byte for byte. */
+async function expectAsAbsent(operation: Operation, ids: Ids, absentIds: Ids, token: string): Promise<void> {
+  const answered = await describeAny(await ask(operation, ids, token));
+  expect(answered.status).toBe(404);
+  expect(answered).toStrictEqual(await describeAny(await ask(operation, absentIds, token)));
+}
+
 test("the document has private operations", () => {
   expect(privateOperations.length).toBeGreaterThan(3);
 });
@@ -101,11 +108,8 @@ describe.for(privateOperations)("$id", (operation) => {
     "takes what is another company's for absent: $owners",
     async ({ owners }) => {
       const before = await stateOf(foreign);
-      const answered = await describeAny(await ask(operation, idsOf(operation, owners), key));
-      expect(answered.status).toBe(404);
       const asIfAbsent = owners.map((owner) => (owner === "foreign" ? "absent" : owner));
-      const absence = await describeAny(await ask(operation, idsOf(operation, asIfAbsent), key));
-      expect(answered).toStrictEqual(absence);
+      await expectAsAbsent(operation, idsOf(operation, owners), idsOf(operation, asIfAbsent), key);
       expect(await stateOf(foreign)).toStrictEqual(before);
     },
   );
@@ -119,14 +123,8 @@ describe.for(privateOperations)("$id", (operation) => {
         resourceId: own.ids.id as string,
       });
       const before = await stateOf(own);
-      for (const asker of [key, token]) {
-        const answered = await describeAny(
-          await ask(operation, { ...own.ids, [name]: sibling[name] as string }, asker),
-        );
-        expect(answered.status).toBe(404);
-        const absence = await ask(operation, { ...own.ids, [name]: absent[name] as string }, asker);
-        expect(answered).toStrictEqual(await describeAny(absence));
-      }
+      const idsWith = (others: Ids): Ids => ({ ...own.ids, [name]: others[name] as string });
+      for (const asker of [key, token]) await expectAsAbsent(operation, idsWith(sibling), idsWith(absent), asker);
       expect(await stateOf(own)).toStrictEqual(before);
     },
   );
