@@ -153,7 +153,7 @@ test("whatever a column may hold, no answer fails", async () => {
     for (const value of values) {
       if (!(await isTaken(set(value)))) continue;
       taken.push(`${table}.${column} = ${value}`);
-      const failed = (await askAll()).filter(({ status }) => status === 500);
+      const failed = (await askAll()).filter(({ status }) => status >= 500);
       expect([taken.at(-1), failed]).toStrictEqual([taken.at(-1), []]);
     }
     await records.pool.query(set(`$1::${type}`), [is]);
