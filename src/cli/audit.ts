@@ -6,7 +6,7 @@ import { type Database, findDatabase, withDatabase } from "./support/database.ts
 import { usageError } from "./support/errors.ts";
 import { note, print, printable, printJson } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 interface AuditOptions {
   process?: string;
@@ -30,18 +30,6 @@ request, and each field that differs. With --json a list of objects:
 
 Changes by SQL are not in it. The database is that of DATABASE_URL, or of a
 running \`npm run dev\`.`;
-
-const program = createProgram("audit")
-  .usage("[options]     (npm run audit -- …)")
-  .description("Shows who has written what through the API.")
-  .option("--process <id>", "of this process", parseId)
-  .option("--application <id>", "of the processes of this application", parseId)
-  .option("--key <id>", "by this API key", parseId)
-  .option("--request <id>", "by this request", parseId)
-  .option("--limit <number>", "so many at most", parseWholeNumber, 50)
-  .option("--json", "print a list of objects")
-  .addHelpText("after", NOTES)
-  .action(audit);
 
 /** What one write has done. */
 interface Entry {
@@ -106,4 +94,16 @@ function formatEntry({ at, operation, process_id, api_key, request_id, before, a
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 const valueIn = (state: Entry["before"], field: string): string => printable(JSON.stringify(state?.[field] ?? null));
 
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("audit")
+    .usage("[options]     (npm run audit -- …)")
+    .description("Shows who has written what through the API.")
+    .option("--process <id>", "of this process", parseId)
+    .option("--application <id>", "of the processes of this application", parseId)
+    .option("--key <id>", "by this API key", parseId)
+    .option("--request <id>", "by this request", parseId)
+    .option("--limit <number>", "so many at most", parseWholeNumber, 50)
+    .option("--json", "print a list of objects")
+    .addHelpText("after", NOTES)
+    .action(audit),
+);

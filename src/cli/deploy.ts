@@ -9,10 +9,11 @@ import { readReader } from "./deploy/reader.ts";
 import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
 import { readReleaseSecrets } from "./deploy/secrets.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
+import { context } from "./support/context.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 interface DeployOptions {
   steps: number[];
@@ -87,7 +88,7 @@ async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds 
 }
 
 function readProductionUrl(): string | undefined {
-  const text = process.env.PRODUCTION_URL;
+  const text = context().env.PRODUCTION_URL;
   if (!text) return undefined;
   if (!URL.canParse(text) || new URL(text).protocol !== "https:")
     throw usageError("PRODUCTION_URL is no https:// URL.");
@@ -101,18 +102,18 @@ function parseSteps(text: string): number[] {
   throw new InvalidArgumentError("Expected rising percentages, the last of which is 100.");
 }
 
-const program = createProgram("deploy")
-  .usage("[options]     (npm run deploy)")
-  .description("Migrates and deploys to production, trying it before and after it has traffic.")
-  .option(
-    "--steps <percentages>",
-    "of the traffic, one after the other; 100 moves it at once",
-    parseSteps,
-    [10, 50, 100],
-  )
-  .option("--pause <seconds>", "between two steps", parseWholeNumber, 300)
-  .option("--wait <seconds>", "how long to wait for a URL to answer as it should", parseWholeNumber, 60)
-  .addHelpText("after", NOTES)
-  .action(deployProduction);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("deploy")
+    .usage("[options]     (npm run deploy)")
+    .description("Migrates and deploys to production, trying it before and after it has traffic.")
+    .option(
+      "--steps <percentages>",
+      "of the traffic, one after the other; 100 moves it at once",
+      parseSteps,
+      [10, 50, 100],
+    )
+    .option("--pause <seconds>", "between two steps", parseWholeNumber, 300)
+    .option("--wait <seconds>", "how long to wait for a URL to answer as it should", parseWholeNumber, 60)
+    .addHelpText("after", NOTES)
+    .action(deployProduction),
+);

@@ -5,7 +5,7 @@ import { defineIssue } from "./keys/issue.ts";
 import { defineList } from "./keys/list.ts";
 import { defineRotate } from "./keys/rotate.ts";
 import { defineSwitches } from "./keys/switch.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 const NOTES = `
 ${JSON_SHAPE}
@@ -20,15 +20,16 @@ ${BOUNDS}
 Exit codes: 0 done; 1 not done; 2 the command or the environment is wrong;
 3 done, but the purge failed.`;
 
-const program = createProgram("keys")
-  .usage("<command> [options]     (npm run keys -- <command> …)")
-  .description(
-    "Makes, shows, rotates and ends API keys. Only a SHA-256 of a token and four digits of either end are stored.",
-  )
-  .addHelpText("after", NOTES);
-defineIssue(program);
-defineList(program);
-defineRotate(program);
-defineSwitches(program);
-
-await run(program);
+export default await command(import.meta, () => {
+  const program = createProgram("keys")
+    .usage("<command> [options]     (npm run keys -- <command> …)")
+    .description(
+      "Makes, shows, rotates and ends API keys. Only a SHA-256 of a token and four digits of either end are stored.",
+    )
+    .addHelpText("after", NOTES);
+  defineIssue(program);
+  defineList(program);
+  defineRotate(program);
+  defineSwitches(program);
+  return program;
+});

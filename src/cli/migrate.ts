@@ -3,7 +3,7 @@ import { assertDirect } from "./deploy/database-url.ts";
 import { runMigrations } from "./deploy/migrations.ts";
 import { findDatabase } from "./support/database.ts";
 import { note, print } from "./support/output.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 const NOTES = `
 The database is that of DATABASE_URL, or of a running \`npm run dev\`. With Neon it
@@ -24,10 +24,10 @@ async function migrateDatabase(): Promise<void> {
   if (applied.length === 0) note("Nothing to migrate.");
 }
 
-const program = createProgram("migrate")
-  .usage("     (npm run db:migrate)")
-  .description("Applies the migrations of drizzle/ that a database does not have yet.")
-  .addHelpText("after", NOTES)
-  .action(migrateDatabase);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("migrate")
+    .usage("     (npm run db:migrate)")
+    .description("Applies the migrations of drizzle/ that a database does not have yet.")
+    .addHelpText("after", NOTES)
+    .action(migrateDatabase),
+);

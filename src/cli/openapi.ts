@@ -5,21 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createDocument } from "../openapi/document.ts";
+import { context } from "./support/context.ts";
 import { CommandError } from "./support/errors.ts";
 import { print } from "./support/output.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 const COMMITTED = "src/openapi/openapi.json";
 const REDOCLY = new URL("../../node_modules/.bin/redocly", import.meta.url).pathname;
-
-const program = createProgram("openapi")
-  .usage("[options] [file]     (npm run openapi -- …)")
-  .description(
-    "Writes the OpenAPI document that the code generates, and says what changed and whether it breaks clients.",
-  )
-  .argument("[file]", "where it is kept", COMMITTED)
-  .option("--check", "write nothing; fail if the file is not what the code generates")
-  .action(update);
 
 async function update(file: string, { check = false }: { check?: boolean }): Promise<void> {
   const generated = `${JSON.stringify(createDocument(), null, 2)}\n`;
@@ -51,7 +43,7 @@ async function changesBetween(file: string, generated: string): Promise<string> 
     const revision = join(directory, "generated.json");
     await writeFile(revision, generated);
     const { stdout } = await promisify(execFile)(REDOCLY, ["diff", file, revision, "--fail-on=none"], {
-      env: { ...process.env, ...QUIET },
+      env: { ...context().env, ...QUIET },
     });
     // It points into a file that is gone by now.
     return stdout.trim().replaceAll(/\n\s+at \S*generated\.json:[\d:]+/g, "");
@@ -60,4 +52,13 @@ async function changesBetween(file: string, generated: string): Promise<string> 
   }
 }
 
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("openapi")
+    .usage("[options] [file]     (npm run openapi -- …)")
+    .description(
+      "Writes the OpenAPI document that the code generates, and says what changed and whether it breaks clients.",
+    )
+    .argument("[file]", "where it is kept", COMMITTED)
+    .option("--check", "write nothing; fail if the file is not what the code generates")
+    .action(update),
+);

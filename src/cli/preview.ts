@@ -13,7 +13,7 @@ import { entryOf, wrangler } from "./deploy/wrangler.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { printJson } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 interface PreviewOptions {
   name?: string;
@@ -141,15 +141,15 @@ function firstOf(urls: unknown): string | undefined {
   return Array.isArray(urls) && typeof urls[0] === "string" ? urls[0] : undefined;
 }
 
-const program = createProgram("preview")
-  .usage("[options]     (npm run preview -- …)")
-  .description("Deploys this checkout as a preview: its own URL, its own database, its own cache.")
-  .option("--name <name>", "of the preview (default: the current branch's)")
-  .option("--delete", "delete the preview and its database")
-  .option("--sweep", "delete all previews whose pull request is closed or whose database has expired")
-  .option("--fresh", "with a new database, whatever the old one holds")
-  .option("--wait <seconds>", "how long to wait for the URL to answer", parseWholeNumber, 60)
-  .addHelpText("after", NOTES)
-  .action(previewBranch);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("preview")
+    .usage("[options]     (npm run preview -- …)")
+    .description("Deploys this checkout as a preview: its own URL, its own database, its own cache.")
+    .option("--name <name>", "of the preview (default: the current branch's)")
+    .option("--delete", "delete the preview and its database")
+    .option("--sweep", "delete all previews whose pull request is closed or whose database has expired")
+    .option("--fresh", "with a new database, whatever the old one holds")
+    .option("--wait <seconds>", "how long to wait for the URL to answer", parseWholeNumber, 60)
+    .addHelpText("after", NOTES)
+    .action(previewBranch),
+);

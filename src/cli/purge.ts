@@ -2,10 +2,11 @@
 import { text } from "node:stream/consumers";
 import { PURGE_LIMIT, PURGES } from "../worker/shared/limits.ts";
 import { isUuid } from "../worker/shared/uuid.ts";
+import { context } from "./support/context.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 import { purgeAll } from "./support/purge-all.ts";
 import { type Changed, runningWorker, type Worker, workerAt } from "./support/worker.ts";
 
@@ -48,20 +49,6 @@ Examples:
   psql -Atc 'select id from processes' "$DATABASE_URL" |
     npm run purge -- --process - --wait 60`;
 
-const program = createProgram("purge")
-  .usage("[options]     (npm run purge -- …)")
-  .description("Purges the edge's cache of all that depends on what has changed, with the secret PURGE_SECRET.")
-  .option("--company <id...>", "companies that have changed", parseIdOrStdin)
-  .option("--application <id...>", "applications", parseIdOrStdin)
-  .option("--process <id...>", "processes", parseIdOrStdin)
-  .option("--key <id...>", "API keys", parseIdOrStdin)
-  .option("--resource-type <id...>", "machine sizes", parseIdOrStdin)
-  .option("--url <origin>", "of the Worker (default: a running `npm run dev`)")
-  .option("--wait <seconds>", "how long to wait in all where the Worker says when to try again", parseWholeNumber, 0)
-  .option("--json", "print an object")
-  .addHelpText("after", NOTES)
-  .action(purgeChanged);
-
 async function purgeChanged(options: PurgeOptions): Promise<void> {
   const worker = findWorker(options.url);
   const changed = await withStdin({
@@ -103,7 +90,7 @@ async function withStdin(changed: Changed): Promise<Changed> {
 }
 
 async function readIds(): Promise<string[]> {
-  const words = (await text(process.stdin)).split(/\s+/).filter((word) => word !== "");
+  const words = (await text(context().stdin)).split(/\s+/).filter((word) => word !== "");
   const wrong = words.find((word) => !isUuid(word));
   if (wrong !== undefined) throw usageError(`Not an id on stdin: ${JSON.stringify(wrong.slice(0, 40))}.`);
   return words.map(parseId);
@@ -113,4 +100,18 @@ function parseIdOrStdin(word: string, previous: string[] = []): string[] {
   return [...previous, word === STDIN ? STDIN : parseId(word)];
 }
 
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("purge")
+    .usage("[options]     (npm run purge -- …)")
+    .description("Purges the edge's cache of all that depends on what has changed, with the secret PURGE_SECRET.")
+    .option("--company <id...>", "companies that have changed", parseIdOrStdin)
+    .option("--application <id...>", "applications", parseIdOrStdin)
+    .option("--process <id...>", "processes", parseIdOrStdin)
+    .option("--key <id...>", "API keys", parseIdOrStdin)
+    .option("--resource-type <id...>", "machine sizes", parseIdOrStdin)
+    .option("--url <origin>", "of the Worker (default: a running `npm run dev`)")
+    .option("--wait <seconds>", "how long to wait in all where the Worker says when to try again", parseWholeNumber, 0)
+    .option("--json", "print an object")
+    .addHelpText("after", NOTES)
+    .action(purgeChanged),
+);

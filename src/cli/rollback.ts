@@ -8,7 +8,7 @@ import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { CommandError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 const NOTES = `
 Without a version: the last that had all of the traffic before.
@@ -49,12 +49,12 @@ async function findVersionBefore(): Promise<string> {
   throw new CommandError("There is no version to go back to.");
 }
 
-const program = createProgram("rollback")
-  .usage("[options] [version]     (npm run rollback -- …)")
-  .description("Gives a version of before all of the traffic again, if it still works.")
-  .argument("[version]", "its id, as `npx wrangler versions list` shows it", parseId)
-  .option("--wait <seconds>", "how long to wait for its URL to answer as it should", parseWholeNumber, 60)
-  .addHelpText("after", NOTES)
-  .action(rollBack);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("rollback")
+    .usage("[options] [version]     (npm run rollback -- …)")
+    .description("Gives a version of before all of the traffic again, if it still works.")
+    .argument("[version]", "its id, as `npx wrangler versions list` shows it", parseId)
+    .option("--wait <seconds>", "how long to wait for its URL to answer as it should", parseWholeNumber, 60)
+    .addHelpText("after", NOTES)
+    .action(rollBack),
+);

@@ -1,5 +1,6 @@
 // `npm run rotate`: gives the Worker another role in Postgres, with a password of its own. src/cli/README.md has the
 // rotation of all secrets.
+
 import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
 import { mask } from "./deploy/github.ts";
 import {
@@ -13,9 +14,10 @@ import {
   type WorkerRole,
 } from "./deploy/worker-role.ts";
 import { confirm } from "./support/confirm.ts";
+import { context } from "./support/context.ts";
 import { usageError } from "./support/errors.ts";
 import { note, print } from "./support/output.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 interface RotateOptions {
   end?: boolean;
@@ -41,7 +43,7 @@ Exit codes: 0 done; 1 not done; 2 the command or the environment is wrong.`;
 async function rotate({ end, yes }: RotateOptions): Promise<void> {
   const ownerUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   assertDirect(ownerUrl, "MIGRATION_DATABASE_URL");
-  const workerUrl = process.env.DATABASE_URL ? readDatabaseUrl("DATABASE_URL") : undefined;
+  const workerUrl = context().env.DATABASE_URL ? readDatabaseUrl("DATABASE_URL") : undefined;
   if (workerUrl !== undefined) assertSameDatabase(ownerUrl, workerUrl);
   const user = workerUrl && decodeURIComponent(new URL(workerUrl).username);
   const current = user !== undefined && isWorkerRole(user) ? user : undefined;
@@ -100,12 +102,12 @@ function pooled(direct: string): string {
   return url.href;
 }
 
-const program = createProgram("rotate")
-  .usage("[options]     (npm run rotate)")
-  .description("Gives the Worker another role in Postgres, with a password of its own.")
-  .option("--end", "end the role that DATABASE_URL does not name")
-  .option("--yes", "also if it has connections")
-  .addHelpText("after", NOTES)
-  .action(rotate);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("rotate")
+    .usage("[options]     (npm run rotate)")
+    .description("Gives the Worker another role in Postgres, with a password of its own.")
+    .option("--end", "end the role that DATABASE_URL does not name")
+    .option("--yes", "also if it has connections")
+    .addHelpText("after", NOTES)
+    .action(rotate),
+);

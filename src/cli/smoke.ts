@@ -7,7 +7,7 @@ import { usageError } from "./support/errors.ts";
 import { parseWorkerUrl } from "./support/loopback.ts";
 import { print } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 import { findRunning } from "./support/running.ts";
 
 interface SmokeOptions {
@@ -59,18 +59,18 @@ function readOrigin(text: string): string {
   return url.origin;
 }
 
-const program = createProgram("smoke")
-  .usage("--url <url> [options]     (npm run smoke -- …)")
-  .description("Tries a deployment: the contract, its errors, what it says to caches, and a 304.")
-  .option("--url <url>", "of the deployment (default: a running `npm run dev`)")
-  .option("--token <key>", "an API key")
-  .option("--application <id>", "an application that the key may read", parseId)
-  .option("--process <id>", "a process of it", parseId)
-  .option("--expect-cache", "the second answer must come from the cache")
-  .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
-  .addHelpText("after", NOTES)
-  .action(async (options: SmokeOptions) => {
-    await smoke(await targetOf(options), print);
-  });
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("smoke")
+    .usage("--url <url> [options]     (npm run smoke -- …)")
+    .description("Tries a deployment: the contract, its errors, what it says to caches, and a 304.")
+    .option("--url <url>", "of the deployment (default: a running `npm run dev`)")
+    .option("--token <key>", "an API key")
+    .option("--application <id>", "an application that the key may read", parseId)
+    .option("--process <id>", "a process of it", parseId)
+    .option("--expect-cache", "the second answer must come from the cache")
+    .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
+    .addHelpText("after", NOTES)
+    .action(async (options: SmokeOptions) => {
+      await smoke(await targetOf(options), print);
+    }),
+);

@@ -5,10 +5,11 @@ import { findAlerts } from "./stats/alerts.ts";
 import { CHART_COLUMNS, formatStats, JSON_SHAPE } from "./stats/format.ts";
 import { readStats } from "./stats/read.ts";
 import { findSqlApi } from "./stats/sql-api.ts";
+import { context } from "./support/context.ts";
 import { CommandError } from "./support/errors.ts";
 import { print, printJson } from "./support/output.ts";
 import { parseDuration } from "./support/parse.ts";
-import { createProgram, run } from "./support/program.ts";
+import { command, createProgram } from "./support/program.ts";
 
 interface StatsOptions {
   since: number;
@@ -41,7 +42,7 @@ Examples:
   npm run stats -- --since 10m --check`;
 
 async function showStats({ since: sinceMs, dataset, check, json }: StatsOptions): Promise<void> {
-  const until = Math.floor(Date.now() / 1_000);
+  const until = Math.floor(context().now() / 1_000);
   const stats = await readStats({
     api: findSqlApi(),
     dataset,
@@ -69,19 +70,19 @@ function parseDataset(text: string): string {
   return text;
 }
 
-const program = createProgram("stats")
-  .usage("[options]     (npm run stats -- …)")
-  .description("Shows requests, hits, latencies, failures, the busiest keys and the feed.")
-  .option("--since <duration>", "how far back, such as 10m, 1h or 7d", parseSince, 3_600_000)
-  .option(
-    "--dataset <name>",
-    `of Analytics Engine; of previews: ${DATASETS.previews}`,
-    parseDataset,
-    DATASETS.production,
-  )
-  .option("--check", "say what is wrong, and fail if anything is")
-  .option("--json", "print an object")
-  .addHelpText("after", NOTES)
-  .action(showStats);
-
-await run(program);
+export default await command(import.meta, () =>
+  createProgram("stats")
+    .usage("[options]     (npm run stats -- …)")
+    .description("Shows requests, hits, latencies, failures, the busiest keys and the feed.")
+    .option("--since <duration>", "how far back, such as 10m, 1h or 7d", parseSince, 3_600_000)
+    .option(
+      "--dataset <name>",
+      `of Analytics Engine; of previews: ${DATASETS.previews}`,
+      parseDataset,
+      DATASETS.production,
+    )
+    .option("--check", "say what is wrong, and fail if anything is")
+    .option("--json", "print an object")
+    .addHelpText("after", NOTES)
+    .action(showStats),
+);

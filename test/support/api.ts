@@ -1,6 +1,6 @@
 // The Worker in workerd, on a Neon endpoint of its own over the run's Postgres.
 import "../../src/cli/support/quiet.ts";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect, inject } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
 import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
@@ -50,6 +50,20 @@ export interface TestApiOptions {
   limits?: Record<string, number>;
   /** Another Worker than the one that tests run. */
   main?: string;
+}
+
+/**
+ * The Worker for the tests of a file or of a `describe`, over the run's database.
+ *
+ * @returns an object that is filled in before the first test
+ */
+export function useApi(options: Omit<TestApiOptions, "connectionString"> = {}): TestApi {
+  const api = {} as TestApi;
+  beforeAll(async () => {
+    Object.assign(api, await startApi({ ...options, connectionString: inject("connectionString") }));
+  });
+  afterAll(() => api.close());
+  return api;
 }
 
 export async function startApi(options: TestApiOptions): Promise<TestApi> {

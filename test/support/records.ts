@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { afterAll, beforeAll, inject } from "vitest";
 import type { Permission } from "../../src/worker/db/access.ts";
 import * as tables from "../../src/worker/db/schema.ts";
 
@@ -11,6 +12,16 @@ type Insert<Name extends "applications" | "processes" | "processResourceTypes" |
 >;
 
 export type Records = Awaited<ReturnType<typeof openRecords>>;
+
+/** A way to write rows into the run's database, which is there before the first test. */
+export function useRecords(): Records {
+  const records = {} as Records;
+  beforeAll(async () => {
+    Object.assign(records, await openRecords(inject("connectionString")));
+  });
+  afterAll(() => records.close());
+  return records;
+}
 
 /** A way to write rows, over a pool that a test closes when it is done. */
 export async function openRecords(connectionString: string) {

@@ -1,4 +1,5 @@
 // Cloudflare Access in front of the URLs of versions and previews.
+import { context } from "../support/context.ts";
 import { usageError } from "../support/errors.ts";
 import { mask } from "./github.ts";
 
@@ -10,7 +11,7 @@ import { mask } from "./github.ts";
  * @throws CommandError if there is only a part of it
  */
 export function readAccessToken(): Record<string, string> {
-  const { CF_ACCESS_CLIENT_ID: id, CF_ACCESS_CLIENT_SECRET: secret } = process.env;
+  const { CF_ACCESS_CLIENT_ID: id, CF_ACCESS_CLIENT_SECRET: secret } = context().env;
   if (!id && !secret) return {};
   if (!id || !secret) throw usageError("Set both CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET, or neither.");
   mask([secret]);

@@ -1,6 +1,7 @@
 // Cloudflare's API, for the few things that wrangler does not tell.
 import { z } from "zod";
 import { accountUrl } from "../support/cloudflare.ts";
+import { context } from "../support/context.ts";
 import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 import { printable } from "../support/output.ts";
 import { wrangler } from "./wrangler.ts";
@@ -20,7 +21,7 @@ const token = z.object({ token: z.string() });
  * @throws CommandError with the words of the API
  */
 export async function askCloudflare<T>(method: string, path: string, answer: z.ZodType<T>, body?: unknown): Promise<T> {
-  const { CLOUDFLARE_ACCOUNT_ID } = process.env;
+  const { CLOUDFLARE_ACCOUNT_ID } = context().env;
   if (!CLOUDFLARE_ACCOUNT_ID) throw usageError("CLOUDFLARE_ACCOUNT_ID is not set.");
   const url = accountUrl(CLOUDFLARE_ACCOUNT_ID) + path;
   const headers = { authorization: `Bearer ${await readToken()}`, "content-type": "application/json" };
@@ -28,7 +29,7 @@ export async function askCloudflare<T>(method: string, path: string, answer: z.Z
   let json: unknown;
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await fetch(url, {
+    const response = await context().fetch(url, {
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -52,7 +53,8 @@ export async function askCloudflare<T>(method: string, path: string, answer: z.Z
 
 /** The environment's, or that of `wrangler login`. */
 async function readToken(): Promise<string> {
-  if (process.env.CLOUDFLARE_API_TOKEN) return process.env.CLOUDFLARE_API_TOKEN;
+  const { CLOUDFLARE_API_TOKEN } = context().env;
+  if (CLOUDFLARE_API_TOKEN) return CLOUDFLARE_API_TOKEN;
   const { stdout } = await wrangler(["auth", "token", "--json"], { isQuiet: true });
   return token.parse(JSON.parse(stdout)).token;
 }

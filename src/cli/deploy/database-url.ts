@@ -1,3 +1,4 @@
+import { context } from "../support/context.ts";
 import { assertPostgresUrl } from "../support/database.ts";
 import { usageError } from "../support/errors.ts";
 
@@ -21,7 +22,7 @@ export function assertDirect(connectionString: string, name: string): void {
  * @throws CommandError that names the variable and not its value
  */
 export function readDatabaseUrl(name: string): string {
-  const value = process.env[name] ?? "";
+  const value = context().env[name] ?? "";
   if (value === "") throw usageError(`${name} is not set.`);
   assertPostgresUrl(value, name);
   return value;

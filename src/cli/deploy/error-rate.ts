@@ -1,8 +1,10 @@
 // The errors of a version that has a part of the traffic.
+
 import { DATASETS } from "../../worker/shared/analytics.ts";
 import { excessOf } from "../stats/alerts.ts";
 import { readErrors } from "../stats/read.ts";
 import { findSqlApi } from "../stats/sql-api.ts";
+import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 
@@ -14,7 +16,7 @@ import { note } from "../support/output.ts";
  */
 export async function expectFewErrors(version: string, sinceMs: number): Promise<void> {
   // Without an account the statistics are those of `npm run dev`.
-  if (!process.env.CLOUDFLARE_ACCOUNT_ID) return note("CLOUDFLARE_ACCOUNT_ID is not set: errors are not counted.");
+  if (!context().env.CLOUDFLARE_ACCOUNT_ID) return note("CLOUDFLARE_ACCOUNT_ID is not set: errors are not counted.");
   let excess: string | undefined;
   try {
     const figures = await readErrors(findSqlApi(), DATASETS.production, version, Math.floor(sinceMs / 1_000));

@@ -1,6 +1,6 @@
 // Neon's API, as far as a preview's database needs it: https://neon.com/docs/reference/api/branches
-import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
+import { context } from "../support/context.ts";
 import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 
 /** A project whose branches are previews' databases. */
@@ -49,7 +49,7 @@ const LIFETIME_MS = 7 * 86_400_000;
 
 /** @throws CommandError if the environment does not say which */
 export function readNeonProject(): NeonProject {
-  const { NEON_API_URL, NEON_API_KEY, NEON_PROJECT_ID, NEON_DATABASE, NEON_ROLE } = process.env;
+  const { NEON_API_URL, NEON_API_KEY, NEON_PROJECT_ID, NEON_DATABASE, NEON_ROLE } = context().env;
   if (!NEON_API_KEY) throw usageError("NEON_API_KEY is not set.");
   if (!NEON_PROJECT_ID) throw usageError("NEON_PROJECT_ID is not set.");
   return {
@@ -148,7 +148,7 @@ const uriAnswer = z.object({ uri: z.url({ protocol: /^postgres(ql)?$/ }) });
 const errorAnswer = z.object({ message: z.string(), code: z.string().optional() });
 
 /** To the second, which is all that is kept. */
-const expiry = (): string => new Date(Date.now() + LIFETIME_MS).toISOString().replace(/\.\d+Z$/, "Z");
+const expiry = (): string => new Date(context().now() + LIFETIME_MS).toISOString().replace(/\.\d+Z$/, "Z");
 
 /** https://neon.com/docs/manage/operations (read 2026-11-25): `failed` is no end, it is tried again. */
 async function finish(project: NeonProject, operations: readonly z.infer<typeof operation>[]): Promise<void> {
@@ -188,12 +188,12 @@ async function call<T>(
 
 /** @returns waits, longer each time, and says whether there was patience left to wait */
 function pauses(): (leastSeconds?: number) => Promise<boolean> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = context().now() + PATIENCE_MS;
   let pauseMs = PAUSE_MS.first;
   return async (leastSeconds = 0) => {
     const ms = Math.max(pauseMs, leastSeconds * 1_000);
-    if (Date.now() + ms > deadline) return false;
-    await setTimeout(ms);
+    if (context().now() + ms > deadline) return false;
+    await context().sleep(ms);
     pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest);
     return true;
   };
@@ -202,7 +202,7 @@ function pauses(): (leastSeconds?: number) => Promise<boolean> {
 async function send({ apiUrl, apiKey, id }: NeonProject, method: string, path: string, body: object | undefined) {
   const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json", "content-type": "application/json" };
   try {
-    const response = await fetch(`${apiUrl}/projects/${encodeURIComponent(id)}${path}`, {
+    const response = await context().fetch(`${apiUrl}/projects/${encodeURIComponent(id)}${path}`, {
       method,
       headers,
       ...(body && { body: JSON.stringify(body) }),

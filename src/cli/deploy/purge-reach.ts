@@ -1,7 +1,7 @@
 // Whether a purge reaches the copies of both versions that share the traffic.
 import { randomInt } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import { PAGE } from "../../worker/shared/limits.ts";
+import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { purgeAll } from "../support/purge-all.ts";
@@ -27,10 +27,10 @@ export async function expectPurgeReaches(holder: SmokeTarget, purger: Worker): P
   if (!(await isCopied(holder, path))) return note("There is no copy that a purge could miss.");
   const { error } = await purgeAll(purger, { applications: [reader.applicationId] }, { waitSeconds, onWait: () => {} });
   if (error !== undefined) return note(`Not tried whether a purge reaches both versions: ${error.message}`);
-  const deadline = Date.now() + waitSeconds * 1_000;
+  const deadline = context().now() + waitSeconds * 1_000;
   while (await isCopied(holder, path)) {
-    if (Date.now() + RETRY_MS > deadline) throw new CommandError(MISSED);
-    await setTimeout(RETRY_MS);
+    if (context().now() + RETRY_MS > deadline) throw new CommandError(MISSED);
+    await context().sleep(RETRY_MS);
   }
 }
 

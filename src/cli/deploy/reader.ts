@@ -1,4 +1,5 @@
 import { isUuid } from "../../worker/shared/uuid.ts";
+import { context } from "../support/context.ts";
 import { usageError } from "../support/errors.ts";
 import type { SmokeTarget } from "./smoke.ts";
 
@@ -13,9 +14,9 @@ export function readReader(given: {
   application?: string | undefined;
   process?: string | undefined;
 }): SmokeTarget["reader"] {
-  const token = given.token || process.env.SMOKE_TOKEN || "";
-  const applicationId = given.application || process.env.SMOKE_APPLICATION || "";
-  const processId = given.process || process.env.SMOKE_PROCESS || "";
+  const token = given.token || context().env.SMOKE_TOKEN || "";
+  const applicationId = given.application || context().env.SMOKE_APPLICATION || "";
+  const processId = given.process || context().env.SMOKE_PROCESS || "";
   if (token + applicationId + processId === "") return undefined;
   if (!/^[\x21-\x7e]+$/.test(token)) throw usageError("SMOKE_TOKEN (or --token) is no API key.");
   if (!isUuid(applicationId)) throw usageError("SMOKE_APPLICATION (or --application) is not an id, a UUID.");

@@ -1,5 +1,5 @@
 // From a version that nobody sees to one that has the traffic, in steps, and back.
-import { setTimeout } from "node:timers/promises";
+import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { isVersionUrl } from "./access.ts";
@@ -130,7 +130,7 @@ async function giveTraffic(release: Release, version: Version, old: Version, pro
   const message = messageArgs(release.commit);
   for (const percentage of release.steps) {
     if (percentage === 100) break;
-    const sinceMs = Date.now();
+    const sinceMs = context().now();
     if (!(await split(version, percentage, old, message))) break;
     await smoke({ ...production, version: version.id, headers: overrideFor(release.worker, version) });
     if (percentage === release.steps[0]) {
@@ -143,7 +143,7 @@ async function giveTraffic(release: Release, version: Version, old: Version, pro
       await expectPurgeReaches({ ...production, headers: overrideFor(release.worker, old) }, purger);
     }
     note(`Waiting for ${release.pauseSeconds} s at ${percentage} %.`);
-    await setTimeout(release.pauseSeconds * 1_000);
+    await context().sleep(release.pauseSeconds * 1_000);
     await expectFewErrors(version.id, sinceMs);
   }
   await wrangler(["versions", "deploy", `${version.id}@100%`, "--yes", ...message]);

@@ -1,3 +1,4 @@
+import { context } from "../support/context.ts";
 import { usageError } from "../support/errors.ts";
 
 /**
@@ -7,7 +8,7 @@ import { usageError } from "../support/errors.ts";
  * @throws CommandError that names all that are missing
  */
 export function readSecrets(names: readonly string[]): Record<string, string> {
-  const secrets = Object.fromEntries(names.map((name) => [name, process.env[name] ?? ""]));
+  const secrets = Object.fromEntries(names.map((name) => [name, context().env[name] ?? ""]));
   const missing = names.filter((name) => secrets[name] === "");
   if (missing.length > 0) throw usageError(`The environment lacks ${missing.join(", ")}, which the Worker needs.`);
   return secrets;
@@ -21,6 +22,6 @@ export function readSecrets(names: readonly string[]): Record<string, string> {
  */
 export function readReleaseSecrets(names: readonly string[]): Record<string, string> {
   const secrets = readSecrets(names);
-  const previous = process.env.PURGE_SECRET_PREVIOUS || secrets.PURGE_SECRET;
+  const previous = context().env.PURGE_SECRET_PREVIOUS || secrets.PURGE_SECRET;
   return previous === undefined ? secrets : { ...secrets, PURGE_SECRET_PREVIOUS: previous };
 }

@@ -1,9 +1,9 @@
 // The checks that any deployment must pass, over HTTP(S): the contract, its errors, and its headers for caches.
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { context } from "../support/context.ts";
 import { CommandError, reasonOf } from "../support/errors.ts";
 import { note, printable } from "../support/output.ts";
 
@@ -70,7 +70,7 @@ export async function smoke(
   target: SmokeTarget,
   report: (line: string) => unknown = note,
 ): Promise<string | undefined> {
-  const deadline = Date.now() + target.waitSeconds * 1_000;
+  const deadline = context().now() + target.waitSeconds * 1_000;
   const subject: Subject = { ...target, ask: (path, question) => request(target, path, question) };
   const checks = CHECKS.filter(({ needs }) => needs !== "version" || target.version !== undefined);
   let failed = 0;
@@ -101,9 +101,9 @@ async function reasonAgainst(holds: () => Promise<void>, deadline: number): Prom
     } catch (error) {
       if (error instanceof Skipped) return error;
       if (!(error instanceof Failure)) throw error;
-      if (Date.now() + RETRY_MS > deadline) return error;
+      if (context().now() + RETRY_MS > deadline) return error;
     }
-    await setTimeout(RETRY_MS);
+    await context().sleep(RETRY_MS);
   }
 }
 
@@ -113,7 +113,7 @@ async function request(target: SmokeTarget, path: string, question: Question = {
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     // A key is for this origin alone.
-    const response = await fetch(target.origin + path, { ...question, headers, redirect: "manual", signal });
+    const response = await context().fetch(target.origin + path, { ...question, headers, redirect: "manual", signal });
     answer = { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
     throw new Failure(`no answer, ${reasonOf(error)}`);
@@ -156,7 +156,7 @@ const CHECKS: readonly Check[] = [
     needs: "version",
     async holds(subject) {
       for (let answers = 0; answers < AGREEMENTS; answers++) {
-        if (answers > 0 && subject.waitSeconds > 0) await setTimeout(RETRY_MS);
+        if (answers > 0 && subject.waitSeconds > 0) await context().sleep(RETRY_MS);
         await expectVersion(subject);
       }
     },

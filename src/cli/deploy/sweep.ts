@@ -1,5 +1,6 @@
 // Deletes previews that nobody needs any more.
 import { z } from "zod";
+import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { askCloudflare } from "./cloudflare.ts";
@@ -82,7 +83,7 @@ async function listPreviews(worker: string): Promise<string[]> {
 export async function makeRoom(project: neon.NeonProject): Promise<void> {
   const branches = await neon.listPreviewBranches(project);
   const names = branches.map(({ name }) => name);
-  const closed = process.env.GITHUB_TOKEN ? await findClosed(names) : [];
+  const closed = context().env.GITHUB_TOKEN ? await findClosed(names) : [];
   for (const name of closed) await deletePreview(project, name);
   if (closed.length > 0) return;
   const list = branches.map(({ name, expires_at }) => `${name} until ${expires_at?.slice(0, 10)}`).join(", ");

@@ -1,4 +1,5 @@
 import "../support/quiet.ts";
+import { context } from "../support/context.ts";
 
 /** The settings of wrangler.toml that a deployment needs. */
 export interface WorkerConfig {
@@ -11,12 +12,12 @@ export interface WorkerConfig {
   hasWorkersDev: boolean;
 }
 
-const CONFIG_FILE = new URL("../../../wrangler.toml", import.meta.url).pathname;
-
 export async function readWorkerConfig(): Promise<WorkerConfig> {
   // It takes a second to load: what is wrong with the environment is told before.
   const { unstable_readConfig: readConfig } = await import("wrangler");
-  const { name, secrets, cache, exports, route, routes, workers_dev } = readConfig({ config: CONFIG_FILE });
+  const { name, secrets, cache, exports, route, routes, workers_dev } = readConfig({
+    config: new URL("wrangler.toml", context().project).pathname,
+  });
   if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
   const allRoutes = [...(routes ?? []), ...(route === undefined ? [] : [route])];
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;

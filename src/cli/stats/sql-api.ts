@@ -1,6 +1,7 @@
 // The SQL API of Workers Analytics Engine: https://developers.cloudflare.com/analytics/analytics-engine/sql-api/
 import { z } from "zod";
 import { accountUrl } from "../support/cloudflare.ts";
+import { context } from "../support/context.ts";
 import { CommandError, reasonOf, usageError } from "../support/errors.ts";
 import { printable } from "../support/output.ts";
 import { findRunning } from "../support/running.ts";
@@ -21,7 +22,7 @@ const answer = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
  * @throws CommandError if there is neither
  */
 export function findSqlApi(): SqlApi {
-  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN: token } = process.env;
+  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN: token } = context().env;
   if (account) {
     if (!token)
       throw usageError("CLOUDFLARE_API_TOKEN is not set: a token with the permission Account Analytics: Read.");
@@ -39,7 +40,7 @@ export async function query({ url, token }: SqlApi, sql: string): Promise<Record
   let status: number;
   let text: string;
   try {
-    const response = await fetch(url, {
+    const response = await context().fetch(url, {
       method: "POST",
       headers: { authorization: `Bearer ${token}` },
       body: sql,

@@ -1,3 +1,4 @@
+import { context } from "./context.ts";
 import { usageError } from "./errors.ts";
 import { parseWorkerUrl } from "./loopback.ts";
 
@@ -9,7 +10,7 @@ const API_URL = "https://api.cloudflare.com/client/v4";
  * @throws CommandError if CLOUDFLARE_API_BASE_URL would send the token in plain text
  */
 export function accountUrl(account: string): string {
-  const base = parseWorkerUrl(process.env.CLOUDFLARE_API_BASE_URL || API_URL);
+  const base = parseWorkerUrl(context().env.CLOUDFLARE_API_BASE_URL || API_URL);
   if (base === undefined) throw usageError("CLOUDFLARE_API_BASE_URL is no https:// URL.");
   // A URL without a path ends with a slash.
   return `${base.href.replace(/\/$/, "")}/accounts/${account}`;

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
 
 /**
@@ -10,7 +11,8 @@ import { CommandError, usageError } from "./errors.ts";
  */
 export async function confirm(isConfirmed: boolean | undefined, question: () => Promise<string>): Promise<void> {
   if (isConfirmed) return;
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+  const { stdin, stderr } = context();
+  if (!stdin.isTTY || !stderr.isTTY) {
     throw usageError("This asks for confirmation, and there is no terminal to ask at: add --yes.");
   }
   if (!/^y(es)?$/i.test((await ask(`${await question()} [y/N] `)).trim())) {
@@ -20,13 +22,14 @@ export async function confirm(isConfirmed: boolean | undefined, question: () => 
 
 /** @returns an empty answer for Ctrl-C and Ctrl-D */
 async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const { stdin, stderr } = context();
+  const terminal = createInterface({ input: stdin, output: stderr });
   const closed = new AbortController();
   terminal.once("close", () => closed.abort());
   try {
     return await terminal.question(question, { signal: closed.signal });
   } catch {
-    process.stderr.write("\n");
+    stderr.write("\n");
     return "";
   } finally {
     terminal.close();

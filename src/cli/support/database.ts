@@ -1,6 +1,7 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { findRunning } from "./running.ts";
 
@@ -21,7 +22,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** @throws CommandError if there is none, or DATABASE_URL is no Postgres URL */
 export function findDatabase(): DatabaseTarget {
   const running = findRunning();
-  const connectionString = process.env.DATABASE_URL ?? running?.databaseUrl;
+  const connectionString = context().env.DATABASE_URL ?? running?.databaseUrl;
   if (connectionString === undefined) throw usageError("No database: set DATABASE_URL, or start `npm run dev`.");
   assertPostgresUrl(connectionString, "DATABASE_URL");
   const { host, pathname } = new URL(connectionString);

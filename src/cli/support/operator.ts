@@ -1,11 +1,12 @@
 import { hostname, userInfo } from "node:os";
+import { context } from "./context.ts";
 
 /**
  * Who runs this command: in a workflow of GitHub the account that has started it, else `user@host`. It is what the environment
  * says, and no proof.
  */
 export function operatorName(): string {
-  const { GITHUB_ACTOR } = process.env;
+  const { GITHUB_ACTOR } = context().env;
   return GITHUB_ACTOR ? `${GITHUB_ACTOR} (GitHub Actions)` : `${userName()}@${hostname()}`;
 }
 

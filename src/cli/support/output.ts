@@ -1,4 +1,5 @@
 // stdout is for what was asked for, so that it can be captured; all else goes to stderr.
+import { context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 
 // The write that fails says so itself; without a listener, it would also be an uncaught exception.
@@ -11,7 +12,7 @@ process.stdout.on("error", () => {});
  */
 export async function print(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(`${text}\n`, (error) => {
+    context().stdout.write(`${text}\n`, (error) => {
       if (error) reject(new CommandError("The output could not be written."));
       else resolve();
     });
@@ -22,7 +23,7 @@ export const printJson = (value: unknown): Promise<void> => print(JSON.stringify
 
 /** Tells people something on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  context().stderr.write(`${text}\n`);
 }
 
 /** Text of others for a terminal: what would move its cursor, colour it or turn its direction is written out. */

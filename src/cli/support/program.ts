@@ -1,25 +1,43 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError, Command as Program } from "commander";
+import { context } from "./context.ts";
 import { CommandError, EXIT_CODE } from "./errors.ts";
 import { note } from "./output.ts";
 
-/** A command whose mistakes in use are one line each. Run it with {@link run}. */
-export function createProgram(name: string): Command {
-  return new Command(name)
+/** A command as a function: takes the arguments, and returns the exit code once it has done what they say. */
+export type Command = (args: readonly string[]) => Promise<number>;
+
+/**
+ * Makes a command of a file, and runs it if Node was started with that file.
+ *
+ * @param define called for every run, because a program keeps the options of the last one
+ */
+export async function command({ main }: ImportMeta, define: () => Program): Promise<Command> {
+  const run: Command = async (args) => {
+    try {
+      await define().parseAsync(args, { from: "user" });
+      return 0;
+    } catch (error) {
+      return report(error);
+    }
+  };
+  if (main) process.exitCode = await run(process.argv.slice(2));
+  return run;
+}
+
+/** A program whose mistakes in use are one line each. */
+export function createProgram(name: string): Program {
+  return new Program(name)
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text) => note(withoutTokens(oneLine(text))) });
+    .configureOutput({
+      writeOut: (text) => context().stdout.write(text),
+      writeErr: (text) => context().stderr.write(text),
+      outputError: (text) => note(withoutTokens(oneLine(text))),
+    });
 }
 
-/** Parses the command line and does what it says; what fails becomes one line on stderr and the exit code. */
-export async function run(program: Command): Promise<void> {
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    process.exitCode = report(error);
-  }
-}
-
+/** Says on stderr what has failed, in one line. @returns the exit code */
 function report(error: unknown): number {
   // Commander has written its own line, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODE.usage;

@@ -1,5 +1,5 @@
-import { setTimeout } from "node:timers/promises";
 import { batchesOf } from "./batches.ts";
+import { context } from "./context.ts";
 import { type Changed, PurgeError, purge, type Worker } from "./worker.ts";
 
 export interface PurgeReport {
@@ -16,14 +16,13 @@ export interface PurgeAllOptions {
   waitSeconds: number;
   /** Told before every wait. */
   onWait(seconds: number, error: PurgeError): void;
-  sleep?(ms: number): Promise<unknown>;
 }
 
 /** Purges in as few calls as it takes, one after the other; stops at the first that fails for longer than it may wait. */
 export async function purgeAll(
   worker: Worker,
   changed: Changed,
-  { waitSeconds, onWait, sleep = setTimeout }: PurgeAllOptions,
+  { waitSeconds, onWait }: PurgeAllOptions,
 ): Promise<PurgeReport> {
   const batches = batchesOf(changed);
   const purged: string[] = [];
@@ -39,7 +38,7 @@ export async function purgeAll(
       if (seconds > patienceSeconds) return { purged, left: merged(batches), error };
       patienceSeconds -= seconds;
       onWait(seconds, error);
-      await sleep(seconds * 1_000);
+      await context().sleep(seconds * 1_000);
     }
   }
   return { purged, left: {} };

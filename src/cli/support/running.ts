@@ -1,5 +1,6 @@
 // Where the commands find a running `npm run dev`.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { context } from "./context.ts";
 
 export interface Running {
   /** The Worker's origin. */
@@ -11,13 +12,13 @@ export interface Running {
 }
 
 /** Holds a file for each, named by the number of its process: several may run, and none touches another's. */
-const FOLDER = new URL("../../../.dev/running/", import.meta.url);
+const folder = (): URL => new URL(".dev/running/", context().project);
 
-const fileOf = (pid: number): URL => new URL(`${pid}.json`, FOLDER);
+const fileOf = (pid: number): URL => new URL(`${pid}.json`, folder());
 
 /** Tells the commands of this process, until it calls {@link withdraw} or ends. */
 export function announce(running: Running): void {
-  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(folder(), { recursive: true });
   for (const pid of announced()) if (!isAlive(pid)) rmSync(fileOf(pid), { force: true });
   // In nanoseconds, on the clock that all processes of a machine share.
   const startedAt = Number(process.hrtime.bigint());
@@ -37,7 +38,7 @@ export function findRunning(): Running | undefined {
 /** The processes that have not withdrawn. */
 function announced(): number[] {
   try {
-    return readdirSync(FOLDER).map((name) => Number.parseInt(name, 10));
+    return readdirSync(folder()).map((name) => Number.parseInt(name, 10));
   } catch {
     return [];
   }

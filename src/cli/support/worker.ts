@@ -1,5 +1,6 @@
 // `POST /ops/purge` of the Worker, as src/worker/gateway/purge.ts answers it.
 import { z } from "zod";
+import { context } from "./context.ts";
 import { reasonOf, usageError } from "./errors.ts";
 import { parseWorkerUrl } from "./loopback.ts";
 import { printable } from "./output.ts";
@@ -52,7 +53,7 @@ export function runningWorker(): Worker | undefined {
 export function workerAt(url: string, option: string): Worker {
   const origin = readOrigin(url, option);
   const running = runningWorker();
-  const secret = process.env.PURGE_SECRET || (origin === running?.origin ? running.secret : undefined);
+  const secret = context().env.PURGE_SECRET || (origin === running?.origin ? running.secret : undefined);
   if (secret === undefined) throw usageError(`${option} needs the Worker's secret in the environment: PURGE_SECRET.`);
   if (!/^[\x21-\x7e]+$/.test(secret)) throw usageError("PURGE_SECRET cannot be sent in a header.");
   return { origin, secret };
@@ -85,7 +86,7 @@ export async function purge(worker: Worker, changed: Changed): Promise<string[]>
 
 async function post({ origin, secret, headers }: Worker, changed: Changed) {
   try {
-    const response = await fetch(`${origin}/ops/purge`, {
+    const response = await context().fetch(`${origin}/ops/purge`, {
       method: "POST",
       headers: { ...headers, authorization: `Bearer ${secret}`, "content-type": "application/json" },
       body: JSON.stringify(changed),
