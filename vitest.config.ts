@@ -1,35 +1,21 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-const BROWSER = "test/browser/**/*.test.ts";
-const README = "test/readme/**/*.test.ts";
-/** What brings its own database, or asks little of it: once is enough. */
-const WITHOUT_SHARED_DATABASE = [
-  "test/bench/bench.test.ts",
-  "test/cli/deploy/**",
-  "test/cli/keys-output.test.ts",
-  "test/cli/keys-parse.test.ts",
-  "test/cli/openapi.test.ts",
-  "test/cli/purge*.test.ts",
-  "test/cli/stats.test.ts",
-  "test/clients/**",
-  "test/docs/**",
-  "test/worker/cache.test.ts",
-  "test/worker/db/limiter.test.ts",
-  "test/worker/faults.test.ts",
-  "test/worker/feed/**",
-  "test/worker/fresh-writes.test.ts",
-  "test/worker/fuzz.test.ts",
-  "test/worker/gateway/**",
-  "test/local/cache/**",
-  "test/local/dev.test.ts",
-  "test/local/postgres/embedded.test.ts",
-  "test/worker/wrangler.test.ts",
-];
+/** What needs more than npm brings, or only concerns what seldom changes. CI runs all of them; README has the commands. */
+const PROJECTS: Record<string, string[]> = {
+  /** An installed PostgreSQL: transactions that overlap, roles, and statements once more on the real thing. */
+  postgres: ["test/**/*.postgres.test.ts", "test/worker/{api,db}/**/*.test.ts"],
+  /** The real wrangler, against stand-ins of Cloudflare and Neon. */
+  releases: ["test/**/*.releases.test.ts"],
+  /** Chromium. */
+  browser: ["test/browser/**/*.test.ts"],
+  /** The npm registry. */
+  readme: ["test/readme/**/*.test.ts"],
+};
+const NOT_IN_SUITE = Object.values(PROJECTS).flatMap(([own = ""]) => own);
 
 export default defineConfig({
   test: {
-    // Each project starts a database for its own tests.
     globalSetup: ["test/support/global-setup.ts"],
     // workerd, Postgres and a Neon endpoint start before a file's first test.
     hookTimeout: 180_000,
@@ -37,6 +23,8 @@ export default defineConfig({
     testTimeout: 180_000,
     expect: { poll: { timeout: 120_000 } },
     execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
+    // Files of a Vitest worker share what takes long to start: modules, a database and a Worker.
+    isolate: false,
     // Most of a test is waiting for another process.
     maxWorkers: availableParallelism() + 1,
     projects: [
@@ -45,18 +33,10 @@ export default defineConfig({
         test: {
           name: "suite",
           include: ["test/**/*.test.ts"],
-          exclude: [
-            BROWSER,
-            README,
-            "**/node_modules/**",
-            ...(process.env.TEST_DATABASE === undefined ? [] : WITHOUT_SHARED_DATABASE),
-          ],
+          exclude: [...NOT_IN_SUITE, "**/node_modules/**"],
         },
       },
-      // Needs Chromium, which npm does not bring.
-      { extends: true, test: { name: "browser", include: [BROWSER] } },
-      // Needs the npm registry.
-      { extends: true, test: { name: "readme", include: [README] } },
+      ...Object.entries(PROJECTS).map(([name, include]) => ({ extends: true as const, test: { name, include } })),
     ],
   },
 });

@@ -1,11 +1,12 @@
-// The Worker in workerd, on a Neon endpoint of its own over the run's Postgres.
+// The Worker in workerd, on a Neon endpoint over the Postgres of this Vitest worker.
 import "../../src/cli/support/quiet.ts";
-import { afterAll, beforeAll, expect, inject } from "vitest";
+import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
 import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
+import { connectionString as sharedDatabase } from "./database.ts";
 import { type Fault, inflict } from "./faults.ts";
 import { sha256 } from "./records.ts";
 
@@ -14,7 +15,7 @@ export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
 export interface TestApi {
   url: URL;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** How many HTTP requests for an answer have reached the Neon endpoint: a read or a write each. */
+  /** How many HTTP requests for a response have reached the Neon endpoint: a read or a write each. */
   queries(): number;
   /** How many have that write down a use of the token. */
   recordings(token: string): number;
@@ -35,45 +36,75 @@ export interface TestApi {
   dataPoints(): Promise<DataPoint[]>;
   /** The lines that the Worker has logged. */
   logs(): string[];
-  /** Ends everything, once no line of the log has given a secret away. */
-  close(): Promise<void>;
+  /** Begins anew with other settings, until the test is over; undefined unsets one. */
+  set(vars: Record<string, string | undefined>): Promise<void>;
 }
 
+/** With one of the first four, a Worker is started for the caller alone, which takes a second. */
 export interface TestApiOptions {
-  /** The database's URL; see test/support/global-setup.ts. */
-  connectionString: string;
-  /** Beside those of every test; undefined unsets one. */
-  vars?: Record<string, string | undefined>;
-  /** Instead of the Neon endpoint's: for a Worker that is wrongly set up. */
-  databaseUrl?: string;
-  /** Whether requests are counted against budgets, with others than wrangler.toml's for some. Not by default. */
+  isOwn?: boolean;
+  /** Whether requests are counted against rate limits, with others than wrangler.toml's for some. Not by default. */
   limits?: Record<string, number>;
   /** Another Worker than the one that tests run. */
   main?: string;
+  /** The database's URL, if not that of this Vitest worker. */
+  connectionString?: string;
+  /** What the Worker is told of its environment, beside what every test has; undefined unsets one. */
+  vars?: Record<string, string | undefined>;
 }
 
+/** A Worker that is running. */
+interface Running extends Omit<TestApi, "set"> {
+  /** Forgets all that was, and begins with these settings. @throws if a line of the log has given a secret away */
+  begin(vars: TestApiOptions["vars"]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The Worker that all files of this Vitest worker share; it ends with the process. */
+let shared: Promise<Running> | undefined;
 /**
- * The Worker for the tests of a file or of a `describe`, over the run's database.
+ * The Worker for the tests of a file.
  *
  * @returns an object that is filled in before the first test
  */
-export function useApi(options: Omit<TestApiOptions, "connectionString"> = {}): TestApi {
+export function useApi(options: TestApiOptions = {}): TestApi {
   const api = {} as TestApi;
+  const { limits, main, connectionString } = options;
+  const isOwn = options.isOwn ?? [limits, main, connectionString].some((one) => one !== undefined);
+  let running: Running;
   beforeAll(async () => {
-    Object.assign(api, await startApi({ ...options, connectionString: inject("connectionString") }));
+    if (!isOwn) shared ??= start({});
+    running = await (isOwn ? start(options) : (shared as Promise<Running>));
+    await running.begin(options.vars);
+    Object.assign(api, running, {
+      set: async (vars) => {
+        await running.begin(vars);
+        onTestFinished(() => running.begin(options.vars));
+      },
+    } satisfies Partial<TestApi>);
   });
-  afterAll(() => api.close());
+  afterAll(async () => {
+    await running.begin({});
+    if (isOwn) await running.close();
+  });
   return api;
 }
 
-export async function startApi(options: TestApiOptions): Promise<TestApi> {
+/** Starts a Worker; the caller closes it. */
+export async function startApi(options: TestApiOptions): Promise<Running> {
+  const running = await start(options);
+  await running.begin(options.vars);
+  return running;
+}
+
+async function start({ connectionString = sharedDatabase, limits, main, vars = {} }: TestApiOptions): Promise<Running> {
   let queries = 0;
   /** The parameters of what writes down uses. */
-  const recorded: string[] = [];
+  let recorded: string[] = [];
   let fault: () => Fault | undefined = () => undefined;
   let held: Promise<void> | undefined;
   const endpoint = await startNeonEndpoint({
-    connectionString: options.connectionString,
+    connectionString,
     async intercept({ body }, response) {
       if (isRecording(body)) recorded.push(JSON.stringify(body));
       else queries++;
@@ -88,18 +119,20 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
       {
         config: {
           name: config.name,
-          main: options.main ?? "test/support/workers/api.ts",
+          ...(main === undefined ? { main: inject("worker"), no_bundle: true } : { main }),
           compatibility_date: config.compatibility_date,
-          ratelimits: ratelimitsOf(config, options.limits),
+          ratelimits: ratelimitsOf(config, limits),
           version_metadata: config.version_metadata,
           assets: config.assets,
-          vars: present({
-            DATABASE_URL: options.databaseUrl ?? endpoint.connectionString,
+          vars: {
+            DATABASE_URL: endpoint.connectionString,
             PURGE_SECRET,
             // The longest there is: a machine that is busy is no fault of the database.
             DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.maximum),
-            ...options.vars,
-          }),
+            ...Object.fromEntries(
+              Object.entries(vars).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+            ),
+          },
         },
       },
     ],
@@ -108,8 +141,9 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
   const logs = () => harness.getLogs().map(({ message }) => message);
   // Not `new URL(path, url)`, which takes the path `//x` for a host.
   const request = (path: string, init?: RequestInit) => fetch(url.origin + path, init);
-  const command = async (path: string, body: unknown) => {
-    await request(path, { method: "POST", body: JSON.stringify(body) });
+  const command = async (name: string, value: unknown = null): Promise<unknown> => {
+    const response = await request(`/test/${name}`, { method: "POST", body: JSON.stringify(value) });
+    return response.json();
   };
   return {
     url,
@@ -127,8 +161,8 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
         resolve();
       };
     },
-    advance: (seconds) => command("/test/advance", seconds * 1_000),
-    runClock: () => command("/test/run-clock", null),
+    advance: async (seconds) => void (await command("advance", seconds * 1_000)),
+    runClock: async () => void (await command("run-clock")),
     purge: (changed, secret = PURGE_SECRET) =>
       request("/ops/purge", {
         method: "POST",
@@ -136,14 +170,26 @@ export async function startApi(options: TestApiOptions): Promise<TestApi> {
         body: JSON.stringify(changed),
       }),
     runFeed: () => harness.getWorker(config.name).scheduled({ cron: "* * * * *" }),
-    refusePurge: (error) => command("/test/refuse-purge", error),
-    dataPoints: async () => ((await (await request("/test/data-points")).json()) as StampedPoint[]).map(byName),
+    refusePurge: async (error) => void (await command("refuse-purge", error)),
+    dataPoints: async () => ((await command("data-points")) as StampedPoint[]).map(byName),
     logs,
-    close: async () => {
+    begin: async (vars = {}) => {
+      queries = 0;
+      recorded = [];
+      fault = () => undefined;
+      // Another Worker takes no commands.
+      if (main === undefined) {
+        await command("begin", {
+          vars: Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, value ?? null])),
+        });
+      }
       const lines = logs();
+      harness.clearLogs();
+      expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
+    },
+    close: async () => {
       await harness.close();
       await endpoint.close();
-      expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
     },
   };
 }
@@ -165,12 +211,6 @@ function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Re
     ...binding,
     simple: { ...simple, limit: budgets[binding.name] ?? simple.limit },
   }));
-}
-
-function present(vars: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(vars).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }
 
 /** Tokens, their hashes, connection strings and the secret, whole or in part. */

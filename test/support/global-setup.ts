@@ -1,74 +1,100 @@
-// Vitest runs this once, before all test files, in its main process: every file gets the same database.
-import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+// Vitest runs this once, in its main process: it makes what every worker starts with.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { PGlite } from "@electric-sql/pglite";
+import { build } from "esbuild";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { migrate } from "../../drizzle/migrate.ts";
 import { seed } from "../../drizzle/seed.ts";
-import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { serveEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { startRealPostgres } from "./postgres.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The Postgres of this test run: `inject("connectionString")`. */
-    connectionString: string;
+    /** What test/support/database.ts opens: a snapshot for the embedded Postgres, or a database to copy. */
+    database: { snapshot?: string; server?: string };
+    /** The module of the Worker that tests run. */
+    worker: string;
   }
 }
 
-interface Database {
-  connectionString: string;
+const WORKER = "dist/test/worker.js";
+const TEMPLATE = "process_api_test";
+const CACHE = "node_modules/.cache/process-api";
+
+/** Bundles the Worker, and makes the database: for the project `postgres` on an installed PostgreSQL, else the embedded one. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const isReal = project.name === "postgres";
+  const [{ close, ...database }] = await Promise.all([isReal ? startCluster() : findSnapshot(), bundleWorker()]);
+  project.provide("database", database);
+  project.provide("worker", WORKER);
+  return close;
+}
+
+async function bundleWorker(): Promise<void> {
+  await promisify(execFile)("npm", ["run", "-s", "build"]);
+  await build({
+    entryPoints: ["test/support/workers/api.ts"],
+    outfile: WORKER,
+    bundle: true,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*"],
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+}
+
+interface Prepared {
+  snapshot?: string;
+  server?: string;
   close(): Promise<void>;
 }
 
-/**
- * Starts the database that the environment variable TEST_DATABASE names:
- * `pglite` (or unset) the embedded Postgres, `postgres` a throw-away cluster of an installed PostgreSQL, and a
- * `postgres://` URL a new database on that server, dropped at the end.
- */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // The Worker is bundled with what the build makes.
-  execFileSync("npm", ["run", "-s", "build"]);
-  const database = await startDatabase(process.env.TEST_DATABASE ?? "pglite");
-  try {
-    await prepare(database.connectionString);
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-  project.provide("connectionString", database.connectionString);
-  return () => database.close();
+/** A throw-away cluster with a database to copy. */
+async function startCluster(): Promise<Prepared> {
+  const { connectionString, close } = await startRealPostgres();
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query(`create database ${TEMPLATE}`);
+  await client.end();
+  const url = new URL(connectionString);
+  url.pathname = `/${TEMPLATE}`;
+  await fill(url.href);
+  return { server: url.href, close };
 }
 
 /** The rows that every test may count on. */
-async function prepare(connectionString: string): Promise<void> {
+async function fill(connectionString: string): Promise<void> {
   await migrate(connectionString);
   await seed(connectionString);
 }
 
-function startDatabase(choice: string): Promise<Database> {
-  if (choice === "pglite") return startEmbeddedPostgres();
-  if (choice === "postgres") return startRealPostgres();
-  if (/^postgres(ql)?:\/\//.test(choice)) return createDatabase(choice);
-  throw new Error("TEST_DATABASE must be pglite, postgres or a postgres:// URL");
-}
-
-async function createDatabase(serverUrl: string): Promise<Database> {
-  const name = `process_api_test_${randomBytes(6).toString("hex")}`;
-  await runOn(serverUrl, `CREATE DATABASE ${name}`);
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return {
-    connectionString: url.href,
-    close: () => runOn(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`),
-  };
-}
-
-async function runOn(connectionString: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+/** Kept from run to run: to make it takes seconds. */
+async function findSnapshot(): Promise<Prepared> {
+  const close = async () => {};
+  const hash = createHash("sha256");
+  const madeOf = [
+    ...globSync("drizzle/**/*.*"),
+    "src/worker/db/schema.ts",
+    "node_modules/@electric-sql/pglite/package.json",
+  ];
+  for (const file of madeOf.sort()) hash.update(readFileSync(file));
+  const path = `${CACHE}/database-${hash.digest("hex").slice(0, 16)}.tar`;
+  if (existsSync(path)) return { snapshot: path, close };
+  const db = await PGlite.create();
+  const server = await serveEmbeddedPostgres(db);
+  await fill(server.connectionString);
+  const snapshot = await db.dumpDataDir("none");
+  await server.close();
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, new Uint8Array(await snapshot.arrayBuffer()));
+  // Other runs find all of it or nothing.
+  renameSync(unfinished, path);
+  return { snapshot: path, close };
 }

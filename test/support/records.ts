@@ -2,9 +2,10 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { afterAll, beforeAll, inject } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import type { Permission } from "../../src/worker/db/access.ts";
 import * as tables from "../../src/worker/db/schema.ts";
+import { connectionString as sharedDatabase } from "./database.ts";
 
 type Tables = typeof tables;
 type Insert<Name extends "applications" | "processes" | "processResourceTypes" | "apiKeys"> = Partial<
@@ -17,14 +18,14 @@ export type Records = Awaited<ReturnType<typeof openRecords>>;
 export function useRecords(): Records {
   const records = {} as Records;
   beforeAll(async () => {
-    Object.assign(records, await openRecords(inject("connectionString")));
+    Object.assign(records, await openRecords());
   });
   afterAll(() => records.close());
   return records;
 }
 
 /** A way to write rows, over a pool that a test closes when it is done. */
-export async function openRecords(connectionString: string) {
+export async function openRecords(connectionString: string = sharedDatabase) {
   const pool = new pg.Pool({ connectionString, max: 2 });
   const db = drizzle({ client: pool });
 

@@ -1,19 +1,17 @@
 // Every way to come without a valid key, at every private operation of the OpenAPI document.
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { SEED_TOKENS } from "../../drizzle/seed.ts";
-import { startApi, type TestApi } from "../support/api.ts";
+import { useApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
 import { privateOperations } from "../support/operations.ts";
-import { openRecords, type Records, randomToken } from "../support/records.ts";
+import { randomToken, useRecords } from "../support/records.ts";
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let ids: Record<string, string>;
 let live: string;
 const late: Record<string, string> = {};
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   const companyId = await records.company();
   ids = await records.pathIds(companyId);
   const key = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
@@ -24,10 +22,6 @@ beforeAll(async () => {
   late["that has expired, of a live key"] = await records.token(key.id, ago);
   const expired = await records.key(companyId, { expiresAt: ago });
   late["that lives on, of an expired key"] = await records.token(expired.id, new Date(Date.now() + 3_600_000));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 const some = randomToken();

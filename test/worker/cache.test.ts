@@ -2,21 +2,13 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
+import { describe, expect, test } from "vitest";
+import { PURGE_SECRET, useApi } from "../support/api.ts";
 import { privateReads } from "../support/operations.ts";
-import { bearer, openRecords, type Records, randomToken } from "../support/records.ts";
+import { bearer, randomToken, useRecords } from "../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 /** A process that no other test reads, and who may read it. */
 async function fresh() {
@@ -616,30 +608,20 @@ describe("POST /ops/purge", () => {
 
   test("takes the secret before as well while it is rotated, and still no other", async () => {
     const PURGE_SECRET_PREVIOUS = "the-secret-of-those-who-purged-before";
-    const rotating = await startApi({
-      connectionString: inject("connectionString"),
-      vars: { PURGE_SECRET_PREVIOUS },
-    });
-    try {
-      const statuses: number[] = [];
-      for (const secret of [PURGE_SECRET, PURGE_SECRET_PREVIOUS, `${PURGE_SECRET_PREVIOUS}x`, ""]) {
-        statuses.push((await rotating.purge({ processes: [randomUUID()] }, secret)).status);
-      }
-      expect(statuses).toStrictEqual([200, 200, 401, 401]);
-      expect((await api.purge({ processes: [randomUUID()] }, PURGE_SECRET_PREVIOUS)).status).toBe(401);
-    } finally {
-      await rotating.close();
+    await api.set({ PURGE_SECRET_PREVIOUS });
+    const statuses: number[] = [];
+    for (const secret of [PURGE_SECRET, PURGE_SECRET_PREVIOUS, `${PURGE_SECRET_PREVIOUS}x`, ""]) {
+      statuses.push((await api.purge({ processes: [randomUUID()] }, secret)).status);
     }
+    expect(statuses).toStrictEqual([200, 200, 401, 401]);
+    await api.set({});
+    expect((await api.purge({ processes: [randomUUID()] }, PURGE_SECRET_PREVIOUS)).status).toBe(401);
   });
 
   test("is closed to all where no secret is set", async () => {
-    const closed = await startApi({ connectionString: inject("connectionString"), vars: { PURGE_SECRET: undefined } });
-    try {
-      for (const secret of ["", "undefined", "null", randomUUID()]) {
-        expect((await closed.purge({ processes: [randomUUID()] }, secret)).status).toBe(401);
-      }
-    } finally {
-      await closed.close();
+    await api.set({ PURGE_SECRET: undefined });
+    for (const secret of ["", "undefined", "null", randomUUID()]) {
+      expect((await api.purge({ processes: [randomUUID()] }, secret)).status).toBe(401);
     }
   });
 });
@@ -647,40 +629,26 @@ describe("POST /ops/purge", () => {
 describe("the settings", () => {
   test("say how long", async () => {
     const { path, key } = await fresh();
-    const other = await startApi({
-      connectionString: inject("connectionString"),
-      vars: {
-        EDGE_FRESH_WITHOUT_FEED_SECONDS: "7",
-        EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0",
-        EDGE_STALE_IF_ERROR_SECONDS: "0",
-      },
+    await api.set({
+      EDGE_FRESH_WITHOUT_FEED_SECONDS: "7",
+      EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0",
+      EDGE_STALE_IF_ERROR_SECONDS: "0",
     });
-    try {
-      const get = () => other.fetch(path, bearer(key.token));
-      await get();
-      expect(cacheStatus(await get())).toBe("process-api; hit; ttl=7");
-      await other.advance(8);
-      other.fail("500");
-      expect((await get()).status).toBe(503);
-    } finally {
-      await other.close();
-    }
+    const get = () => api.fetch(path, bearer(key.token));
+    await get();
+    expect(cacheStatus(await get())).toBe("process-api; hit; ttl=7");
+    await api.advance(8);
+    api.fail("500");
+    expect((await get()).status).toBe(503);
   });
 
   test("may say not at all", async () => {
     const { path, key } = await fresh();
-    const other = await startApi({
-      connectionString: inject("connectionString"),
-      vars: { EDGE_FRESH_WITHOUT_FEED_SECONDS: "0" },
-    });
-    try {
-      for (const queries of [1, 2]) {
-        const response = await other.fetch(path, bearer(key.token));
-        expect(cacheStatus(response)).toBe("process-api; fwd=bypass; detail=BYPASS");
-        expect(other.queries()).toBe(queries);
-      }
-    } finally {
-      await other.close();
+    await api.set({ EDGE_FRESH_WITHOUT_FEED_SECONDS: "0" });
+    for (const queries of [1, 2]) {
+      const response = await api.fetch(path, bearer(key.token));
+      expect(cacheStatus(response)).toBe("process-api; fwd=bypass; detail=BYPASS");
+      expect(api.queries()).toBe(queries);
     }
   });
 });

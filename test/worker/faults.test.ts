@@ -1,33 +1,27 @@
 // Every failure of the database, at every age of what the edge holds.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../support/api.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { useApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
 import { DRIVER_SECRET, FAULTS, type Fault } from "../support/faults.ts";
-import { bearer, openRecords } from "../support/records.ts";
+import { bearer, useRecords } from "../support/records.ts";
 
 const DEADLINE_MS = 2_000;
 const MAX_ATTEMPTS = 3;
 
-let api: TestApi;
+const api = useApi({ vars: { DATABASE_DEADLINE_MS: String(DEADLINE_MS) } });
+const records = useRecords();
 /** A process of this test alone: it is written to. */
 let web: { applicationId: string; processId: string; token: string };
 let path: string;
 beforeAll(async () => {
-  const records = await openRecords(inject("connectionString"));
   const companyId = await records.company();
   const { id: applicationId } = await records.application(companyId);
   const { id: processId } = await records.process(applicationId, { type: "web" });
   const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
-  await records.close();
   web = { applicationId, processId, token };
   path = `/v3/applications/${applicationId}/processes/${processId}`;
-  api = await startApi({
-    connectionString: inject("connectionString"),
-    vars: { DATABASE_DEADLINE_MS: String(DEADLINE_MS) },
-  });
 });
-afterAll(() => api.close());
 
 const get = () => api.fetch(path, bearer(web.token));
 

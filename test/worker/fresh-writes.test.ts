@@ -1,27 +1,12 @@
-// Who sees a write at once, and what the answer says of it. On a database of its own: how many writes there were lately, of
-// everybody, decides whether one more may purge.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { migrate } from "../../drizzle/migrate.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+// Who sees a write at once, and what the answer says of it.
+import { describe, expect, test } from "vitest";
 import { OwnWrites } from "../../src/worker/gateway/own-writes.ts";
 import { DIRECT_PURGES } from "../../src/worker/shared/limits.ts";
-import { startApi, type TestApi } from "../support/api.ts";
-import { bearer, openRecords, type Records } from "../support/records.ts";
+import { useApi } from "../support/api.ts";
+import { bearer, useRecords } from "../support/records.ts";
 
-let postgres: EmbeddedPostgres;
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  postgres = await startEmbeddedPostgres();
-  await migrate(postgres.connectionString);
-  api = await startApi({ connectionString: postgres.connectionString });
-  records = await openRecords(postgres.connectionString);
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-  await postgres.close();
-});
+const api = useApi();
+const records = useRecords();
 
 /** A cron process that its writer and a colleague have both read. */
 async function known() {

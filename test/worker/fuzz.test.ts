@@ -1,19 +1,15 @@
 import fc from "fast-check";
 import { type Document, OpenAPIBackend } from "openapi-backend";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
-import { startApi, type TestApi } from "../support/api.ts";
+import { useApi } from "../support/api.ts";
 import { mutated } from "../support/arbitraries.ts";
 import { isError } from "../support/contract.ts";
 import { document, operations } from "../support/operations.ts";
 import { randomToken } from "../support/records.ts";
 
-let api: TestApi;
-beforeAll(async () => {
-  await validator.init();
-  api = await startApi({ connectionString: inject("connectionString") });
-});
-afterAll(() => api.close());
+const api = useApi();
+beforeAll(() => validator.init());
 
 const [web] = SEED_PROCESSES;
 

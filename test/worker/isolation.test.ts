@@ -1,12 +1,12 @@
 // Many keys of several companies call every operation that reads, while keys are revoked and expire, processes change and
 // the edge is purged. Every answer is held against all that may have been true of its asker since the last purge, or for
 // as long as a copy lives. ISOLATION_SEED repeats a run's choices.
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
-import { startApi, type TestApi } from "../support/api.ts";
+import { useApi } from "../support/api.ts";
 import { type Operation, privateReads } from "../support/operations.ts";
 import { Random, seedOf } from "../support/random.ts";
-import { bearer, openRecords, type Records } from "../support/records.ts";
+import { bearer } from "../support/records.ts";
 import { Timeline } from "../support/timeline.ts";
 
 /** `npm run test:isolation` sends ten times as many. */
@@ -57,18 +57,10 @@ class PurgeLog implements Purges {
   }
 }
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  // Keys expire by the database's.
-  await api.runClock();
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
+// Keys expire by the database's.
+beforeAll(() => api.runClock());
 
 let advancedMs = 0;
 const now = () => Date.now() + advancedMs;

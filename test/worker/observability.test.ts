@@ -1,25 +1,17 @@
 // What an operator sees of a request: its data point, its Server-Timing, and its lines in the log.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
-import { startApi, type TestApi } from "../support/api.ts";
-import { bearer, openRecords, type Records } from "../support/records.ts";
+import { useApi } from "../support/api.ts";
+import { bearer, useRecords } from "../support/records.ts";
 
 const [web] = SEED_PROCESSES;
 const PATH = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
 const TEMPLATE = "/v3/applications/{id}/processes/{process_id}";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 beforeEach(async () => {
   api.fail(undefined);
   await api.purge({ processes: [web.processId] });
@@ -134,9 +126,8 @@ describe("a request has one data point", () => {
   test("and is answered where none can be written", async () => {
     // A variable of that name is no dataset.
     const vars = { ANALYTICS: "no dataset" };
-    const broken = await startApi({ connectionString: inject("connectionString"), vars });
-    onTestFinished(() => broken.close());
-    expect((await broken.fetch(PATH, bearer(web.token))).status).toBe(200);
+    await api.set(vars);
+    expect((await api.fetch(PATH, bearer(web.token))).status).toBe(200);
   });
 });
 

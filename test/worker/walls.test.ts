@@ -1,12 +1,12 @@
 // The walls between companies, and between the applications that a key is for: at every private operation of the OpenAPI
 // document, with every combination of ids.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { describeAnswer } from "../support/answer.ts";
-import { startApi, type TestApi } from "../support/api.ts";
+import { useApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
 import { OWNED_TABLES } from "../support/owned-tables.ts";
-import { openRecords, type Records } from "../support/records.ts";
+import { useRecords } from "../support/records.ts";
 
 type Ids = Record<string, string>;
 
@@ -16,24 +16,18 @@ interface World {
   ids: Ids;
 }
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let own: World;
 let foreign: World;
 let absent: Ids;
 /** May do everything, in its company. */
 let key: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   own = await createWorld();
   foreign = await createWorld();
   absent = Object.fromEntries(Object.keys(own.ids).map((name) => [name, randomUUID()]));
   key = (await records.key(own.companyId, { permissions: ALL_PERMISSIONS })).token;
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 const ALL_PERMISSIONS = ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"] as const;

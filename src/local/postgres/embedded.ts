@@ -10,6 +10,8 @@ export interface EmbeddedPostgresOptions {
   port?: number;
   /** Folder that keeps the data; in memory by default. One process at a time may have it open. */
   dataDir?: string;
+  /** What the data begins with: a dump of PGlite's `dumpDataDir`. */
+  loadDataDir?: Blob;
 }
 
 export interface EmbeddedPostgres {
@@ -29,8 +31,15 @@ export interface EmbeddedPostgres {
  * @throws when the port is taken, or `dataDir` cannot be opened.
  * @see https://pglite.dev/docs/pglite-socket
  */
-export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
-  const db = await PGlite.create(options.dataDir === undefined ? {} : { dataDir: options.dataDir });
+export async function startEmbeddedPostgres({
+  port,
+  ...data
+}: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
+  return serveEmbeddedPostgres(await PGlite.create(data), port);
+}
+
+/** Puts a PGlite behind a port: {@link startEmbeddedPostgres} says how. It is closed with it. */
+export async function serveEmbeddedPostgres(db: PGlite, port = 0): Promise<EmbeddedPostgres> {
   // The handler speaks to its queue through the public methods alone; the class has private fields, hence the cast.
   type Queue = ConstructorParameters<typeof PGLiteSocketHandler>[0]["queryQueue"];
   const turns = new Turns(db);
@@ -43,7 +52,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {
     void new PGLiteSocketHandler({ queryQueue, closeOnDetach: true }).attach(socket);
   });
   try {
-    server.listen(options.port ?? 0, "127.0.0.1");
+    server.listen(port, "127.0.0.1");
     await once(server, "listening");
   } catch (error) {
     await db.close();

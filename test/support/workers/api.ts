@@ -1,43 +1,76 @@
-// The Worker as tests run it: as `npm run dev` does, with a clock that tests move and a platform that refuses on demand.
+// The Worker as tests run it: as `npm run dev` does, with settings and a clock that tests change, and a platform that
+// refuses on demand.
 import "../../../src/local/loopback.ts";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { cached } from "../../../src/local/cache/index.ts";
 import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
 
+/** What a test file begins with. */
+interface Start {
+  /** Instead of the environment's; null unsets one. */
+  vars: Record<string, string | null>;
+}
+
 /** The time at which the clock stands, until a test lets it run. */
-let stoppedAt: number | undefined;
+let stoppedAt = Date.now();
 let isRunning = false;
 let advancedMs = 0;
 let refusal: CachePurgeError | undefined;
-const dataset = new Dataset();
-let gatewayEnv: Env | undefined;
+let dataset = new Dataset();
+let vars: Start["vars"] = {};
+/** By the environment that the runtime hands out, one for the life of an isolate: an object for each is what it is, too. */
+let environments = new WeakMap<Env, Env>();
 
-function now(): number {
-  stoppedAt ??= Date.now();
-  return (isRunning ? Date.now() : stoppedAt) + advancedMs;
+const now = (): number => (isRunning ? Date.now() : stoppedAt) + advancedMs;
+
+function environmentOf(given: Env): Env {
+  const known = environments.get(given);
+  if (known !== undefined) return known;
+  // A test may give another dataset in its place.
+  const env: Record<string, unknown> = { ...given, ANALYTICS: given.ANALYTICS ?? dataset, ...vars };
+  for (const name in env) if (env[name] === null) delete env[name];
+  environments.set(given, env as unknown as Env);
+  return env as unknown as Env;
 }
 
-export const Api = cached(UncachedApi, { now, refusePurge: () => refusal });
+class Configured extends UncachedApi {
+  constructor(ctx: ExecutionContext, env: Env) {
+    super(ctx, environmentOf(env));
+  }
+}
+
+export const Api = cached(Configured, { now, refusePurge: () => refusal });
+
+async function begin(start: Start, ctx: ExecutionContext): Promise<void> {
+  stoppedAt = Date.now();
+  isRunning = false;
+  advancedMs = 0;
+  refusal = undefined;
+  dataset = new Dataset();
+  vars = start.vars;
+  environments = new WeakMap();
+  await ctx.exports.Api({ props: {} }).purge({ purgeEverything: true });
+}
+
+const COMMANDS: Record<string, (value: never, ctx: ExecutionContext) => unknown> = {
+  "/test/begin": begin,
+  "/test/advance": (ms: number) => {
+    advancedMs += ms;
+  },
+  "/test/run-clock": () => {
+    isRunning = true;
+  },
+  "/test/refuse-purge": (error: CachePurgeError | null) => {
+    refusal = error ?? undefined;
+  },
+  "/test/data-points": () => dataset.take(),
+};
 
 export default {
   async fetch(request, env, ctx) {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/test/advance") {
-      advancedMs += await request.json<number>();
-      return new Response();
-    }
-    if (pathname === "/test/run-clock") {
-      isRunning = true;
-      return new Response();
-    }
-    if (pathname === "/test/refuse-purge") {
-      refusal = (await request.json<CachePurgeError | null>()) ?? undefined;
-      return new Response();
-    }
-    if (pathname === "/test/data-points") return Response.json(dataset.take());
-    // A test may give another in its place.
-    gatewayEnv ??= { ...env, ANALYTICS: env.ANALYTICS ?? dataset };
-    return gateway.fetch(request, gatewayEnv, ctx);
+    const command = COMMANDS[new URL(request.url).pathname];
+    if (command !== undefined) return Response.json((await command(await request.json<never>(), ctx)) ?? null);
+    return gateway.fetch(request, environmentOf(env), ctx);
   },
-  scheduled: gateway.scheduled,
+  scheduled: (controller, env, ctx) => gateway.scheduled(controller, environmentOf(env), ctx),
 } satisfies ExportedHandler<Env>;

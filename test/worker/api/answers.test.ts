@@ -1,13 +1,13 @@
 // The OpenAPI document against the answers: nothing is sent that it does not tell, and it tells nothing that is never
 // sent.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { CORS_HEADERS } from "../../../src/worker/gateway/cors.ts";
 import { SETTINGS } from "../../../src/worker/shared/config.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 import { type DocumentedResponse, responsesOf, validatorOf } from "../../support/document.ts";
 import { type Operation, operations } from "../../support/operations.ts";
-import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
+import { bearer, randomToken, useRecords } from "../../support/records.ts";
 
 interface Answer {
   what: string;
@@ -33,29 +33,13 @@ const UNDOCUMENTED = new Set([
   "x-content-type-options",
 ]);
 
-let api: TestApi;
-/** Where a budget is one request. */
-let limited: TestApi;
+const api = useApi();
+/** Where each rate limit is one request. */
+const limited = useApi({ limits: { KEY_LIMIT: 1, WRITE_LIMIT: 1, ADDRESS_LIMIT: 1 } });
 /** Waits for the database no longer than it must. */
-let impatient: TestApi;
-let records: Records;
-beforeAll(async () => {
-  const connectionString = inject("connectionString");
-  api = await startApi({ connectionString });
-  limited = await startApi({ connectionString, limits: { KEY_LIMIT: 1, WRITE_LIMIT: 1, ADDRESS_LIMIT: 1 } });
-  impatient = await startApi({
-    connectionString,
-    vars: { DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.minimum) },
-  });
-  impatient.fail("cut body");
-  records = await openRecords(connectionString);
-});
-afterAll(async () => {
-  await records.close();
-  await impatient.close();
-  await limited.close();
-  await api.close();
-});
+const impatient = useApi({ limits: {}, vars: { DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.minimum) } });
+const records = useRecords();
+beforeAll(() => impatient.fail("cut body"));
 
 let addresses = 0;
 

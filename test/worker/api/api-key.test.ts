@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
-import { bearer, openRecords, type Records, sha256 } from "../../support/records.ts";
+import { useApi } from "../../support/api.ts";
+import { bearer, sha256, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let companyId: string;
 let applicationId: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   applicationId = (await records.application(companyId)).id;
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 async function me(token: string): Promise<Record<string, unknown>> {

@@ -1,8 +1,8 @@
 // The OpenAPI document by itself: test/worker/api/answers.test.ts compares it with what is sent.
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../../../src/worker/shared/limits.ts";
-import { startApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
 import { document, operations } from "../../support/operations.ts";
 import { bearer } from "../../support/records.ts";
@@ -31,6 +31,8 @@ function examplesIn(node: unknown, where = "#"): Found[] {
 
 const examples = examplesIn(document);
 
+const api = useApi();
+
 describe("an example", () => {
   test.for(examples)("is valid by its schema: $where", ({ value, schema }) => {
     const isValid = validatorOf(schema);
@@ -54,32 +56,27 @@ describe("an example", () => {
   });
 
   test("of a payload is what the seed is answered with", async () => {
-    const api = await startApi({ connectionString: inject("connectionString") });
     const get = async (path: string) => (await api.fetch(`/v3${path}`, bearer(SEED_TOKENS.full))).json();
     const exampleOf = (path: string, name: string) => responsesOf(path).get(200)?.body?.examples[name]?.value;
-    try {
-      for (const { kind, applicationId, processId } of SEED_PROCESSES.slice(0, 5)) {
-        const payload = await get(`/applications/${applicationId}/processes/${processId}`);
-        expect(payload).toStrictEqual(exampleOf("/applications/{id}/processes/{process_id}", kind));
-      }
-      const applications = responsesOf("/applications/{id}").get(200)?.body?.examples ?? {};
-      expect(Object.keys(applications)).toStrictEqual(["privateGit", "publicGit", "dockerImage", "preview", "sparse"]);
-      for (const [name, { value }] of Object.entries(applications)) {
-        expect([name, await get(`/applications/${(value as { id: string }).id}`)]).toStrictEqual([name, value]);
-      }
-      expect(await get("/applications?limit=2")).toStrictEqual(exampleOf("/applications", "page"));
-      expect(await get("/api-keys/validate")).toStrictEqual(exampleOf("/api-keys/validate", "active"));
-      const page = await get(`/applications/${SEED_PROCESSES[0].applicationId}/processes?limit=2`);
-      expect(page).toStrictEqual(exampleOf("/applications/{id}/processes", "page"));
-      // Other tests add machine sizes.
-      const sizes = exampleOf("/resources/process-resource-types", "all") as unknown[];
-      expect(await get("/resources/process-resource-types")).toStrictEqual(expect.arrayContaining(sizes));
-      // It is used by other tests.
-      const key = (await get("/api-keys/me")) as object;
-      expect({ ...key, last_used_at: null }).toStrictEqual(exampleOf("/api-keys/me", "key"));
-    } finally {
-      await api.close();
+    for (const { kind, applicationId, processId } of SEED_PROCESSES.slice(0, 5)) {
+      const payload = await get(`/applications/${applicationId}/processes/${processId}`);
+      expect(payload).toStrictEqual(exampleOf("/applications/{id}/processes/{process_id}", kind));
     }
+    const applications = responsesOf("/applications/{id}").get(200)?.body?.examples ?? {};
+    expect(Object.keys(applications)).toStrictEqual(["privateGit", "publicGit", "dockerImage", "preview", "sparse"]);
+    for (const [name, { value }] of Object.entries(applications)) {
+      expect([name, await get(`/applications/${(value as { id: string }).id}`)]).toStrictEqual([name, value]);
+    }
+    expect(await get("/applications?limit=2")).toStrictEqual(exampleOf("/applications", "page"));
+    expect(await get("/api-keys/validate")).toStrictEqual(exampleOf("/api-keys/validate", "active"));
+    const page = await get(`/applications/${SEED_PROCESSES[0].applicationId}/processes?limit=2`);
+    expect(page).toStrictEqual(exampleOf("/applications/{id}/processes", "page"));
+    // Other tests add machine sizes.
+    const sizes = exampleOf("/resources/process-resource-types", "all") as unknown[];
+    expect(await get("/resources/process-resource-types")).toStrictEqual(expect.arrayContaining(sizes));
+    // It is used by other tests.
+    const key = (await get("/api-keys/me")) as object;
+    expect({ ...key, last_used_at: null }).toStrictEqual(exampleOf("/api-keys/me", "key"));
   });
 });
 

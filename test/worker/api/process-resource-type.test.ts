@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../support/api.ts";
-import { bearer, openRecords, type Records } from "../../support/records.ts";
+import { describe, expect, test } from "vitest";
+import { useApi } from "../../support/api.ts";
+import { bearer, useRecords } from "../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 describe("GET /v3/resources/process-resource-types", () => {
   test("answers any valid key with every machine size, in one query", async () => {

@@ -1,21 +1,18 @@
 // The changes that triggers write into the outbox, whoever the writer is.
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectionString } from "../../support/database.ts";
 import { OWNED_TABLES } from "../../support/owned-tables.ts";
-import { openRecords, type Records } from "../../support/records.ts";
+import { useRecords } from "../../support/records.ts";
 
-let records: Records;
+const records = useRecords();
 let client: pg.Client;
 beforeAll(async () => {
-  records = await openRecords(inject("connectionString"));
-  client = new pg.Client({ connectionString: inject("connectionString") });
+  client = new pg.Client({ connectionString });
   await client.connect();
 });
-afterAll(async () => {
-  await client.end();
-  await records.close();
-});
+afterAll(() => client.end());
 
 /** One of each, and names to speak of their ids by. */
 async function world() {

@@ -1,9 +1,9 @@
 // What a column may hold against what an answer may say. A value that Postgres takes must not make an answer fail: the
 // columns come from the catalogue and the answers from the OpenAPI document, so that this holds for those to come.
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { expect, test } from "vitest";
+import { useApi } from "../../support/api.ts";
 import { privateReads } from "../../support/operations.ts";
-import { openRecords, type Records } from "../../support/records.ts";
+import { useRecords } from "../../support/records.ts";
 
 /** Values at the edges of a type, as SQL. */
 const EXTREMES: Record<string, readonly string[]> = {
@@ -35,16 +35,8 @@ interface Column {
   isKey: boolean;
 }
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 /** Everything that answers can be about: which row of each table, and the ids that paths need. */
 async function populate() {

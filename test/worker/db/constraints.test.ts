@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { DrizzleQueryError, eq, sql } from "drizzle-orm";
 import fc from "fast-check";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   apiKeyCapabilities,
   apiKeys,
@@ -17,21 +17,19 @@ import {
 } from "../../../src/worker/db/schema.ts";
 import { mutated, probe, scalingStrategy } from "../../support/arbitraries.ts";
 import { compile, processJsonSchema } from "../../support/contract.ts";
-import { openRecords, type Records, sha256 } from "../../support/records.ts";
+import { sha256, useRecords } from "../../support/records.ts";
 
-let records: Records;
+const records = useRecords();
 let companyId: string;
 let applicationId: string;
 let processId: string;
 let keyId: string;
 beforeAll(async () => {
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   applicationId = (await records.application(companyId)).id;
   processId = (await records.process(applicationId)).id;
   keyId = (await records.key(companyId)).id;
 });
-afterAll(() => records.close());
 
 type Values = Record<string, unknown>;
 const tables = {

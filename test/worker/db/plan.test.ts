@@ -1,23 +1,22 @@
 // How Postgres reads its tables when they are large: through an index, whatever is asked.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
 import { getProcessForKey, listProcessesForKey } from "../../../src/worker/api/process/query.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
-import { openRecords, type Records, sha256 } from "../../support/records.ts";
+import { sha256, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
 const APPLICATIONS = 1_000;
 const PROCESSES_EACH = 100;
 const PORTIONS = 50;
 
-let records: Records;
+const records = useRecords();
 let companyId: string;
 let applicationId: string;
 let processId: string;
 let keyHash: string;
 beforeAll(async () => {
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   const key = await records.key(companyId);
   keyHash = sha256(key.token);
@@ -49,7 +48,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await records.pool.query("delete from applications where company_id = $1", [companyId]);
-  await records.close();
 });
 
 interface Plan {

@@ -1,18 +1,13 @@
-// The feed in workerd, as the cron trigger runs it. With a database of its own: a heartbeat concerns every answer.
-import { expect, onTestFinished, test } from "vitest";
-import { migrate } from "../../../drizzle/migrate.ts";
-import { startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
-import { startApi } from "../../support/api.ts";
-import { bearer, openRecords } from "../../support/records.ts";
+// The feed in workerd, as the cron trigger runs it.
+import { afterAll, expect, test } from "vitest";
+import { useApi } from "../../support/api.ts";
+import { bearer, useRecords } from "../../support/records.ts";
+
+const api = useApi({ isOwn: true });
+const records = useRecords();
+afterAll(() => records.pool.query("update feed set healthy_at = null"));
 
 test("purges what plain SQL has changed, and answers are kept for long", async () => {
-  const { connectionString, close } = await startEmbeddedPostgres();
-  onTestFinished(close);
-  await migrate(connectionString);
-  const records = await openRecords(connectionString);
-  onTestFinished(() => records.close());
-  const api = await startApi({ connectionString });
-  onTestFinished(() => api.close());
   const companyId = await records.company();
   const application = await records.application(companyId);
   const process = await records.process(application.id);
@@ -32,11 +27,11 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
   await get();
   expect(await cacheStatus()).toMatch(/; hit; ttl=3\d{3}$/);
 
-  await records.pool.query("update processes set display_name = 'Changed'");
+  await records.pool.query("update processes set display_name = 'Changed' where id = $1", [process.id]);
   const name = async () => ((await (await get()).json()) as { display_name: string }).display_name;
   await expect.poll(name).toBe("Changed");
   // A revoked key, too.
-  await records.pool.query("update api_keys set is_enabled = false");
+  await records.pool.query("update api_keys set is_enabled = false where company_id = $1", [companyId]);
   await expect.poll(async () => (await get()).status).toBe(401);
   void run;
 });

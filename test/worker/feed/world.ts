@@ -1,6 +1,5 @@
 // A database, an edge that keeps whatever it is given, and feeds that have troubles, on a clock that the test moves.
 import pg from "pg";
-import { migrate } from "../../../drizzle/migrate.ts";
 import type { Handler } from "../../../src/worker/api/call.ts";
 import { HANDLERS } from "../../../src/worker/api/handlers.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
@@ -102,9 +101,8 @@ export class World {
     this.#random = random;
   }
 
-  /** @param connectionString of an empty database on a real server: transactions must overlap */
+  /** @param connectionString of a database of its own on a real server: transactions must overlap */
   static async open(connectionString: string, random: Random): Promise<World> {
-    await migrate(connectionString);
     const client = new pg.Client({ connectionString });
     await client.connect();
     await client.query(MOVE_CLOCK);

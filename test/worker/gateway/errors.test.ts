@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES } from "../../../drizzle/seed.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
 import { operations } from "../../support/operations.ts";
-import { bearer, openRecords, type Records } from "../../support/records.ts";
+import { bearer, useRecords } from "../../support/records.ts";
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-});
-afterAll(() => api.close());
+const api = useApi();
 
 const [web] = SEED_PROCESSES;
 const PATH = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
@@ -110,11 +106,7 @@ describe("GET /health", () => {
 });
 
 describe("a row that breaks the contract all the same", () => {
-  let records: Records;
-  beforeAll(async () => {
-    records = await openRecords(inject("connectionString"));
-  });
-  afterAll(() => records.close());
+  const records = useRecords();
 
   test("is a 500 that names the field in the log and nowhere else", async () => {
     const companyId = await records.company();
@@ -164,29 +156,21 @@ describe("a Worker that is wrongly set up", () => {
     ["https://SECRET@host/db", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
     ["postgres://SECRET@host", "DATABASE_URL is not a Postgres URL with a user, a host and a database"],
   ])("answers 500 and says in the log what is wrong with %j, but not what it is", async ([databaseUrl, settings]) => {
-    const broken = await startApi({ connectionString: inject("connectionString"), databaseUrl: String(databaseUrl) });
-    try {
-      for (const path of [PATH, "/health", "/v3/openapi.json"]) {
-        const body = await expectFailure(await broken.fetch(path, bearer(web.token)), 500);
-        expect(JSON.stringify(body)).not.toMatch(/DATABASE_URL|SECRET/);
-      }
-      const lines = broken.logs().filter((entry) => entry.includes("misconfigured"));
-      expect(JSON.parse(String(lines[0]))).toMatchObject({ event: "misconfigured", settings });
-      expect(broken.logs().join()).not.toContain("SECRET");
-      expect(broken.queries()).toBe(0);
-    } finally {
-      await broken.close();
+    await api.set({ DATABASE_URL: databaseUrl });
+    for (const path of [PATH, "/health", "/v3/openapi.json"]) {
+      const body = await expectFailure(await api.fetch(path, bearer(web.token)), 500);
+      expect(JSON.stringify(body)).not.toMatch(/DATABASE_URL|SECRET/);
     }
+    const lines = api.logs().filter((entry) => entry.includes("misconfigured"));
+    expect(JSON.parse(String(lines[0]))).toMatchObject({ event: "misconfigured", settings });
+    expect(api.logs().join()).not.toContain("SECRET");
+    expect(api.queries()).toBe(0);
   });
 
   test("answers 500 when there is no database to ask", async () => {
-    const broken = await startApi({ connectionString: inject("connectionString"), vars: { DATABASE_URL: undefined } });
-    try {
-      await expectFailure(await broken.fetch("/health"), 500);
-      expect(JSON.parse(String(broken.logs()[0])).settings).toBe("DATABASE_URL is missing");
-    } finally {
-      await broken.close();
-    }
+    await api.set({ DATABASE_URL: undefined });
+    await expectFailure(await api.fetch("/health"), 500);
+    expect(JSON.parse(String(api.logs()[0])).settings).toBe("DATABASE_URL is missing");
   });
 
   test.for([
@@ -194,27 +178,16 @@ describe("a Worker that is wrongly set up", () => {
     ["PURGE_SECRET", `SECRET ${"x".repeat(32)}`, "has characters other than letters, digits and -._~+/"],
     ["PURGE_SECRET_PREVIOUS", "short", "has fewer than 32 characters"],
   ] as const)("answers 500 rather than run with a %s of %j", async ([name, secret, mistake]) => {
-    const broken = await startApi({ connectionString: inject("connectionString"), vars: { [name]: secret } });
-    try {
-      await expectFailure(await broken.fetch("/health"), 500);
-      expect(JSON.parse(String(broken.logs()[0])).settings).toBe(`${name} ${mistake}`);
-    } finally {
-      await broken.close();
-    }
+    await api.set({ [name]: secret });
+    await expectFailure(await api.fetch("/health"), 500);
+    expect(JSON.parse(String(api.logs()[0])).settings).toBe(`${name} ${mistake}`);
   });
 
   test("names every setting that is wrong", async () => {
-    const broken = await startApi({
-      connectionString: inject("connectionString"),
-      vars: { EDGE_FRESH_SECONDS: "-1", DATABASE_DEADLINE_MS: "soon", EDGE_NOT_FOUND_SECONDS: "61" },
-    });
-    try {
-      await expectFailure(await broken.fetch("/health"), 500);
-      expect(JSON.parse(String(broken.logs()[0])).settings).toBe(
-        "DATABASE_DEADLINE_MS is not a whole number from 100 to 25000; EDGE_FRESH_SECONDS is not a whole number from 0 to 86400; EDGE_NOT_FOUND_SECONDS is not a whole number from 0 to 60",
-      );
-    } finally {
-      await broken.close();
-    }
+    await api.set({ EDGE_FRESH_SECONDS: "-1", DATABASE_DEADLINE_MS: "soon", EDGE_NOT_FOUND_SECONDS: "61" });
+    await expectFailure(await api.fetch("/health"), 500);
+    expect(JSON.parse(String(api.logs()[0])).settings).toBe(
+      "DATABASE_DEADLINE_MS is not a whole number from 100 to 25000; EDGE_FRESH_SECONDS is not a whole number from 0 to 86400; EDGE_NOT_FOUND_SECONDS is not a whole number from 0 to 60",
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { addressBudget, spend } from "../../../src/worker/gateway/limits.ts";
 import {
@@ -8,26 +8,22 @@ import {
   type RateLimit,
   WRITE_LIMIT,
 } from "../../../src/worker/shared/limits.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
-import { bearer, openRecords, type Records, randomToken } from "../../support/records.ts";
+import { bearer, randomToken, useRecords } from "../../support/records.ts";
 
 type Ratelimit = { name: string; simple: { limit: number; period: number } };
 
 /** Fewer than wrangler.toml's, to be sooner there. */
 const ADDRESSES = 80;
 
-let api: TestApi;
-let records: Records;
+const api = useApi({ limits: { ADDRESS_LIMIT: ADDRESSES } });
+/** Has no bindings for them. */
+const unlimited = useApi({ isOwn: true });
+const records = useRecords();
 let companyId: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString"), limits: { ADDRESS_LIMIT: ADDRESSES } });
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 /** So many at once are sooner done, and the database can do them. */
@@ -163,16 +159,11 @@ describe("a limit that cannot be counted", () => {
   });
 
   test("lets requests pass where there is no binding, and says so once", async () => {
-    const unlimited = await startApi({ connectionString: inject("connectionString") });
-    try {
-      const { token } = await records.key(companyId);
-      for (const _ of [1, 2, 3]) {
-        expect((await unlimited.fetch("/v3/api-keys/me", from("192.0.2.1", token))).status).toBe(200);
-      }
-      const lines = unlimited.logs().filter((line) => line.includes("no_rate_limit"));
-      expect(lines.map((line) => JSON.parse(line).binding).sort()).toStrictEqual(["ADDRESS_LIMIT", "KEY_LIMIT"]);
-    } finally {
-      await unlimited.close();
+    const { token } = await records.key(companyId);
+    for (const _ of [1, 2, 3]) {
+      expect((await unlimited.fetch("/v3/api-keys/me", from("192.0.2.1", token))).status).toBe(200);
     }
+    const lines = unlimited.logs().filter((line) => line.includes("no_rate_limit"));
+    expect(lines.map((line) => JSON.parse(line).binding).sort()).toStrictEqual(["ADDRESS_LIMIT", "KEY_LIMIT"]);
   });
 });

@@ -1,6 +1,6 @@
-import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RefusalSampler } from "../../../src/worker/gateway/refusals.ts";
-import { startApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 
 /** Which of so many refusals in a row have a line, and how many each says were left out. */
 const linesOf = (sampler: RefusalSampler, count: number, at: number) =>
@@ -30,17 +30,18 @@ describe("refusals in the log", () => {
   });
 });
 
+/** Of its own: the sample is of the refusals of a minute. */
+const api = useApi({ isOwn: true });
+
 test("a flood of refusals has a line for a sample of them, all of them are counted, and faults have a line each", async () => {
-  const api = await startApi({ connectionString: inject("connectionString"), databaseUrl: "neither" });
-  onTestFinished(() => api.close());
+  await api.set({ DATABASE_URL: "neither" });
   for (let n = 0; n < 15; n++) expect((await api.fetch("/health")).status).toBe(500);
   const faults = api.logs().filter((line) => line.includes('"status":500'));
   expect(faults.length).toBe(15);
 
-  const sound = await startApi({ connectionString: inject("connectionString") });
-  onTestFinished(() => sound.close());
-  for (let n = 0; n < 100; n++) expect((await sound.fetch("/v3/applications")).status).toBe(401);
-  const lines = sound
+  await api.set({});
+  for (let n = 0; n < 100; n++) expect((await api.fetch("/v3/applications")).status).toBe(401);
+  const lines = api
     .logs()
     .map((line) => JSON.parse(line))
     .filter(({ event }) => event === "request");
@@ -48,5 +49,5 @@ test("a flood of refusals has a line for a sample of them, all of them are count
     ...Array.from({ length: 10 }, () => ["missing_key", undefined]),
     ["missing_key", 89],
   ]);
-  expect((await sound.dataPoints()).filter(({ reason }) => reason === "missing_key").length).toBe(100);
+  expect((await api.dataPoints()).filter(({ reason }) => reason === "missing_key").length).toBe(100);
 });

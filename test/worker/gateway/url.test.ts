@@ -1,22 +1,14 @@
 // One resource, many spellings of its URL.
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
-import { bearer, openRecords, type Records } from "../../support/records.ts";
+import { bearer, useRecords } from "../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 const [web] = SEED_PROCESSES;
 const { applicationId, processId } = web;

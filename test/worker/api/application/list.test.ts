@@ -1,19 +1,11 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { describe, expect, test } from "vitest";
+import { useApi } from "../../../support/api.ts";
 import { responsesOf, validatorOf } from "../../../support/document.ts";
-import { bearer, openRecords, type Records } from "../../../support/records.ts";
+import { bearer, useRecords } from "../../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 interface Page {
   data: { id: string; created_at: string }[];

@@ -1,20 +1,12 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { expect, test } from "vitest";
+import { useApi } from "../../../support/api.ts";
 import { detailedApplication } from "../../../support/arbitraries.ts";
 import { responsesOf, validatorOf } from "../../../support/document.ts";
-import { bearer, openRecords, type Records } from "../../../support/records.ts";
+import { bearer, useRecords } from "../../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 const isApplication = validatorOf(responsesOf("/applications/{id}").get(200)?.body?.schema as object);
 

@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../../drizzle/seed.ts";
 import { describeAnswer } from "../../../support/answer.ts";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { useApi } from "../../../support/api.ts";
 import { isProcess } from "../../../support/contract.ts";
-import { bearer, openRecords, type Records } from "../../../support/records.ts";
+import { bearer, useRecords } from "../../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+const api = useApi();
+const records = useRecords();
 
 const pathOf = (applicationId: string, processId: string) => `/v3/applications/${applicationId}/processes/${processId}`;
 

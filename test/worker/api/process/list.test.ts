@@ -1,23 +1,17 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { useApi } from "../../../support/api.ts";
 import { isProcess } from "../../../support/contract.ts";
-import { bearer, openRecords, type Records } from "../../../support/records.ts";
+import { bearer, useRecords } from "../../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let companyId: string;
 let token: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   token = (await records.key(companyId)).token;
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 interface Page {

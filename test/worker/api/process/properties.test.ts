@@ -1,25 +1,19 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { beforeAll, expect, test } from "vitest";
+import { useApi } from "../../../support/api.ts";
 import * as arbitrary from "../../../support/arbitraries.ts";
 import { isProcess } from "../../../support/contract.ts";
-import { bearer, openRecords, type Records } from "../../../support/records.ts";
+import { bearer, useRecords } from "../../../support/records.ts";
 
 type Value<T> = T extends fc.Arbitrary<infer V> ? V : never;
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let companyId: string;
 let token: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   token = (await records.key(companyId)).token;
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 /** Takes its rows back, also from the cache: the same ones are written again while a counterexample is made smaller. */

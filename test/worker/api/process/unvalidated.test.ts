@@ -2,7 +2,7 @@
 import "../../../../src/local/loopback.ts";
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startNeonEndpoint } from "../../../../src/local/neon/endpoint.ts";
 import { failureOf } from "../../../../src/worker/api/failure.ts";
 import { getProcessForKey } from "../../../../src/worker/api/process/query.ts";
@@ -13,19 +13,18 @@ import { outcomeOf } from "../../../../src/worker/shared/errors.ts";
 import type { Trace } from "../../../../src/worker/shared/trace.ts";
 import { mutated, probe, scalingStrategy, text } from "../../../support/arbitraries.ts";
 import { isProcess } from "../../../support/contract.ts";
-import { openRecords, type Records, sha256 } from "../../../support/records.ts";
+import { connectionString } from "../../../support/database.ts";
+import { sha256, useRecords } from "../../../support/records.ts";
 
 let endpoint: Awaited<ReturnType<typeof startNeonEndpoint>>;
-let records: Records;
+const records = useRecords();
 let db: Database;
 let key: { keyHash: string; trace: Trace };
 let applicationId: string;
 let sizeId: string;
 beforeAll(async () => {
   vi.spyOn(console, "error").mockImplementation(() => {});
-  const connectionString = inject("connectionString");
   endpoint = await startNeonEndpoint({ connectionString });
-  records = await openRecords(connectionString);
   db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString, DATABASE_DEADLINE_MS: "25000" }));
   const companyId = await records.company();
   const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
@@ -33,10 +32,7 @@ beforeAll(async () => {
   applicationId = (await records.application(companyId)).id;
   sizeId = (await records.resourceType()).id;
 });
-afterAll(async () => {
-  await records.close();
-  await endpoint.close();
-});
+afterAll(() => endpoint.close());
 
 const anything = fc.oneof(
   fc.anything({ withNullPrototype: false, maxDepth: 2 }),

@@ -1,26 +1,20 @@
 // What a write takes, refuses and answers, one case at a time; test/worker/api/process/writes.test.ts has many at once.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { slugOf } from "../../../../src/worker/api/process/slug.ts";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { useApi } from "../../../support/api.ts";
 import { isError, isProcess } from "../../../support/contract.ts";
-import { openRecords, type Records } from "../../../support/records.ts";
+import { useRecords } from "../../../support/records.ts";
 
-let api: TestApi;
-let records: Records;
+const api = useApi();
+const records = useRecords();
 let companyId: string;
 let sizeId: string;
 let token: string;
 beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
   companyId = await records.company();
   sizeId = (await records.resourceType()).id;
   ({ token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] }));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 type Body = Record<string, unknown>;

@@ -3,14 +3,14 @@
 // must be right at some moment of its round. FC_SEED repeats a run's choices.
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Process } from "../../../../src/openapi/process/schema.ts";
 import { errorBody } from "../../../../src/worker/shared/errors.ts";
-import { startApi, type TestApi } from "../../../support/api.ts";
+import { useApi } from "../../../support/api.ts";
 import { probe, scalingStrategy } from "../../../support/arbitraries.ts";
 import { isError, isProcess } from "../../../support/contract.ts";
 import { Random, seedOf } from "../../../support/random.ts";
-import { openRecords, type Records } from "../../../support/records.ts";
+import { useRecords } from "../../../support/records.ts";
 import { type Decision, Model, type Size, type State, same, type Wish } from "./model.ts";
 
 /** `npm run test:writes` sends ten times as many. */
@@ -21,15 +21,12 @@ const DEADLINE_MS = 10_000;
 /** Once in so many times the database fails. */
 const TROUBLE = 25;
 
-let api: TestApi;
-let records: Records;
+const api = useApi({ vars: { DATABASE_DEADLINE_MS: String(DEADLINE_MS) } });
+const records = useRecords();
 let companyId: string;
 let token: string;
 let sizes: Size[];
 beforeAll(async () => {
-  const connectionString = inject("connectionString");
-  api = await startApi({ connectionString, vars: { DATABASE_DEADLINE_MS: String(DEADLINE_MS) } });
-  records = await openRecords(connectionString);
   companyId = await records.company();
   ({ token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] }));
   sizes = await Promise.all(
@@ -39,10 +36,6 @@ beforeAll(async () => {
       return { id, name, cpu: n, memory: n };
     }),
   );
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
 });
 
 /** How a client sends what it wishes. */

@@ -1,38 +1,24 @@
 // The rights that `npm run rotate` gives the Worker's role: enough for all that it does, and no more for what it must not.
 import "../../../src/local/loopback.ts";
-import { existsSync } from "node:fs";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { migrate } from "../../../drizzle/migrate.ts";
+import { describe, expect, test } from "vitest";
+import rotate from "../../../src/cli/rotate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { EXAMPLE_IDS } from "../../../src/openapi/components/examples.ts";
 import { openDatabase } from "../../../src/worker/db/client.ts";
 import { pollChanges, releaseLease } from "../../../src/worker/feed/query.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
-import { run } from "../../stand-ins/command.ts";
-import { startApi, type TestApi } from "../../support/api.ts";
+import { useApi } from "../../support/api.ts";
+import { run } from "../../support/command.ts";
+import { connectionString as owner } from "../../support/database.ts";
 import { operations } from "../../support/operations.ts";
-import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
-import { openRecords, type Records } from "../../support/records.ts";
+import { useRecords } from "../../support/records.ts";
 
-describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
-  let server: RealPostgres;
-  let records: Records;
-  let api: TestApi;
-  let connectionString: string;
-  beforeAll(async () => {
-    server = await startRealPostgres();
-    await migrate(server.connectionString);
-    records = await openRecords(server.connectionString);
-    const env = { MIGRATION_DATABASE_URL: server.connectionString };
-    connectionString = (await run("rotate", [], { cwd: process.cwd(), env })).stdout.trim();
-    api = await startApi({ connectionString });
-  });
-  afterAll(async () => {
-    await api?.close();
-    await records?.close();
-    await server?.close();
-  });
+describe("the Worker's role", async () => {
+  const env = { MIGRATION_DATABASE_URL: owner };
+  const connectionString = (await run(rotate, [], { env })).stdout.trim();
+  const api = useApi({ connectionString });
+  const records = useRecords();
 
   test("may do what every operation does", async () => {
     const companyId = await records.company();

@@ -1,10 +1,9 @@
 // Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves. FEED_SEED repeats a
 // run's choices.
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
+import { copyDatabase } from "../../support/database.ts";
 import { Random, seedOf } from "../../support/random.ts";
 import { openRecords, type Records, sha256 } from "../../support/records.ts";
 import { World } from "./world.ts";
@@ -42,8 +41,7 @@ interface Key {
 /** A statement and its parameters. */
 type Write = [text: string, params: unknown[]];
 
-describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
-  let server: RealPostgres;
+describe("the feed", () => {
   let records: Records;
   let world: World;
   const companies: string[] = [];
@@ -57,9 +55,9 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
   beforeAll(async () => {
     vi.spyOn(console, "warn").mockImplementation(() => {});
     vi.spyOn(console, "error").mockImplementation(() => {});
-    server = await startRealPostgres();
-    world = await World.open(server.connectionString, random);
-    records = await openRecords(server.connectionString);
+    const connectionString = await copyDatabase();
+    world = await World.open(connectionString, random);
+    records = await openRecords(connectionString);
     sizes.push((await records.resourceType()).id, (await records.resourceType()).id);
     for (let n = 0; n < 5; n++) {
       const companyId = await records.company();
@@ -77,9 +75,9 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the feed", () => {
     }
   });
   afterAll(async () => {
-    await records?.close();
-    await world?.close();
-    await server?.close();
+    vi.restoreAllMocks();
+    await records.close();
+    await world.close();
   });
 
   async function read(): Promise<void> {
