@@ -6,7 +6,7 @@ import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateReads } from "../support/operations.ts";
 import { Random, seedOf } from "../support/random.ts";
-import { bearer } from "../support/records.ts";
+import { bearer, useRecords } from "../support/records.ts";
 import { Timeline } from "../support/timeline.ts";
 
 /** `npm run test:isolation` sends ten times as many. */
