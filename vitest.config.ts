@@ -17,6 +17,7 @@ const NOT_IN_SUITE = Object.values(PROJECTS).flatMap(([own = ""]) => own);
 export default defineConfig({
   test: {
     globalSetup: ["test/support/global-setup.ts"],
+    setupFiles: ["test/support/setup.ts"],
     // workerd, Postgres and a Neon endpoint start before a file's first test.
     hookTimeout: 180_000,
     // Only to end what hangs: machines differ, and may be busy with something else.

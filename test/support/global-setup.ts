@@ -1,6 +1,6 @@
 // Vitest runs this once, in its main process: it makes what every worker starts with.
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { PGlite } from "@electric-sql/pglite";
@@ -18,6 +18,8 @@ declare module "vitest" {
     database: { snapshot?: string; server?: string };
     /** The module of the Worker that tests run. */
     worker: string;
+    /** Of all random choices. */
+    seed: number;
   }
 }
 
@@ -31,6 +33,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const [{ close, ...database }] = await Promise.all([isReal ? startCluster() : findSnapshot(), bundleWorker()]);
   project.provide("database", database);
   project.provide("worker", WORKER);
+  const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
+  project.provide("seed", seed);
+  console.log(`${project.name}: SEED=${seed} repeats the random choices of this run`);
   return close;
 }
 

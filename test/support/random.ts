@@ -28,7 +28,3 @@ export class Random {
     return this.integer(0, times) === 0;
   }
 }
-
-/** The seed of this run: that of the environment, to repeat a run, or a new one. */
-export const seedOf = (variable: string): number =>
-  Number(process.env[variable] ?? Math.floor(Math.random() * 2 ** 31));

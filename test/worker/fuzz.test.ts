@@ -11,6 +11,8 @@ import { randomToken } from "../support/records.ts";
 const api = useApi();
 beforeAll(() => validator.init());
 
+/** `npm run test:fuzz` makes fifty times as many. */
+const RUNS = Number(process.env.FUZZ_RUNS ?? 400);
 const [web] = SEED_PROCESSES;
 
 const segment = fc.oneof(
@@ -178,9 +180,11 @@ test("no request is answered with a 5xx, every failure with the contract's body,
       expect(isError.errors).toBeNull();
       expect(JSON.parse(answer).status).toBe(response.status);
     }),
-    { numRuns: 2_000 },
+    { numRuns: RUNS },
   );
-  // Else the requests went nowhere near the code.
+  // Else the requests went nowhere near the code. What is rare is only sure to happen among many.
+  for (const status of [200, 400, 401, 404]) expect([status, statuses.get(status)]).not.toContain(undefined);
+  if (RUNS < 2_000) return;
   expect([...validated.keys()].filter((what) => what.endsWith(" 200")).length).toBeGreaterThan(6);
-  for (const status of [200, 400, 401, 404, 405, 415]) expect([status, statuses.get(status)]).not.toContain(undefined);
+  for (const status of [405, 415]) expect([status, statuses.get(status)]).not.toContain(undefined);
 });

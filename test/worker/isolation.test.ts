@@ -1,21 +1,21 @@
 // Many keys of several companies call every operation that reads, while keys are revoked and expire, processes change and
 // the edge is purged. Every answer is held against all that may have been true of its asker since the last purge, or for
-// as long as a copy lives. ISOLATION_SEED repeats a run's choices.
-import { beforeAll, expect, test } from "vitest";
+// as long as a copy lives.
+import { beforeAll, expect, inject, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateReads } from "../support/operations.ts";
-import { Random, seedOf } from "../support/random.ts";
+import { Random } from "../support/random.ts";
 import { bearer, useRecords } from "../support/records.ts";
 import { Timeline } from "../support/timeline.ts";
 
-/** `npm run test:isolation` sends ten times as many. */
-const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? 10_000);
+/** `npm run test:isolation` sends a hundred times as many. */
+const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? 1_000);
 const ROUND = 250;
 /** A second for the way. */
 const GRACE_MS = 1_000;
 const EXPIRY_GRACE_MS = 1_000;
-const SEED = seedOf("ISOLATION_SEED");
+const SEED = inject("seed");
 const random = new Random(SEED);
 
 interface Purges {
@@ -232,8 +232,10 @@ test(`every one of ${REQUESTS} answers belongs to its asker, and none outlives i
       advancedMs += seconds * 1_000;
     }
   }
-  // Else nothing was put to the test.
-  for (const kind of ["200 hit", "200 fwd=miss", "401 fwd=bypass", "403 fwd=bypass", "404 hit"]) {
+  // Else nothing was put to the test. What is rare is only sure to happen among many.
+  for (const kind of ["200 hit", "200 fwd=miss"]) expect([...seen.keys()]).toContain(kind);
+  if (REQUESTS < 10_000) return;
+  for (const kind of ["401 fwd=bypass", "403 fwd=bypass", "404 hit"]) {
     expect([kind, seen.get(kind) ?? 0]).toStrictEqual([kind, expect.toSatisfy((n: number) => n > 0)]);
   }
 }, 0); // Bounded by the count of requests, not by the machine.

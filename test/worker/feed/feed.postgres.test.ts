@@ -1,17 +1,16 @@
-// Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves. FEED_SEED repeats a
-// run's choices.
+// Writers, readers, and feeds that die, overlap and are refused, on a clock that the test moves.
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { copyDatabase } from "../../support/database.ts";
-import { Random, seedOf } from "../../support/random.ts";
+import { Random } from "../../support/random.ts";
 import { openRecords, type Records, sha256 } from "../../support/records.ts";
 import { World } from "./world.ts";
 
-/** `npm run test:feed` makes ten times as many. */
-const OPERATIONS = Number(process.env.FEED_OPERATIONS ?? 10_000);
+/** `npm run test:feed` makes fifty times as many. */
+const OPERATIONS = Number(process.env.FEED_OPERATIONS ?? 2_000);
 const ROUND = 250;
-const SEED = seedOf("FEED_SEED");
+const SEED = inject("seed");
 const random = new Random(SEED);
 
 /**
@@ -267,8 +266,9 @@ describe("the feed", () => {
       compared += world.copies;
       expect({ seed: SEED, done, wrong: await world.wrongCopies() }).toMatchObject({ wrong: [] });
     }
-    // Else nothing was put to the test.
+    // Else nothing was put to the test. What is rare is only sure to happen among many.
     expect(compared).toBeGreaterThan(OPERATIONS / 20);
+    if (OPERATIONS < 10_000) return;
     const events = [
       "hit",
       "miss",

@@ -61,7 +61,7 @@ describe("GET /v3/applications", () => {
           expect(seen).toStrictEqual(written.map(key).sort().reverse());
         },
       ),
-      { numRuns: 10 },
+      { numRuns: 4 },
     );
   });
 

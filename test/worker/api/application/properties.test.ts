@@ -39,7 +39,7 @@ test("every application that Postgres holds is read back equal, and valid by the
       });
       expect(response.headers.get("last-modified")).toBe(updatedAt.toUTCString());
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 });
 

@@ -96,7 +96,7 @@ describe("GET /v3/applications/{id}/processes", () => {
           expect(seen.map((process) => process.created_at)).toStrictEqual(moments.map((m) => m.toISOString()).sort());
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
 

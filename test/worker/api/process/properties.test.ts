@@ -74,6 +74,6 @@ test("every row that Postgres holds is read back equal, and valid by the contrac
         expect(payload).toStrictEqual(expected);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 50 },
   );
 });

@@ -80,7 +80,7 @@ describe("the response schema and the contract", () => {
           true,
         ]);
       }),
-      { numRuns: 500 },
+      { numRuns: 100 },
     );
   });
 
@@ -93,10 +93,10 @@ describe("the response schema and the contract", () => {
         expect(processSchema.safeParse(instance).success).toBe(byContract);
         seen[byContract ? "accepted" : "rejected"]++;
       }),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     );
     // Else the mutations would prove nothing.
-    expect(seen.accepted).toBeGreaterThan(200);
-    expect(seen.rejected).toBeGreaterThan(1_000);
+    expect(seen.accepted).toBeGreaterThan(20);
+    expect(seen.rejected).toBeGreaterThan(100);
   });
 });

@@ -113,8 +113,8 @@ test("a body that nobody has checked is stored as the contract has it, or is a 4
       );
       seen[outcome as keyof typeof seen]++;
     }),
-    { numRuns: 600 },
+    { numRuns: 150 },
   );
-  expect(seen.stored).toBeGreaterThan(20);
-  expect(seen.refused).toBeGreaterThan(100);
+  expect(seen.stored).toBeGreaterThan(2);
+  expect(seen.refused).toBeGreaterThan(20);
 });
