@@ -9,3 +9,6 @@ export async function describeAnswer(response: Response) {
   }: Record<string, string> = Object.fromEntries(response.headers);
   return { status: response.status, headers, body };
 }
+
+/** Ids in a body, wherever they stand. */
+export const idsIn = (body: string): string[] => body.match(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? [];

@@ -7,6 +7,9 @@ import { inject } from "vitest";
 
 const { snapshot, server } = inject("database");
 
+/** Whether it has one session that all clients share. */
+export const isEmbedded = server === undefined;
+
 /** Of a role that may do everything. */
 export const connectionString: string = await (server === undefined ? startEmbedded() : copyDatabase());
 

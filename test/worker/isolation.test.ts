@@ -3,6 +3,7 @@
 // as long as a copy lives.
 import { beforeAll, expect, inject, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
+import { idsIn } from "../support/answer.ts";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateReads } from "../support/operations.ts";
 import { Random } from "../support/random.ts";
@@ -115,9 +116,6 @@ const since = (operation: Operation, isOnError: boolean, purges: Purges, asked: 
   Math.max(asked - boundMs(operation, isOnError), purges.floor(asked));
 
 const seen = new Map<string, number>();
-
-/** Ids in a body, wherever they stand. */
-const idsIn = (body: string): string[] => body.match(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? [];
 
 async function readOne(keys: Key[], processes: Process[]): Promise<void> {
   const operation = random.pick(privateReads);

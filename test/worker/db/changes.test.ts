@@ -8,9 +8,12 @@ import { useRecords } from "../../support/records.ts";
 
 const records = useRecords();
 let client: pg.Client;
+/** That most tests read and none changes for good. */
+let shared: World;
 beforeAll(async () => {
   client = new pg.Client({ connectionString });
   await client.connect();
+  shared = await world();
 });
 afterAll(() => client.end());
 
@@ -143,9 +146,8 @@ test.for<[string, string, string[]]>([
   ],
   ["api_key_capabilities", "delete from api_key_capabilities where api_key_id = :key", ["key key company"]],
 ])("%s: %s", async ([_, statement, expected]) => {
-  const one = await world();
-  const text = statement.replaceAll(/(?<!\w):(\w+)/g, (_, name: keyof World) => `'${one[name]}'`);
-  expect(await recorded(one, text)).toStrictEqual(expected);
+  const text = statement.replaceAll(/(?<!\w):(\w+)/g, (_, name: keyof World) => `'${shared[name]}'`);
+  expect(await recorded(shared, text)).toStrictEqual(expected);
 });
 
 describe("a row that moves", () => {
@@ -233,7 +235,7 @@ test.for(recordedTables)("every kind of statement on %s is recorded", async (tab
 });
 
 test.for(recordedTables)("a %s that is emptied changes everything", async (table) => {
-  expect(await recorded(await world(), `truncate ${table} cascade`)).toContain("everything");
+  expect(await recorded(shared, `truncate ${table} cascade`)).toContain("everything");
 });
 
 test("a writer who may not touch the outbox writes it all the same, whatever its search path", async () => {

@@ -469,7 +469,7 @@ describe("the shape of a jsonb column", () => {
     const condition = rows[0]?.definition.replace(/^CHECK /, "");
     const candidates = fc.sample(
       fc.oneof({ weight: 1, arbitrary: valid }, { weight: 4, arbitrary: mutated(valid) }),
-      4_000,
+      1_000,
     );
     // The constraint itself, over many values at once. A CHECK passes unless it is false.
     const checked = await records.pool.query<{ passes: boolean }>(
@@ -478,8 +478,8 @@ describe("the shape of a jsonb column", () => {
     );
     const expected = candidates.map((candidate) => ({ candidate, passes: isValid(candidate) }));
     expect(candidates.map((candidate, i) => ({ candidate, passes: checked.rows[i]?.passes }))).toStrictEqual(expected);
-    expect(expected.filter(({ passes }) => passes).length).toBeGreaterThan(500);
-    expect(expected.filter(({ passes }) => !passes).length).toBeGreaterThan(500);
+    expect(expected.filter(({ passes }) => passes).length).toBeGreaterThan(100);
+    expect(expected.filter(({ passes }) => !passes).length).toBeGreaterThan(100);
   });
 });
 

@@ -7,9 +7,8 @@ import type { Database } from "../../../src/worker/db/client.ts";
 import { sha256, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
-const APPLICATIONS = 1_000;
-const PROCESSES_EACH = 100;
-const PORTIONS = 50;
+const APPLICATIONS = 200;
+const PROCESSES_EACH = 50;
 
 const records = useRecords();
 let companyId: string;
@@ -20,23 +19,20 @@ beforeAll(async () => {
   companyId = await records.company();
   const key = await records.key(companyId);
   keyHash = sha256(key.token);
-  // In portions: an embedded Postgres serves one statement at a time, and other tests have their deadlines meanwhile.
-  for (let portion = 0; portion < PORTIONS; portion++) {
-    await records.pool.query(
-      `with bulk as (
-         insert into applications (company_id, name, display_name)
-         select $1, $2 || '-' || n, 'Bulk' from generate_series(1, $3::int) n
-         returning id
-       )
-       insert into processes (application_id, key, entrypoint)
-       select id, 'bulk-' || n, '' from bulk, generate_series(1, $4::int) n`,
-      [companyId, `bulk-${portion}`, APPLICATIONS / PORTIONS, PROCESSES_EACH],
-    );
-  }
+  await records.pool.query(
+    `with bulk as (
+       insert into applications (company_id, name, display_name)
+       select $1, 'bulk-' || n, 'Bulk' from generate_series(1, $2::int) n
+       returning id
+     )
+     insert into processes (application_id, key, entrypoint)
+     select id, 'bulk-' || n, '' from bulk, generate_series(1, $3::int) n`,
+    [companyId, APPLICATIONS, PROCESSES_EACH],
+  );
   await records.pool.query(
     `insert into api_key_tokens (hash, api_key_id, masked)
      select sha256(('bulk-' || n || $2::text)::bytea), $1, 'svl_00…0000'
-     from generate_series(1, 20000) n`,
+     from generate_series(1, 5000) n`,
     [key.id, randomUUID()],
   );
   const { rows } = await records.pool.query(
