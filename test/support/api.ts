@@ -7,7 +7,7 @@ import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { connectionString as sharedDatabase } from "./database.ts";
-import { type Fault, inflict } from "./faults.ts";
+import { DRIVER_SECRET, type Fault, inflict } from "./faults.ts";
 import { sha256 } from "./records.ts";
 
 export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
@@ -213,5 +213,5 @@ function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Re
   }));
 }
 
-/** Tokens, their hashes, connection strings and the secret, whole or in part. */
-const SECRETS = new RegExp(`svl_|[0-9a-f]{64}|postgres(ql)?:|${PURGE_SECRET}`, "i");
+/** Tokens, their hashes, connection strings, the secret, and what the driver says, whole or in part. */
+const SECRETS = new RegExp(`svl_|[0-9a-f]{64}|postgres(ql)?:|${PURGE_SECRET}|${DRIVER_SECRET}`, "i");

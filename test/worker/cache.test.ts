@@ -182,11 +182,11 @@ async function getPlainly(url: string, headers: Record<string, string>): Promise
   await text(response);
 }
 
-test("a thousand requests at once for one cold process are one query", async () => {
+test("a hundred requests at once for one cold process are one query", async () => {
   const { get, process } = await fresh();
   const before = api.queries();
   const answers = await Promise.all(
-    Array.from({ length: 1_000 }, async () => {
+    Array.from({ length: 100 }, async () => {
       const response = await get();
       return `${response.status} ${((await response.json()) as { id: string }).id}`;
     }),

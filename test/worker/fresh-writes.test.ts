@@ -77,7 +77,7 @@ describe("a write that has purged says so", () => {
 });
 
 describe("a write whose purge the platform refuses", () => {
-  test("is done, says so, and is seen by its writer at once and by others from the feed on", async () => {
+  test("is done, says so, and is seen by its writer at once", async () => {
     const { path, writer, colleague, read, write } = await known();
     await api.refusePurge({ code: 429, message: "rate limit" });
     try {
@@ -94,8 +94,6 @@ describe("a write whose purge the platform refuses", () => {
       status: "process-api; fwd=request",
       body: expect.stringContaining("New"),
     });
-    await api.runFeed();
-    expect((await read(colleague)).body).toContain("New");
   });
 
   test("comes after many others, which leave the platform's budget to the feed", async () => {

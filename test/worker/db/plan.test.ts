@@ -7,8 +7,8 @@ import type { Database } from "../../../src/worker/db/client.ts";
 import { sha256, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
-const APPLICATIONS = 200;
-const PROCESSES_EACH = 50;
+const APPLICATIONS = 1_000;
+const PROCESSES_EACH = 10;
 
 const records = useRecords();
 let companyId: string;
