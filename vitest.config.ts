@@ -1,18 +1,20 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** What needs more than npm brings, or only concerns what seldom changes. CI runs all of them; README has the commands. */
+/** What needs more than npm brings, or tests what seldom changes. `npm test` runs all else, CI everything. */
 const PROJECTS: Record<string, string[]> = {
   /** An installed PostgreSQL: transactions that overlap, roles, and statements once more on the real thing. */
   postgres: ["test/**/*.postgres.test.ts", "test/worker/{api,db}/**/*.test.ts"],
   /** The real wrangler, against stand-ins of Cloudflare and Neon. */
   releases: ["test/**/*.releases.test.ts"],
+  /** The stand-ins of `npm run dev` and the benchmark by themselves. */
+  local: ["test/local/{cache,neon,postgres}/**/*.test.ts", "test/bench/**/*.test.ts"],
   /** Chromium. */
   browser: ["test/browser/**/*.test.ts"],
   /** The npm registry. */
   readme: ["test/readme/**/*.test.ts"],
 };
-const NOT_IN_SUITE = Object.values(PROJECTS).flatMap(([own = ""]) => own);
+const NOT_IN_SUITE = [...Object.values(PROJECTS).flat()].filter((glob) => !glob.startsWith("test/worker/"));
 
 export default defineConfig({
   test: {
@@ -31,13 +33,19 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: {
-          name: "suite",
-          include: ["test/**/*.test.ts"],
-          exclude: [...NOT_IN_SUITE, "**/node_modules/**"],
-        },
+        test: { name: "suite", include: ["test/**/*.test.ts"], exclude: [...NOT_IN_SUITE, "**/node_modules/**"] },
       },
-      ...Object.entries(PROJECTS).map(([name, include]) => ({ extends: true as const, test: { name, include } })),
+      ...Object.entries(PROJECTS).map(([name, include]) => ({
+        extends: true as const,
+        // A file of the project `postgres` may be one of another's, too.
+        test: {
+          name,
+          include,
+          ...(name === "postgres"
+            ? { globalSetup: "test/support/postgres-setup.ts" }
+            : { exclude: ["**/*.postgres.test.ts"] }),
+        },
+      })),
     ],
   },
 });
