@@ -28,6 +28,7 @@ export default defineConfig({
     execArgv: ["--import", import.meta.resolve("./test/support/quick-imports.ts")],
     // Files of a Vitest worker share what takes long to start: modules, a database and a Worker.
     isolate: false,
+    experimental: { viteModuleRunner: false },
     // Most of a test is waiting for another process.
     maxWorkers: availableParallelism() + 1,
     projects: [

@@ -6,7 +6,7 @@ import { RetryBudget } from "../../../src/worker/db/retry-budget.ts";
 
 const DEADLINE_MS = 3_000;
 const BURST_WAIT_MS = 250;
-const CONNECTIONS = 20;
+const CONNECTIONS = 10;
 const SERVICE_MS = 40;
 /** Queries a second. */
 const CAPACITY = (CONNECTIONS * 1_000) / SERVICE_MS;
