@@ -13,8 +13,8 @@ import { Random } from "../../../support/random.ts";
 import { useRecords } from "../../../support/records.ts";
 import { type Decision, Model, type Size, type State, same, type Wish } from "./model.ts";
 
-/** `npm run test:writes` sends a hundred times as many. */
-const OPERATIONS = Number(process.env.WRITE_OPERATIONS ?? 500);
+/** `npm run test:writes` sends two hundred times as many. */
+const OPERATIONS = Number(process.env.WRITE_OPERATIONS ?? 250);
 const SEED = inject("seed");
 const random = new Random(SEED);
 const DEADLINE_MS = 10_000;
