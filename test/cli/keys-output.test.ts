@@ -1,5 +1,7 @@
 // The output of the commands for keys, and what it never holds.
-import { beforeAll, describe, expect, test } from "vitest";
+import { eq } from "drizzle-orm";
+import { describe, expect, test } from "vitest";
+import { apiKeyTokens } from "../../src/worker/db/schema.ts";
 import { sha256, useRecords } from "../support/records.ts";
 import { keys, keysJson, lines, masked } from "./command.ts";
 
@@ -11,106 +13,87 @@ const PAST = new Date("2025-01-31T00:00:00.000Z");
 /** A company with a key of every state. */
 async function createKeys() {
   const companyId = await records.company();
-  const application = await records.application(companyId, { name: "my-app" });
-  let day = 0;
-  const key = (name: string, values: Parameters<typeof records.key>[1] = {}) => {
-    const at = new Date(Date.UTC(2025, 0, ++day));
+  const { id: applicationId } = await records.application(companyId, { name: "my-app" });
+  const key = (name: string, day: number, values: Parameters<typeof records.key>[1] = {}) => {
+    const at = new Date(Date.UTC(2025, 0, day));
     return records.key(companyId, { name, createdAt: at, updatedAt: at, ...values });
   };
-  const live = await key("live", { resourceId: application.id, expiresAt: FAR });
-  const rotating = await key("rotating", { lastUsedAt: PAST });
+  const live = await key("live", 1, { resourceId: applicationId, expiresAt: FAR });
+  const rotating = await key("rotating", 2, { lastUsedAt: PAST });
   const second = await records.token(rotating.id, FAR);
+  const disabled = await key("disabled", 3, { isEnabled: false });
+  const expired = await key("expired", 4, { expiresAt: PAST });
+  const spent = await key("spent", 5);
+  const revoked = await key("revoked", 6, { permissions: [], lastUsedAt: PAST });
   // Tokens that are made in one millisecond have no order.
-  await records.pool.query(
-    "update api_key_tokens set created_at = $1, last_used_at = $1 where hash = decode($2, 'hex')",
-    [PAST, sha256(rotating.token)],
-  );
-  const disabled = await key("disabled", { isEnabled: false });
-  const expired = await key("expired", { expiresAt: PAST });
-  const spent = await key("spent");
-  await records.pool.query("update api_key_tokens set expires_at = $1 where api_key_id = $2", [PAST, spent.id]);
-  const revoked = await key("revoked", { permissions: [], lastUsedAt: PAST });
-  await records.pool.query("delete from api_key_tokens where api_key_id = $1", [revoked.id]);
-  return { companyId, application, live, rotating, second, disabled, expired, spent, revoked };
+  const hash = apiKeyTokens.hash;
+  await records.db
+    .update(apiKeyTokens)
+    .set({ createdAt: PAST, lastUsedAt: PAST })
+    .where(eq(hash, sha256(rotating.token)));
+  await records.db.update(apiKeyTokens).set({ expiresAt: PAST }).where(eq(apiKeyTokens.apiKeyId, spent.id));
+  await records.db.delete(apiKeyTokens).where(eq(apiKeyTokens.apiKeyId, revoked.id));
+  return { companyId, applicationId, live, rotating, second, disabled, expired, spent, revoked };
 }
 
-describe("of a company with a key of every state", () => {
-  let all: Awaited<ReturnType<typeof createKeys>>;
-  beforeAll(async () => {
-    all = await createKeys();
-  });
+test("list is a line for each key by age, and one for each further token", async () => {
+  const all = await createKeys();
+  const { exitCode, stdout, stderr } = await keys(`list --company ${all.companyId}`);
+  expect([exitCode, stderr]).toStrictEqual([0, ""]);
+  const row = ({ id, token }: { id: string; token: string }, name: string, state: string, expires: string) => {
+    return [id, "A company", name, state, masked(token), expires, "never"];
+  };
+  expect(lines(stdout).map((line) => line.split(/ {2,}/))).toStrictEqual([
+    ["ID", "COMPANY", "NAME", "STATE", "TOKEN", "EXPIRES", "LAST USED"],
+    row(all.live, "live", "live", "2099-12-31 23:59 UTC"),
+    row(all.rotating, "rotating", "rotating", "never").with(-1, "2025-01-31 00:00 UTC"),
+    ["", masked(all.second), "2099-12-31 23:59 UTC", "never"],
+    row(all.disabled, "disabled", "disabled", "never"),
+    row(all.expired, "expired", "expired", "2025-01-31 00:00 UTC"),
+    row(all.spent, "spent", "expired", "2025-01-31 00:00 UTC"),
+    row(all.revoked, "revoked", "revoked", "never").with(4, "none").with(-1, "2025-01-31 00:00 UTC"),
+  ]);
+  // Of every company, unless told otherwise.
+  const other = await records.key(await records.company());
+  const { stdout: everything } = await keys("list");
+  for (const { id } of [all.live, other]) expect(everything).toContain(id);
+});
 
-  test("list is a line for each key by age, and one for each further token", async () => {
-    const { exitCode, stdout, stderr } = await keys(`list --company ${all.companyId}`);
-    expect([exitCode, stderr]).toStrictEqual([0, ""]);
-    const row = ({ id, token }: { id: string; token: string }, name: string, state: string, expires: string) => {
-      return [id, "A company", name, state, masked(token), expires, "never"];
-    };
-    expect(lines(stdout).map((line) => line.split(/ {2,}/))).toStrictEqual([
-      ["ID", "COMPANY", "NAME", "STATE", "TOKEN", "EXPIRES", "LAST USED"],
-      row(all.live, "live", "live", "2099-12-31 23:59 UTC"),
-      row(all.rotating, "rotating", "rotating", "never").with(-1, "2025-01-31 00:00 UTC"),
-      ["", masked(all.second), "2099-12-31 23:59 UTC", "never"],
-      row(all.disabled, "disabled", "disabled", "never"),
-      row(all.expired, "expired", "expired", "2025-01-31 00:00 UTC"),
-      row(all.spent, "spent", "expired", "2025-01-31 00:00 UTC"),
-      row(all.revoked, "revoked", "revoked", "never").with(4, "none").with(-1, "2025-01-31 00:00 UTC"),
-    ]);
+test("show tells all of a key, and list tells programs the same", async () => {
+  const { companyId, applicationId, live, rotating, second, spent } = await createKeys();
+  expect(lines((await keys(`show ${live.id}`)).stdout)).toStrictEqual([
+    `id         ${live.id}`,
+    `company    A company (${companyId})`,
+    "name       live",
+    "state      live",
+    `token      ${masked(live.token)}  never used`,
+    `may        APP:READ of my-app (${applicationId})`,
+    "expires    2099-12-31T23:59:59.999Z",
+    "last used  never",
+    "created    2025-01-01T00:00:00.000Z",
+    "updated    2025-01-01T00:00:00.000Z",
+    "history    none",
+  ]);
+  expect(lines((await keys(`show ${rotating.id}`)).stdout).slice(4, 9)).toStrictEqual([
+    `token      ${masked(rotating.token)}  last used 2025-01-31T00:00:00.000Z`,
+    `           ${masked(second)}  until 2099-12-31T23:59:59.999Z  never used`,
+    "may        APP:READ of all applications",
+    "expires    never",
+    "last used  2025-01-31T00:00:00.000Z",
+  ]);
+  expect((await keys(`show ${spent.id}`)).stdout).toContain("  expired 2025-01-31T00:00:00.000Z  never used\n");
+  const created_at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const unused = { masked_token: masked(live.token), is_expired: false, expires_at: null, last_used_at: null };
+  const list: object[] = await keysJson(`list --company ${companyId}`);
+  expect(list[0]).toStrictEqual({
+    ...{ id: live.id, company: { id: companyId, name: "A company" }, name: "live", state: "live" },
+    tokens: [{ ...unused, created_at }],
+    capabilities: [{ permission: "APP:READ", resource_id: applicationId, resource_name: "my-app" }],
+    ...{ history: [], expires_at: "2099-12-31T23:59:59.999Z", last_used_at: null },
+    ...{ created_at: "2025-01-01T00:00:00.000Z", updated_at: "2025-01-01T00:00:00.000Z" },
   });
-
-  test("list --json is what `show` is, in a list", async () => {
-    const list: { name: string; state: string; tokens: object[] }[] = await keysJson(`list --company ${all.companyId}`);
-    expect(list.map(({ name, state, tokens }) => `${name}: ${state}, ${tokens.length}`)).toStrictEqual([
-      ...["live: live, 1", "rotating: rotating, 2", "disabled: disabled, 1"],
-      ...["expired: expired, 1", "spent: expired, 1", "revoked: revoked, 0"],
-    ]);
-    const created_at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    const masked_token = masked(all.live.token);
-    expect(list[0]).toStrictEqual({
-      id: all.live.id,
-      company: { id: all.companyId, name: "A company" },
-      name: "live",
-      state: "live",
-      tokens: [{ masked_token, is_expired: false, expires_at: null, last_used_at: null, created_at }],
-      capabilities: [{ permission: "APP:READ", resource_id: all.application.id, resource_name: "my-app" }],
-      history: [],
-      expires_at: "2099-12-31T23:59:59.999Z",
-      last_used_at: null,
-      created_at: "2025-01-01T00:00:00.000Z",
-      updated_at: "2025-01-01T00:00:00.000Z",
-    });
-    expect(await keysJson(`show ${all.live.id.toUpperCase()}`)).toStrictEqual(list[0]);
-  });
-
-  test("show tells all of a key", async () => {
-    expect(lines((await keys(`show ${all.live.id}`)).stdout)).toStrictEqual([
-      `id         ${all.live.id}`,
-      `company    A company (${all.companyId})`,
-      "name       live",
-      "state      live",
-      `token      ${masked(all.live.token)}  never used`,
-      `may        APP:READ of my-app (${all.application.id})`,
-      "expires    2099-12-31T23:59:59.999Z",
-      "last used  never",
-      "created    2025-01-01T00:00:00.000Z",
-      "updated    2025-01-01T00:00:00.000Z",
-      "history    none",
-    ]);
-    expect(lines((await keys(`show ${all.rotating.id}`)).stdout).slice(4, 9)).toStrictEqual([
-      `token      ${masked(all.rotating.token)}  last used 2025-01-31T00:00:00.000Z`,
-      `           ${masked(all.second)}  until 2099-12-31T23:59:59.999Z  never used`,
-      "may        APP:READ of all applications",
-      "expires    never",
-      "last used  2025-01-31T00:00:00.000Z",
-    ]);
-    expect((await keys(`show ${all.spent.id}`)).stdout).toContain("  expired 2025-01-31T00:00:00.000Z  never used\n");
-  });
-
-  test("list without a company holds its keys and those of others", async () => {
-    const other = await records.key(await records.company());
-    const { stdout } = await keys("list");
-    for (const { id } of [all.live, other]) expect(stdout).toContain(id);
-  });
+  expect(await keysJson(`show ${live.id.toUpperCase()}`)).toStrictEqual(list[0]);
+  expect(list).toMatchObject([{}, { tokens: [{}, {}] }, {}, {}, { tokens: [{ is_expired: true }] }, { tokens: [] }]);
 });
 
 test("list of a company without keys says so, and is an empty list for programs", async () => {
@@ -201,20 +184,15 @@ describe("--help", () => {
     for (const words of expected) expect(stdout).toContain(words);
   });
 
-  test("names every field of a key, and no other", async () => {
+  test("names every field of a key, and no other, and is on stderr for who names no command", async () => {
     const { id } = await records.key(await records.company());
     await keys(`rotate ${id}`);
     const fields = new Set<string>();
     JSON.parse((await keys(`show ${id} --json`)).stdout, (name) => void (/[a-z]/.test(name) && fields.add(name)));
-    const { stdout } = await keys("--help");
-    const shape = stdout.slice(stdout.indexOf("A key in JSON:"), stdout.indexOf("The database is"));
-    for (const field of fields) expect(shape).toContain(field);
-    for (const [name] of shape.matchAll(/\b[a-z]+_[a-z_]+\b/g)) expect([...fields]).toContain(name);
-  });
-
-  test("is shown on stderr to who names no command", async () => {
     const { exitCode, stdout, stderr } = await keys([]);
     expect([exitCode, stdout]).toStrictEqual([2, ""]);
-    expect(stderr).toContain("Usage: keys <command>");
+    const shape = stderr.slice(stderr.indexOf("A key in JSON:"), stderr.indexOf("The database is"));
+    for (const field of fields) expect(shape).toContain(field);
+    for (const [name] of shape.matchAll(/\b[a-z]+_[a-z_]+\b/g)) expect([...fields]).toContain(name);
   });
 });
