@@ -11,30 +11,28 @@ const records = useRecords();
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
 const NODE_OPTIONS = `--import=${import.meta.resolve("../support/quick-imports.ts")}`;
 
-/** Starts what a shell is told, without a terminal. */
-function start(line: string, env: Record<string, string> = {}) {
-  const child = spawn("sh", ["-c", `exec ${line}`], {
-    env: { PATH: process.env.PATH, NODE_OPTIONS, DATABASE_URL: inject("connectionString"), ...env },
-  });
-  child.stdin.end();
-  return child;
+const ID = "00000000-0000-4000-8000-000000000000";
+
+/** Starts a script of package.json as npm does, through a shell; `words` stand around it. */
+function start(script: string, args: string, [file, ...words]: [string, ...string[]] = ["sh", "-c"]) {
+  const env = { PATH: process.env.PATH, NODE_OPTIONS, DATABASE_URL: inject("connectionString"), PURGE_SECRET: "x" };
+  return spawn(file, [...words, `${scripts[script]} ${args}`], { env });
 }
 
-const ID = "00000000-0000-4000-8000-000000000000";
 test.for([
-  ["keys", `show ${ID}`, 1, "", `error: There is no key ${ID}.\n`],
   ["audit", `--key ${ID}`, 0, "", "Nothing was written.\n"],
   ["purge", "--key - --url https://a", 2, "", "error: Nothing to purge: name an id (see --help).\n"],
   ["stats", "--since 0", 2, "", "error: option '--since <duration>' argument '0' is invalid. Expected 1m to 90d.\n"],
   ["openapi", "--check", 0, "src/openapi/openapi.json is what the code generates.\n", ""],
   ["db:migrate", "", 0, "", "Nothing to migrate.\n"],
 ] as const)("npm run %s -- %s", async ([script, args, exitCode, stdout, stderr]) => {
-  const child = start(`${scripts[script]} ${args}`, { PURGE_SECRET: "a-secret" });
+  const child = start(script, args);
+  child.stdin.end();
   expect(await outcomeOf(child)).toStrictEqual({ exitCode, stdout, stderr });
 });
 
-test("a command whose output nobody reads says so", async () => {
-  const child = start(`${scripts.keys} list`);
+test("npm run keys, whose output nobody reads, says so", async () => {
+  const child = start("keys", "list");
   child.stdout.destroy();
   const { exitCode, stderr } = await outcomeOf(child);
   expect([exitCode, stderr]).toStrictEqual([1, "error: The output could not be written.\n"]);
@@ -42,11 +40,9 @@ test("a command whose output nobody reads says so", async () => {
 
 // util-linux: other systems have a `script` of their own kind.
 if (process.platform === "linux" && existsSync("/usr/bin/script")) {
-  test("a command asks at a terminal", async () => {
+  test("npm run keys asks at a terminal", async () => {
     const { id, token } = await records.key(await records.company());
-    const child = spawn("script", ["-qec", `${scripts.keys} revoke ${id}`, "/dev/null"], {
-      env: { PATH: process.env.PATH, NODE_OPTIONS, DATABASE_URL: inject("connectionString") },
-    });
+    const child = start("keys", `revoke ${id}`, ["script", "/dev/null", "-qec"]);
     child.stdout.once("data", () => child.stdin.write("y\r"));
     const { exitCode, stdout } = await outcomeOf(child);
     expect([exitCode, stdout]).toStrictEqual([0, expect.stringContaining(`(${masked(token)}) on `)]);
