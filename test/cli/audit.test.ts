@@ -42,26 +42,29 @@ test("audit finds by process, application, key and request, the latest, and prin
 });
 
 test("audit shows who has changed which field, when, and by which request", async () => {
-  const shown = (name: string) => [
-    `1970-01-01T00:00:01.000Z  update ${processId}`,
-    `  key      ${key} (${name})`,
-    `  request  ${request}`,
-    String.raw`  name: "Old\u001b[31m" → "New"`,
-    "  port: null → 8080",
-    "",
-    `1970-01-01T00:00:02.000Z  delete ${processId}`,
-    `  key      ${key} (${name})`,
-    "  request  unknown",
-    `  id: "${processId}" → null`,
-    '  name: "New" → null',
-    "  port: 8080 → null",
-    '  probe: {"port":1} → null',
-    "",
-  ];
   const { exitCode, stdout, stderr } = await audit(`--process ${processId}`);
-  expect([exitCode, stderr, stdout.split("\n")]).toStrictEqual([0, "", shown("CI\\u{001b}[31m")]);
+  expect([exitCode, stderr, stdout.split("\n")]).toStrictEqual([
+    0,
+    "",
+    [
+      `1970-01-01T00:00:01.000Z  update ${processId}`,
+      `  key      ${key} (CI\\u{001b}[31m)`,
+      `  request  ${request}`,
+      String.raw`  name: "Old\u001b[31m" → "New"`,
+      "  port: null → 8080",
+      "",
+      `1970-01-01T00:00:02.000Z  delete ${processId}`,
+      `  key      ${key} (CI\\u{001b}[31m)`,
+      "  request  unknown",
+      `  id: "${processId}" → null`,
+      '  name: "New" → null',
+      "  port: 8080 → null",
+      '  probe: {"port":1} → null',
+      "",
+    ],
+  ]);
   await records.pool.query("delete from api_keys where id = $1", [key]);
-  expect((await audit(`--process ${processId}`)).stdout.split("\n")).toStrictEqual(shown("deleted"));
+  expect((await audit(`--process ${processId}`)).stdout).toContain(`  key      ${key} (deleted)\n`);
 });
 
 test("audit of nothing says so, and asks of what", async () => {

@@ -8,71 +8,54 @@ import { expectError, keys, keysJson, losingConnectionAt, masked } from "./comma
 
 const records = useRecords();
 
-/** How many keys, tokens and capabilities the company has. */
-async function rowsOf(company: string): Promise<number[]> {
+const keysOf = (companyId: string): Promise<Key[]> => keysJson(`list --company ${companyId}`);
+
+test("a key that is issued leaves its token on stdout and its hash and ends in the database, and may read all", async () => {
+  const companyId = await records.company();
+  const { exitCode, stdout, stderr } = await keys(`issue --company ${companyId} --name CI`);
+  expect([exitCode, stdout]).toStrictEqual([0, expect.stringMatching(/^svl_[0-9a-f]{64}\n$/)]);
+  const token = stdout.trim();
+  expect(stderr).not.toContain(token.slice(8, -4));
+  expect(stderr).toContain(`token      ${masked(token)}  never used\n`);
   const { rows } = await records.pool.query(
-    `select count(distinct k.id)::int as keys, count(distinct t.hash)::int as tokens, count(distinct c.id)::int as capabilities
-     from api_keys k left join api_key_tokens t on t.api_key_id = k.id left join api_key_capabilities c on c.api_key_id = k.id
+    `select k.name, k.is_enabled, k.expires_at, encode(t.hash, 'hex') as hash, t.masked, t.expires_at as token_expires_at,
+       c.permission, c.resource_id
+     from api_keys k join api_key_tokens t on t.api_key_id = k.id join api_key_capabilities c on c.api_key_id = k.id
      where k.company_id = $1`,
-    [company],
+    [companyId],
   );
-  return Object.values(rows[0]);
-}
+  const unlimited = { is_enabled: true, expires_at: null, token_expires_at: null, resource_id: null };
+  const stored = { hash: sha256(token), masked: masked(token) };
+  expect(rows).toStrictEqual([{ ...unlimited, ...stored, name: "CI", permission: "APP:READ" }]);
+});
 
-describe("a key that is issued", () => {
-  test("leaves its token on stdout, its hash and its ends in the database, and may read all applications", async () => {
-    const companyId = await records.company();
-    const { exitCode, stdout, stderr } = await keys(`issue --company ${companyId} --name CI`);
-    expect([exitCode, stdout]).toStrictEqual([0, expect.stringMatching(/^svl_[0-9a-f]{64}\n$/)]);
-    const token = stdout.trim();
-    expect(stderr).not.toContain(token.slice(8, -4));
-    expect(stderr).toContain(`token      ${masked(token)}  never used\n`);
-    const { rows } = await records.pool.query(
-      `select k.name, k.is_enabled, k.expires_at, encode(t.hash, 'hex') as hash, t.masked, t.expires_at as token_expires_at,
-         c.permission, c.resource_id
-       from api_keys k join api_key_tokens t on t.api_key_id = k.id join api_key_capabilities c on c.api_key_id = k.id
-       where k.company_id = $1`,
-      [companyId],
-    );
-    const unlimited = { is_enabled: true, expires_at: null, token_expires_at: null, resource_id: null };
-    const stored = { hash: sha256(token), masked: masked(token) };
-    expect(rows).toStrictEqual([{ ...unlimited, ...stored, name: "CI", permission: "APP:READ" }]);
-  });
+test("keys belong to the company of that name, may have the longest name, and no token of another", async () => {
+  const company = `Company "${randomUUID()}"; --`;
+  const companyId = await records.company(company);
+  const args = ["issue", "--company", company, "--name", "🚀".repeat(255), "--quiet"];
+  const issued = await Promise.all([keys(args), keys(args), keys(args)]);
+  expect(issued).toStrictEqual(Array(3).fill({ exitCode: 0, stdout: expect.stringMatching(/^svl_/), stderr: "" }));
+  expect(new Set(issued.map(({ stdout }) => stdout)).size).toBe(3);
+  expect(await keysOf(companyId)).toHaveLength(3);
+});
 
-  test("never has the token of another", async () => {
-    const companyId = await records.company();
-    const issued = await Promise.all([1, 2, 3].map(() => keys(`issue --company ${companyId} --name CI --quiet`)));
-    expect(new Set(issued.map(({ stdout }) => stdout)).size).toBe(3);
-    expect(issued.map(({ stderr }) => stderr)).toStrictEqual(["", "", ""]);
-    expect(await rowsOf(companyId)).toStrictEqual([3, 3, 3]);
-  });
+test("a key has every permission for every application that is named, once", async () => {
+  const companyId = await records.company();
+  const [{ id: one }, { id: two }] = [await records.application(companyId), await records.application(companyId)];
+  const options = `--permission APP:CREATE APP:READ APP:READ --application ${one} ${two} ${one.toUpperCase()}`;
+  const { capabilities }: Key = await keysJson(`issue --company ${companyId} --name CI ${options}`);
+  expect(capabilities.map(({ permission, resource_id }) => `${permission} ${resource_id}`).toSorted()).toStrictEqual(
+    [`APP:CREATE ${one}`, `APP:CREATE ${two}`, `APP:READ ${one}`, `APP:READ ${two}`].toSorted(),
+  );
+});
 
-  test("has every permission for every application that is named, once", async () => {
-    const companyId = await records.company();
-    const [{ id: one }, { id: two }] = [await records.application(companyId), await records.application(companyId)];
-    const options = `--permission APP:CREATE APP:READ APP:READ --application ${one} ${two} ${one.toUpperCase()}`;
-    const { capabilities }: Key = await keysJson(`issue --company ${companyId} --name CI ${options}`);
-    expect(capabilities.map(({ permission, resource_id }) => `${permission} ${resource_id}`).toSorted()).toStrictEqual(
-      [`APP:CREATE ${one}`, `APP:CREATE ${two}`, `APP:READ ${one}`, `APP:READ ${two}`].toSorted(),
-    );
-  });
-
-  test("belongs to the company of that name, and may have the longest name itself", async () => {
-    const name = `Company "${randomUUID()}"; --`;
-    const companyId = await records.company(name);
-    const { exitCode } = await keys(["issue", "--company", name, "--name", "🚀".repeat(255), "--quiet"]);
-    expect([exitCode, await rowsOf(companyId)]).toStrictEqual([0, [1, 1, 1]]);
-  });
-
-  test("expires when, or as long after its making, as it is told to", async () => {
-    const companyId = await records.company();
-    const issue = (expires: string): Promise<Key> =>
-      keysJson(`issue --company ${companyId} --name CI --expires ${expires}`);
-    expect((await issue("2099-01-31")).expires_at).toBe("2099-01-31T00:00:00.000Z");
-    expect((await issue("9999-12-31T23:59:59.999Z")).expires_at).toBe("9999-12-31T23:59:59.999Z");
-    const { expires_at, created_at } = await issue("90d");
-    expect(Date.parse(String(expires_at)) - Date.parse(created_at)).toBe(90 * 86_400_000);
-  });
+test("a key expires when, or as long after its making, as it is told to", async () => {
+  const issue = `issue --company ${await records.company()} --name CI --expires`;
+  for (const end of ["2099-01-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]) {
+    expect((await keysJson(`${issue} ${end}`)).expires_at).toBe(end);
+  }
+  const { expires_at, created_at } = await keysJson(`${issue} 90d`);
+  expect(Date.parse(expires_at) - Date.parse(created_at)).toBe(90 * 86_400_000);
 });
 
 describe("what cannot be issued changes nothing and is one line:", () => {
@@ -106,12 +89,12 @@ describe("what cannot be issued changes nothing and is one line:", () => {
   ])("%j", async ([options, exitCode, words]) => {
     const given = options.map((word) => ids[word] ?? word);
     expectError(await keys(["issue", "--company", companyId, "--name", "CI", ...given]), exitCode, words);
-    expect(await rowsOf(companyId)).toStrictEqual([0, 0, 0]);
+    expect(await keysOf(companyId)).toStrictEqual([]);
   });
 
-  test("no --company, no --name", async () => {
-    expectError(await keys("issue --name CI"), 2, "required option '--company <");
-    expectError(await keys(`issue --company ${companyId}`), 2, "required option '--name <");
+  test.for(["company", "name"])("no --%s", async (missing) => {
+    const other = missing === "name" ? `--company ${companyId}` : "--name CI";
+    expectError(await keys(`issue ${other}`), 2, `required option '--${missing} <`);
   });
 });
 
@@ -141,7 +124,7 @@ test.for([
   const companyId = await records.company();
   const outcome = await keys(`issue --company ${companyId} --name CI`, { env: await losingConnectionAt(words) });
   expectError(outcome, 1, `error: ${message}\n`);
-  expect(await rowsOf(companyId)).toStrictEqual([0, 0, 0]);
+  expect(await keysOf(companyId)).toStrictEqual([]);
 });
 
 test("a token that nobody reads is said to be lost, with the key that it was for", async () => {

@@ -171,28 +171,26 @@ describe("a token", () => {
   );
 });
 
-describe("--help", () => {
-  test.for<[string, string[]]>([
-    ["--help", ["issue", "list", "show", "rotate", "disable", "enable", "revoke", "A key in JSON:", "Exit codes:"]],
-    ["issue --help", ["--company", "--permission", "--application", "--expires", "Examples:"]],
-    ["rotate --help", ["--overlap", "0 to 168h", "(default: 24h)", "--purge-url", "Examples:"]],
-    ["revoke --help", ["deleted", "stays in the list", "--yes", "--purge-url"]],
-    ["help list", ["--company", "--json", "from the edge's cache\nare not counted", "up to 1 h later"]],
-  ])("%s is on stdout", async ([args, expected]) => {
-    const { exitCode, stdout, stderr } = await keys(args);
-    expect([exitCode, stderr]).toStrictEqual([0, ""]);
-    for (const words of expected) expect(stdout).toContain(words);
-  });
+test.for<[string, string[]]>([
+  ["--help", ["issue", "list", "show", "rotate", "disable", "enable", "revoke", "A key in JSON:", "Exit codes:"]],
+  ["issue --help", ["--company", "--permission", "--application", "--expires", "Examples:"]],
+  ["rotate --help", ["--overlap", "0 to 168h", "(default: 24h)", "--purge-url", "Examples:"]],
+  ["revoke --help", ["deleted", "stays in the list", "--yes", "--purge-url"]],
+  ["help list", ["--company", "--json", "from the edge's cache\nare not counted", "up to 1 h later"]],
+])("%s is on stdout", async ([args, expected]) => {
+  const { exitCode, stdout, stderr } = await keys(args);
+  expect([exitCode, stderr]).toStrictEqual([0, ""]);
+  for (const words of expected) expect(stdout).toContain(words);
+});
 
-  test("names every field of a key, and no other, and is on stderr for who names no command", async () => {
-    const { id } = await records.key(await records.company());
-    await keys(`rotate ${id}`);
-    const fields = new Set<string>();
-    JSON.parse((await keys(`show ${id} --json`)).stdout, (name) => void (/[a-z]/.test(name) && fields.add(name)));
-    const { exitCode, stdout, stderr } = await keys([]);
-    expect([exitCode, stdout]).toStrictEqual([2, ""]);
-    const shape = stderr.slice(stderr.indexOf("A key in JSON:"), stderr.indexOf("The database is"));
-    for (const field of fields) expect(shape).toContain(field);
-    for (const [name] of shape.matchAll(/\b[a-z]+_[a-z_]+\b/g)) expect([...fields]).toContain(name);
-  });
+test("who names no command is shown the help on stderr, which names every field of a key, and no other", async () => {
+  const { id } = await records.key(await records.company());
+  await keys(`rotate ${id}`);
+  const fields = new Set<string>();
+  JSON.parse((await keys(`show ${id} --json`)).stdout, (name) => void (/[a-z]/.test(name) && fields.add(name)));
+  const { exitCode, stdout, stderr } = await keys([]);
+  expect([exitCode, stdout]).toStrictEqual([2, ""]);
+  const shape = stderr.slice(stderr.indexOf("A key in JSON:"), stderr.indexOf("The database is"));
+  for (const field of fields) expect(shape).toContain(field);
+  for (const [name] of shape.matchAll(/\b[a-z]+_[a-z_]+\b/g)) expect([...fields]).toContain(name);
 });

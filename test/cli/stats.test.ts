@@ -106,19 +106,14 @@ describe("after a known load", () => {
   test("prints the same for programs", async () => {
     const result: Stats = JSON.parse((await stats("--since 10m --json", { fetch })).stdout);
     expect(`${formatStats(result)}\n`).toBe((await stats("--since 10m", { fetch })).stdout);
-    const figures = { errors: 1, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
-    expect(result.total).toStrictEqual({ ...figures, requests: 22, refusals: 6 });
-    expect(result.routes[0]).toStrictEqual({ method: "GET", route: ROUTE, ...figures, requests: 20, refusals: 4 });
+    const most = { requests: 20, errors: 1, refusals: 4, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
+    expect(result.total).toStrictEqual({ ...most, requests: 22, refusals: 6 });
+    expect(result.routes[0]).toStrictEqual({ method: "GET", route: ROUTE, ...most });
     expect(result.feed).toStrictEqual({ last_run_at: "2026-11-25T10:08:50.000Z", oldest_change_seconds: 3.25 });
-    expect(result.timeline).toHaveLength(55);
-    const busy = result.timeline.filter(({ requests }) => requests > 0);
-    expect(busy.map(({ at, requests, errors, refusals }) => [at.slice(14, 19), requests, errors, refusals])).toEqual([
-      ["00:00", 1, 0, 0],
-      ["03:18", 10, 0, 0],
-      ["04:57", 4, 0, 0],
-      ["06:36", 6, 0, 6],
-      ["09:54", 1, 1, 0],
-    ]);
+    const parts = result.timeline.map(({ at, ...counts }) => `${at.slice(14, 19)} ${Object.values(counts).join(" ")}`);
+    expect(parts).toHaveLength(55);
+    const busy = parts.filter((part) => !part.endsWith(" 0 0 0"));
+    expect(busy).toStrictEqual(["00:00 1 0 0", "03:18 10 0 0", "04:57 4 0 0", "06:36 6 0 6", "09:54 1 1 0"]);
   });
 
   test("--check tells what is wrong, and fails", async () => {
@@ -132,19 +127,19 @@ describe("after a known load", () => {
 });
 
 test("a quiet while is shown, too, and the longest names fit", async () => {
-  const busy = served(1, "hit", 25_000, { route: `${ROUTE}/trigger/and/a/longer/one`, method: "OPTIONS" });
-  const shown = (await stats("--json", { fetch: holding() })).stdout;
-  const quiet = formatStats(JSON.parse(shown));
+  const { stdout: quiet } = await stats("--since 10m", { fetch: holding() });
   for (const words of ["0, 0 failed", "– from the cache; p50 – ms", "no run has ended"]) expect(quiet).toContain(words);
-  const { stdout } = await stats("--since 10m", { fetch: holding([12_345_678, busy]) });
+  const long = served(1, "hit", 25_000, { route: `${ROUTE}/trigger/and/a/longer/one`, method: "OPTIONS" });
+  const { stdout } = await stats("--since 10m", { fetch: holding([12_345_678, long]) });
   expect(Math.max(...lines(stdout).map((line) => [...line].length))).toBe(80);
   expect(stdout).toMatch(/^…\S+\/and\/a\/longer\/one {2}12\.3 M {4}100 % {2}0 {4}25000 {2}25000 {2}25000$/m);
 });
 
 test("the Worker writes a point for each request, and for each run of the feed", async () => {
+  const feed = "../../src/worker/feed/index.ts";
   vi.doMock("cloudflare:workers", () => ({ WorkerEntrypoint: class {} }));
-  vi.doMock("../../src/worker/feed/index.ts", () => ({ runFeed: async () => ({ oldestChangeSeconds: 3 }) }));
-  onTestFinished(() => void vi.doUnmock("../../src/worker/feed/index.ts"));
+  vi.doMock(feed, () => ({ runFeed: async () => ({ oldestChangeSeconds: 3 }) }));
+  onTestFinished(() => void vi.doUnmock(feed));
   // Not by its name: what runs in workerd has types of its own.
   const path = "../../src/worker/index.ts";
   const { default: worker } = await import(path);
@@ -153,49 +148,37 @@ test("the Worker writes a point for each request, and for each run of the feed",
   await worker.fetch(new Request("https://api.example.com/nowhere"), env, {});
   await worker.scheduled({}, env, {});
   const { stdout } = await stats("--json", { fetch: holding([1, ...ANALYTICS.take()]), now: Date.now });
-  expect(JSON.parse(stdout)).toMatchObject({
-    total: { requests: 1 },
-    versions: [{ version: "v1" }],
-    failures: [{ status: 404, reason: "no_such_endpoint", requests: 1 }],
-    feed: { last_run_at: expect.stringMatching(/Z$/), oldest_change_seconds: 3 },
-  });
+  const failures = [{ status: 404, reason: "no_such_endpoint", requests: 1 }];
+  expect(JSON.parse(stdout)).toMatchObject({ versions: [{ version: "v1", requests: 1 }], failures });
+  expect(JSON.parse(stdout).feed).toStrictEqual({ last_run_at: expect.any(String), oldest_change_seconds: 3 });
 });
 
-describe("the SQL API", () => {
-  const CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/an-account";
-  const OTHER = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://127.0.0.1:1/v4/" };
+const CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/an-account";
+const AT_LOCALHOST = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://localhost:1/v4/" };
+test.for([
+  ["of the account, before any dev,", ACCOUNT, CLOUDFLARE, "the-token"],
+  ["at another URL", AT_LOCALHOST, "http://localhost:1/v4/accounts/an-account", "the-token"],
+  ["of `npm run dev`", {}, "http://localhost:2/client/v4/accounts/local", "local"],
+] as const)("the SQL API %s is asked as documented", async ([_, env, account, token]) => {
+  const asked: unknown[] = [];
+  const fetch: Fetch = async (url, { signal: _, ...init } = {}) => {
+    asked.push({ url, ...init });
+    return Response.json({ data: [] });
+  };
+  await stats("--dataset a_1", { env, root: checkOut({ url: "http://localhost:2" }), fetch });
+  const body = expect.stringContaining(`FROM a_1\n        WHERE timestamp >= toDateTime(${UNTIL - 3_600}) AND`);
+  const request = { method: "POST", headers: { authorization: `Bearer ${token}` }, redirect: "manual", body };
+  expect(asked).toStrictEqual(Array(9).fill({ url: `${account}/analytics_engine/sql`, ...request }));
+});
 
-  test.for([
-    ["of the account, before any dev", ACCOUNT, CLOUDFLARE, "the-token"],
-    ["at another URL", OTHER, "http://127.0.0.1:1/v4/accounts/an-account", "the-token"],
-    ["of `npm run dev`", {}, "http://localhost:2/client/v4/accounts/local", "local"],
-  ] as const)("%s is asked as documented", async ([_, env, account, token]) => {
-    const asked: unknown[] = [];
-    const fetch: Fetch = async (url, { signal: _, ...init } = {}) => {
-      asked.push({ url, ...init });
-      return Response.json({ data: [] });
-    };
-    await stats("--dataset a_1", { env, root: checkOut({ url: "http://localhost:2" }), fetch });
-    expect(asked).toStrictEqual(
-      Array(9).fill({
-        url: `${account}/analytics_engine/sql`,
-        method: "POST",
-        headers: { authorization: `Bearer ${token}` },
-        redirect: "manual",
-        body: expect.stringContaining(`FROM a_1\n        WHERE timestamp >= toDateTime(${UNTIL - 3_600}) AND`),
-      }),
-    );
-  });
-
-  const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
-  test.for<[what: string, fetch: Fetch, words: string]>([
-    ["refuses", async () => new Response("No\u001b", { status: 403 }), "The SQL API answered 403: No\\u{001b}"],
-    ["says something else", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
-    ["has another dataset", holding(), "The SQL API answered 422: Unknown here: process_api_previews"],
-    ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
-  ])("is quoted without the token where it %s", async ([_, fetch, words]) => {
-    expectError(await stats("--dataset process_api_previews", { fetch }), 1, `error: ${words}\n`);
-  });
+const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
+test.for<[what: string, fetch: Fetch, words: string]>([
+  ["refuses", async () => new Response("No\u001b", { status: 403 }), "The SQL API answered 403: No\\u{001b}"],
+  ["says something else", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
+  ["has another dataset", holding(), "The SQL API answered 422: Unknown here: process_api_previews"],
+  ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
+])("the SQL API is quoted without the token where it %s", async ([_, fetch, words]) => {
+  expectError(await stats("--dataset process_api_previews", { fetch }), 1, `error: ${words}\n`);
 });
 
 const PLAIN = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://api.example.com" };

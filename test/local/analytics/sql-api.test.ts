@@ -1,16 +1,14 @@
-// What `npm run stats` does not show of the stand-ins.
+// What the tests of `npm run stats` do not show of the stand-ins.
 import { expect, test } from "vitest";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { createAnalyticsEngine } from "../../../src/local/analytics/sql-api.ts";
 
-function start(maxPoints?: number) {
-  const engine = createAnalyticsEngine("requests", maxPoints);
-  return async (sql: string, headers: Record<string, string> = { authorization: "Bearer token" }) => {
-    const values = [1, 2, 3, 4].map((value) => ({ timestamp: value, index: "k", blobs: ["a"], doubles: [value] }));
-    engine.add(values.slice(0, 2));
-    engine.add(values.slice(2));
-    return engine.answer(new Request("http://local/sql", { method: "POST", headers, body: sql }));
-  };
+/** Asks a dataset of four points, which keeps three. */
+function ask(sql: string, headers: Record<string, string> = { authorization: "Bearer token" }): Promise<Response> {
+  const engine = createAnalyticsEngine("requests", 3);
+  const points = [1, 2, 3, 4].map((value) => ({ timestamp: value, index: "k", blobs: ["a"], doubles: [value] }));
+  for (const n of [0, 2]) engine.add(points.slice(n, n + 2));
+  return engine.answer(new Request("http://local/sql", { method: "POST", headers, body: sql }));
 }
 
 test.for([
@@ -19,22 +17,19 @@ test.for([
   "SELECT a.blob1 FROM requests AS a JOIN requests AS b",
   "SELECT iif(1, 2, 3) AS n FROM requests",
 ])("the SQL API refuses what SQLite knows and the platform does not: %s", async (sql) => {
-  const response = await start()(sql);
+  const response = await ask(sql);
   expect([response.status, await response.text()]).toStrictEqual([422, expect.stringMatching(/^Unknown here: /)]);
 });
 
-test("the SQL API keeps the newest points, and writes integers as text", async () => {
+test("the SQL API keeps the newest points, writes integers as text, and asks for a token", async () => {
   const sql = "SELECT MAX(double1) AS newest, SUM(_sample_interval) AS n, SUM(double1) AS total FROM requests";
-  expect(await (await start(3)(sql)).json()).toMatchObject({ data: [{ newest: 4, n: "3", total: 9 }] });
-});
-
-test("the SQL API asks for a token", async () => {
-  expect((await start()("SELECT blob1 FROM requests", {})).status).toBe(403);
+  expect(await (await ask(sql)).json()).toMatchObject({ data: [{ newest: 4, n: "3", total: 9 }] });
+  expect((await ask(sql, {})).status).toBe(403);
 });
 
 test.for([
-  { blobs: Array.from({ length: 21 }, () => "") },
-  { doubles: Array.from({ length: 21 }, () => 0) },
+  { blobs: Array(21).fill("") },
+  { doubles: Array(21).fill(0) },
   { indexes: ["a", "b"] },
   { indexes: ["x".repeat(97)] },
 ])("a dataset refuses a point that the platform would lose (%#)", (point) => {
