@@ -49,7 +49,7 @@ export default defineConfig({
             BROWSER,
             README,
             "**/node_modules/**",
-            ...(process.env.TEST_DATABASE === undefined ? [] : WITHOUT_SHARED_DATABASE),
+            ...(process.env.TEST_DATABASE === undefined ? ["test/**/*.postgres.test.ts"] : WITHOUT_SHARED_DATABASE),
           ],
         },
       },

@@ -11,6 +11,9 @@ import type { Running } from "../../src/cli/support/running.ts";
 import { type CommandOptions, run } from "../support/command.ts";
 import type { Outcome } from "../support/outcome.ts";
 
+/** The run's database. */
+export const databaseUrl = (): string => inject("connectionString");
+
 /**
  * A command on the run's database, unless `env` names another; undefined unsets it. Its arguments are a list, or a line in
  * which spaces part them.
@@ -20,7 +23,7 @@ export const onDatabase =
   (args: string | readonly string[], { env, ...options }: CommandOptions = {}): Promise<Outcome> =>
     run(command, typeof args === "string" ? args.split(" ") : args, {
       ...options,
-      env: { DATABASE_URL: inject("connectionString"), ...env },
+      env: { DATABASE_URL: databaseUrl(), ...env },
     });
 
 export const keys = onDatabase(keysCommand);
@@ -54,7 +57,7 @@ export function announceIn(root: string, running: Partial<Running> & { startedAt
 
 /** The environment of a command that loses its connection where it would send `words`; they do not arrive. */
 export async function losingConnectionAt(words: string): Promise<{ DATABASE_URL: string }> {
-  const url = new URL(inject("connectionString"));
+  const url = new URL(databaseUrl());
   const { hostname, port } = url;
   const proxy = createServer((client) => {
     const upstream = connect(Number(port), hostname);

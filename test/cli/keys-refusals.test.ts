@@ -1,9 +1,9 @@
 // Confirmations, and what keeps a command from its database.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { useRecords } from "../support/records.ts";
-import { checkOut, expectError, keys, keysJson, listen, masked } from "./command.ts";
+import { checkOut, databaseUrl, expectError, keys, keysJson, listen, masked } from "./command.ts";
 
 const records = useRecords();
 
@@ -29,7 +29,7 @@ describe.for([
     if (exitCode === 0) expect(after).not.toStrictEqual(before);
     else expect(after).toStrictEqual(before);
     if (answer === undefined) return expectError(outcome, 2, "there is no terminal to ask at: add --yes.\n");
-    const { host } = new URL(inject("connectionString"));
+    const { host } = new URL(databaseUrl());
     const question = `${act} "The key" of A company (${masked(token)}) on ${host}/postgres? [y/N] `;
     expect([outcome.exitCode, outcome.stderr]).toStrictEqual([exitCode, expect.stringContaining(question)]);
     if (exitCode === 1) expect(outcome.stderr).toMatch(/\nerror: Nothing was changed\.\n$/);

@@ -1,11 +1,11 @@
 // A key's life, as operators lead it and as the Worker sees it.
-import { expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { BOUNDS } from "../../src/cli/keys/edge.ts";
 import purge from "../../src/cli/purge.ts";
 import { PURGE_SECRET, useApi } from "../support/api.ts";
 import { type CommandOptions, run } from "../support/command.ts";
 import { bearer, useRecords } from "../support/records.ts";
-import { checkOut, expectError, keys, keysJson, lines, masked } from "./command.ts";
+import { checkOut, databaseUrl, expectError, keys, keysJson, lines, masked } from "./command.ts";
 
 const api = useApi();
 const records = useRecords();
@@ -115,14 +115,13 @@ test.for(["revoke", "rotate"])("a Worker that cannot be purged keeps %s from bei
 });
 
 test("the edge of `npm run dev` is purged unasked by who works on its database, and by name by who does not", async () => {
-  const databaseUrl = inject("connectionString");
   const { origin: url } = api.url;
   const [one, two] = [await usedKey(), await usedKey()];
-  const root = checkOut({ url, databaseUrl, purgeSecret: PURGE_SECRET });
+  const root = checkOut({ url, databaseUrl: databaseUrl(), purgeSecret: PURGE_SECRET });
   expect((await keys(`revoke ${one.id} --yes`, { root, env: { DATABASE_URL: undefined } })).exitCode).toBe(0);
   expect(await statusOf(one.token)).toBe(401);
 
-  const elsewhere = checkOut({ url, databaseUrl: `${databaseUrl}?application_name=dev`, purgeSecret: PURGE_SECRET });
+  const elsewhere = checkOut({ url, databaseUrl: `${databaseUrl()}?application_name=dev`, purgeSecret: PURGE_SECRET });
   const revoked = await keys(`revoke ${two.id} --yes`, { root: elsewhere });
   expect(revoked).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(BOUNDS) });
   expect(await statusOf(two.token)).toBe(200);

@@ -1,10 +1,10 @@
 // The commands as npm starts them: the script of package.json, the file, the exit code, and stdout and stderr apart.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { outcomeOf } from "../support/outcome.ts";
 import { useRecords } from "../support/records.ts";
-import { masked } from "./command.ts";
+import { databaseUrl, masked } from "./command.ts";
 
 const records = useRecords();
 
@@ -15,7 +15,7 @@ const ID = "00000000-0000-4000-8000-000000000000";
 
 /** Starts a script of package.json as npm does, through a shell; `words` stand around it. */
 function start(script: string, args: string, [file, ...words]: [string, ...string[]] = ["sh", "-c"]) {
-  const env = { PATH: process.env.PATH, NODE_OPTIONS, DATABASE_URL: inject("connectionString"), PURGE_SECRET: "x" };
+  const env = { PATH: process.env.PATH, NODE_OPTIONS, DATABASE_URL: databaseUrl(), PURGE_SECRET: "x" };
   return spawn(file, [...words, `${scripts[script]} ${args}`], { env });
 }
 
