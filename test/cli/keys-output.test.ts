@@ -104,13 +104,15 @@ test("list of a company without keys says so, and is an empty list for programs"
 });
 
 test("names cannot play tricks on a terminal", async () => {
-  const companyId = await records.company();
   const name = "\u001b[31mred\u001b[0m\r\n\u202efake 🚀";
+  const companyId = await records.company(name);
   const { id } = await records.key(companyId, { name });
   const written = "\\u{001b}[31mred\\u{001b}[0m\\u{000d}\\u{000a}\\u{202e}fake 🚀";
-  expect((await keys(`show ${id}`)).stdout).toContain(`name       ${written}\n`);
+  const { stdout } = await keys(`show ${id}`);
+  expect(lines(stdout).slice(1, 3)).toStrictEqual([`company    ${written} (${companyId})`, `name       ${written}`]);
+  const short = `${[...written].slice(0, 31).join("")}…`;
   const [_headings, row, ...others] = lines((await keys(`list --company ${companyId}`)).stdout);
-  expect([row, others]).toStrictEqual([expect.stringContaining(`  ${[...written].slice(0, 31).join("")}…  `), []]);
+  expect([row, others]).toStrictEqual([expect.stringContaining(`  ${short}  ${short}  live  `), []]);
   // Programs get what is there.
   expect((await keysJson(`show ${id}`)).name).toBe(name);
 });

@@ -22,7 +22,7 @@ describe.for([
     ["\u0003", 1],
     ["\u0004", 1],
   ] as const)("asks first: where %j is typed at a terminal, it exits with %i", async ([answer, exitCode]) => {
-    const { id, token } = await records.key(await records.company(), { name: "The key" });
+    const { id, token } = await records.key(await records.company(), { name: "The \u001bkey" });
     const before = await keysJson(`show ${id}`);
     const outcome = await keys(`${command} ${id}`, answer === undefined ? { stdin: "y\n" } : { typed: `${answer}\r` });
     const after = await keysJson(`show ${id}`);
@@ -30,7 +30,7 @@ describe.for([
     else expect(after).toStrictEqual(before);
     if (answer === undefined) return expectError(outcome, 2, "there is no terminal to ask at: add --yes.\n");
     const { host } = new URL(databaseUrl());
-    const question = `${act} "The key" of A company (${masked(token)}) on ${host}/postgres? [y/N] `;
+    const question = `${act} "The \\u{001b}key" of A company (${masked(token)}) on ${host}/postgres? [y/N] `;
     expect([outcome.exitCode, outcome.stderr]).toStrictEqual([exitCode, expect.stringContaining(question)]);
     if (exitCode === 1) expect(outcome.stderr).toMatch(/\nerror: Nothing was changed\.\n$/);
     return;
