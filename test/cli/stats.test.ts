@@ -35,6 +35,7 @@ const ROUTE = "/v3/applications/{id}/processes/{process_id}";
 const COMMON = { keyId: "key-1", route: ROUTE, method: "GET", version: "v1", dataCentre: "AMS", statusClass: "2xx" };
 const served = (secondsAgo: number, cacheStatus: string, durationMs: number, named: Partial<DataPoint> = {}) =>
   point(secondsAgo, { ...COMMON, status: 200, cacheStatus, durationMs, ...named });
+const LOST = { route: "unmatched", version: "v2", dataCentre: "FRA" };
 const refused = (status: number, reason: string) => ({ keyId: KEYLESS, statusClass: "4xx", status, reason });
 
 describe("after a known load", () => {
@@ -44,7 +45,6 @@ describe("after a known load", () => {
       1,
       ...[served(600, "miss", 40, { queryMs: 30, attempts: 1 }), served(300, "updating", 4), served(300, "stale", 4)],
       served(300, "expired", 50, { queryMs: 45, attempts: 2 }),
-      served(300, "revalidated", 60, { queryMs: 20, attempts: 1 }),
       served(0, "miss", 900, { ...failed, queryMs: 800, attempts: 3 }),
       point(130, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 3.25 }),
       point(70, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 1 }),
@@ -52,17 +52,10 @@ describe("after a known load", () => {
       ...[served(601, "hit", 2), served(-1, "hit", 2)],
     ],
     // What the platform has sampled counts for all that it stands for.
-    [10, served(400, "hit", 2)],
+    [13, served(400, "hit", 2)],
+    [2, served(300, "revalidated", 60, { queryMs: 20, attempts: 1 })],
     [4, served(200, "none", 1, refused(401, "missing_key"))],
-    [
-      2,
-      served(200, "none", 1, {
-        ...refused(404, "no_such_endpoint"),
-        route: "unmatched",
-        version: "v2",
-        dataCentre: "FRA",
-      }),
-    ],
+    [2, served(200, "none", 1, { ...refused(404, "no_such_endpoint"), ...LOST })],
   );
 
   test("shows every request, hit, refusal and query, in a terminal of 80 columns", async () => {
@@ -70,29 +63,29 @@ describe("after a known load", () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
       "since     2026-11-25T10:00:00.000Z until 10:10:00.000Z
-      requests  22, 1 failed (5xx), 6 refused (4xx)
+      requests  26, 1 failed (5xx), 6 refused (4xx)
       answers   75.0 % from the cache; p50 2 ms, p95 60, p99 900
-      database  asked 7 times for 4 requests; p50 30 ms, p95 800, p99 800
+      database  asked 8 times for 5 requests; p50 30 ms, p95 800, p99 800
       feed      last run ended 10:08:50; a change waited 3.3 s at the most
 
-      requests  ▁                 █        ▄        ▅                 ▁  peak 10
+      requests  ▁                 █        ▄        ▄                 ▁  peak 13
       5xx                                                             █  peak 1
       4xx                                           █                    peak 6
 
       ROUTE                                         REQUESTS  HITS  5XX  P50  P95  P99
-      …v3/applications/{id}/processes/{process_id}  20        75 %  1    2    60   900
+      …v3/applications/{id}/processes/{process_id}  24        75 %  1    2    60   900
       GET unmatched                                 2         –     0    1    1    1
 
       KEY    REQUESTS  HITS  5XX  P50  P95  P99
-      key-1  15        80 %  0    2    60   60
+      key-1  19        79 %  0    2    60   60
       key-2  1         0 %   1    900  900  900
 
       VERSION  REQUESTS  HITS  5XX  P50  P95  P99
-      v1       20        75 %  1    2    60   900
+      v1       24        75 %  1    2    60   900
       v2       2         –     0    1    1    1
 
       DATA CENTRE  REQUESTS  HITS  5XX  P50  P95  P99
-      AMS          20        75 %  1    2    60   900
+      AMS          24        75 %  1    2    60   900
       FRA          2         –     0    1    1    1
 
       REASON                STATUS  REQUESTS
@@ -106,21 +99,21 @@ describe("after a known load", () => {
   test("prints the same for programs", async () => {
     const result: Stats = JSON.parse((await stats("--since 10m --json", { fetch })).stdout);
     expect(`${formatStats(result)}\n`).toBe((await stats("--since 10m", { fetch })).stdout);
-    const most = { requests: 20, errors: 1, refusals: 4, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
-    expect(result.total).toStrictEqual({ ...most, requests: 22, refusals: 6 });
+    const most = { requests: 24, errors: 1, refusals: 4, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
+    expect(result.total).toStrictEqual({ ...most, requests: 26, refusals: 6 });
     expect(result.routes[0]).toStrictEqual({ method: "GET", route: ROUTE, ...most });
     expect(result.feed).toStrictEqual({ last_run_at: "2026-11-25T10:08:50.000Z", oldest_change_seconds: 3.25 });
     const parts = result.timeline.map(({ at, ...counts }) => `${at.slice(14, 19)} ${Object.values(counts).join(" ")}`);
     expect(parts).toHaveLength(55);
     const busy = parts.filter((part) => !part.endsWith(" 0 0 0"));
-    expect(busy).toStrictEqual(["00:00 1 0 0", "03:18 10 0 0", "04:57 4 0 0", "06:36 6 0 6", "09:54 1 1 0"]);
+    expect(busy).toStrictEqual(["00:00 1 0 0", "03:18 13 0 0", "04:57 5 0 0", "06:36 6 0 6", "09:54 1 1 0"]);
   });
 
   test("--check tells what is wrong, and fails", async () => {
     const { exitCode, stdout, stderr } = await stats("--since 10m --check", { fetch });
     expect([exitCode, stderr]).toStrictEqual([1, "error: 2 alerts.\n"]);
     expect(stdout).toBe(
-      "errors: 4.5 % of 22 requests failed with 5xx\nrefusals: 27.3 % of 22 requests were refused with 4xx\n",
+      "errors: 3.8 % of 26 requests failed with 5xx\nrefusals: 23.1 % of 26 requests were refused with 4xx\n",
     );
     expect(await stats("--since 1m --check", { fetch })).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
   });
