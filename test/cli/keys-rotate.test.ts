@@ -1,192 +1,97 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { MAX_LIVE_TOKENS } from "../../src/cli/keys/change.ts";
-import { openRecords, type Records, sha256 } from "../support/records.ts";
-import { keys, lines } from "./command.ts";
+import { sha256, useRecords } from "../support/records.ts";
+import { expectError, keys, keysJson } from "./command.ts";
 
-let records: Records;
-beforeAll(async () => {
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(() => records.close());
+const records = useRecords();
 
-const HOUR = 3_600;
-const hoursFromNow = (hours: number) => new Date(Date.now() + hours * HOUR * 1_000);
+const HOUR_MS = 3_600_000;
+const [soon, late, over] = [1, 200, -1].map((hours) => new Date(Date.now() + hours * HOUR_MS)) as [Date, Date, Date];
 
-/** The tokens of a key by their hash, with the seconds that they have left; null: no end. */
-async function tokensOf(id: string): Promise<Map<string, number | null>> {
+/** In the order in which they were made. */
+async function tokensOf(id: string): Promise<{ hash: string; end: Date | null; madeAt: Date }[]> {
   const { rows } = await records.pool.query(
-    `select encode(hash, 'hex') as hash, extract(epoch from expires_at - clock_timestamp())::float8 as left
-     from api_key_tokens where api_key_id = $1`,
+    `select encode(hash, 'hex') as hash, expires_at as end, created_at as "madeAt" from api_key_tokens
+     where api_key_id = $1 order by created_at, expires_at nulls last`,
     [id],
   );
-  return new Map(rows.map(({ hash, left }) => [hash, left]));
+  return rows;
+}
+const endsOf = async (id: string) => Object.fromEntries((await tokensOf(id)).map(({ hash, end }) => [hash, end]));
+
+/** A key that has another token with each of these ends. @returns its id, and the hashes of its tokens */
+async function keyWith(...ends: Date[]): Promise<[id: string, hashes: [string, string, string, ...string[]]]> {
+  const { id, token } = await records.key(await records.company());
+  const hashes = [sha256(token)];
+  for (const end of ends) hashes.push(sha256(await records.token(id, end)));
+  return [id, hashes as [string, string, string]];
 }
 
-async function rotate(id: string, ...options: string[]): Promise<string> {
-  const { exitCode, stdout } = await keys(["rotate", id, "--quiet", ...options]);
-  expect(exitCode).toBe(0);
+/** @returns the new token's hash */
+async function rotate(id: string, options = ""): Promise<string> {
+  const { exitCode, stdout, stderr } = await keys(`rotate ${id} --quiet --yes${options}`);
+  expect([exitCode, stderr]).toStrictEqual([0, ""]);
   return sha256(stdout.trim());
 }
 
-/** Within a minute of what was meant, for a machine that is busy. */
-function expectAbout(seconds: number | null | undefined, expected: number): void {
-  expect(seconds).toBeLessThanOrEqual(expected);
-  expect(seconds).toBeGreaterThan(expected - 60);
-}
-
-describe("the overlap", () => {
-  test.for([
-    [[], 24 * HOUR],
-    [["--overlap", "168h"], 168 * HOUR],
-  ] as const)("of %j is how long the old token lives", async ([options, expected]) => {
-    const key = await records.key(await records.company());
-    const next = await rotate(key.id, ...options);
-    const tokens = await tokensOf(key.id);
-    expect(tokens.size).toBe(2);
-    expectAbout(tokens.get(sha256(key.token)), expected);
-    expect(tokens.get(next)).toBeNull();
-  });
-
-  test("does not lengthen the life of a token that ends sooner, and shortens that of one that ends later", async () => {
-    const key = await records.key(await records.company());
-    const soon = sha256(await records.token(key.id, hoursFromNow(1)));
-    const late = sha256(await records.token(key.id, hoursFromNow(100)));
-    await rotate(key.id, "--overlap", "24h");
-    const tokens = await tokensOf(key.id);
-    expectAbout(tokens.get(soon), HOUR);
-    expectAbout(tokens.get(late), 24 * HOUR);
-  });
-
-  test("of 0 ends every other token at once", async () => {
-    const key = await records.key(await records.company());
-    await records.token(key.id, hoursFromNow(1));
-    const next = await rotate(key.id, "--overlap", "0", "--yes");
-    expect([...(await tokensOf(key.id))]).toStrictEqual([[next, null]]);
-  });
-
-  test.for(["169h", "-1h", ""])("may not be %j", async (overlap) => {
-    const key = await records.key(await records.company());
-    const outcome = await keys(["rotate", key.id, `--overlap=${overlap}`]);
-    expect(outcome).toMatchObject({ exitCode: 2, stdout: "" });
-    expect(lines(outcome.stderr)).toStrictEqual([expect.stringMatching(/^error: .*Expected .*\.$/)]);
-    expect([...(await tokensOf(key.id))]).toStrictEqual([[sha256(key.token), null]]);
-  });
+test.for([
+  ["", 24],
+  [" --overlap 168h", 168],
+] as const)("rotate%s leaves tokens so long to live, or less, and those that are over go", async ([options, hours]) => {
+  const [id, [first, second, third]] = await keyWith(soon, late, over);
+  const [other, [live, spent]] = await keyWith(over);
+  const next = await rotate(id, options);
+  const madeAt = (await tokensOf(id)).find(({ hash }) => hash === next)?.madeAt;
+  const end = new Date(Number(madeAt) + hours * HOUR_MS);
+  expect(await endsOf(id)).toStrictEqual({ [first]: end, [second]: soon, [third]: end, [next]: null });
+  expect(await endsOf(other)).toStrictEqual({ [live]: null, [spent]: over });
 });
 
-test("tokens that are over are swept away, and no other key's", async () => {
+test("rotate --overlap 0 ends every other token at once, also of a key that has as many as there may be", async () => {
+  const [id, hashes] = await keyWith(...Array(MAX_LIVE_TOKENS - 1).fill(soon));
+  const most = `The key has ${MAX_LIVE_TOKENS} live tokens, the most there may be`;
+  expectError(await keys(`rotate ${id}`), 1, `${most}: wait for one to expire, or end them with --overlap 0.\n`);
+  expect(await endsOf(id)).toStrictEqual(Object.fromEntries(hashes.map((hash, n) => [hash, n === 0 ? null : soon])));
+  const next = await rotate(id, " --overlap 0");
+  expect(await endsOf(id)).toStrictEqual({ [next]: null });
+});
+
+test.for([
+  ["169h", "Expected 168h at most."],
+  ["-1h", "Expected 0 or a duration"],
+  ["", "Expected 0 or a duration"],
+] as const)("the overlap may not be %j", async ([overlap, words]) => {
+  const [id, [first]] = await keyWith();
+  expectError(await keys(`rotate ${id} --overlap=${overlap}`), 2, words);
+  expect(await endsOf(id)).toStrictEqual({ [first]: null });
+});
+
+test("a key that has expired or has been revoked is rotated no more, and a disabled one stays so", async () => {
   const companyId = await records.company();
-  const key = await records.key(companyId);
-  const over = sha256(await records.token(key.id, hoursFromNow(-1)));
-  const other = await records.key(companyId);
-  const overElsewhere = sha256(await records.token(other.id, hoursFromNow(-1)));
-  await rotate(key.id);
-  expect((await tokensOf(key.id)).has(over)).toBe(false);
-  const elsewhere = await tokensOf(other.id);
-  expect(elsewhere.has(overElsewhere)).toBe(true);
-  expect(elsewhere.get(sha256(other.token))).toBeNull();
-});
-
-describe("what cannot be rotated changes nothing", () => {
-  test("an expired key", async () => {
-    const key = await records.key(await records.company(), { expiresAt: new Date("2025-01-31T00:00:00Z") });
-    const outcome = await keys(["rotate", key.id]);
-    expect(outcome).toStrictEqual({
-      exitCode: 1,
-      stdout: "",
-      stderr: "error: The key expired at 2025-01-31T00:00:00.000Z, and with it every token: issue another.\n",
-    });
-    expect([...(await tokensOf(key.id))]).toStrictEqual([[sha256(key.token), null]]);
-  });
-
-  test("a revoked key, by rotation or by enabling", async () => {
-    const key = await records.key(await records.company());
-    await keys(["revoke", key.id, "--yes"]);
-    for (const command of ["rotate", "enable"]) {
-      expect(await keys([command, key.id])).toStrictEqual({
-        exitCode: 1,
-        stdout: "",
-        stderr: "error: The key has been revoked, and that is for good: issue another.\n",
-      });
-    }
-    expect((await tokensOf(key.id)).size).toBe(0);
-  });
-
-  test("a key with as many live tokens as there may be", async () => {
-    const key = await records.key(await records.company());
-    for (let count = 1; count < MAX_LIVE_TOKENS; count++) await records.token(key.id, hoursFromNow(1));
-    const before = await tokensOf(key.id);
-    const outcome = await keys(["rotate", key.id]);
-    expect(outcome).toMatchObject({ exitCode: 1, stdout: "" });
-    expect(lines(outcome.stderr)).toStrictEqual([
-      `error: The key has ${MAX_LIVE_TOKENS} live tokens, the most there may be: wait for one to expire, or end them with --overlap 0.`,
-    ]);
-    expect([...(await tokensOf(key.id)).keys()].toSorted()).toStrictEqual([...before.keys()].toSorted());
-    expect((await tokensOf(key.id)).get(sha256(key.token))).toBeNull();
-    await rotate(key.id, "--overlap", "0", "--yes");
-    expect((await tokensOf(key.id)).size).toBe(1);
-  });
-});
-
-test("a disabled key is rotated and stays disabled", async () => {
-  const key = await records.key(await records.company(), { isEnabled: false });
-  const { stdout } = await keys(["rotate", key.id, "--json"]);
-  expect(JSON.parse(stdout)).toMatchObject({ state: "disabled", token: expect.stringMatching(/^svl_/) });
-  expect((await tokensOf(key.id)).size).toBe(2);
-});
-
-describe("rotations at once", () => {
-  test.for([1, 2, 3])("leave one token without an end, and each a token of its own (%i)", async () => {
-    const key = await records.key(await records.company());
-    const printed = await Promise.all([rotate(key.id), rotate(key.id)]);
-    await expectConsistent(key, printed);
-  });
-
-  test("are no more than a key may have tokens", async () => {
-    const key = await records.key(await records.company());
-    const outcomes = await Promise.all(Array.from({ length: 6 }, () => keys(["rotate", key.id, "--quiet"])));
-    const refused = outcomes.filter(({ exitCode }) => exitCode === 1);
-    expect(refused).toHaveLength(6 - (MAX_LIVE_TOKENS - 1));
-    for (const { stdout, stderr } of refused) expect([stdout, lines(stderr).length]).toStrictEqual(["", 1]);
-    const printed = outcomes.filter(({ exitCode }) => exitCode === 0).map(({ stdout }) => sha256(stdout.trim()));
-    await expectConsistent(key, printed);
-  });
-
-  // The embedded Postgres has one session, where an open transaction keeps all others out.
-  const isEmbedded = ["pglite", undefined].includes(process.env.TEST_DATABASE);
-  test.skipIf(isEmbedded)("that wait for each other in the midst leave the same", async () => {
-    const key = await records.key(await records.company());
-    const holder = await records.pool.connect();
-    try {
-      await holder.query("begin");
-      await holder.query("select from api_keys where id = $1 for update", [key.id]);
-      const rotations = [rotate(key.id), rotate(key.id)];
-      await expect.poll(countOfWaiting).toBe(2);
-      const { rows } = await holder.query("select date_trunc('milliseconds', clock_timestamp()) as released");
-      await holder.query("rollback");
-      await expectConsistent(key, await Promise.all(rotations));
-      // The time of waiting is not taken off the overlap.
-      const { rowCount } = await records.pool.query(
-        "select from api_key_tokens where api_key_id = $1 and created_at >= $2",
-        [key.id, rows[0].released],
-      );
-      expect(rowCount).toBe(2);
-    } finally {
-      holder.release(true);
-    }
-  });
-
-  async function countOfWaiting(): Promise<number> {
-    const { rows } = await records.pool.query(
-      "select count(*)::int as count from pg_stat_activity where application_name = 'process-api keys' and wait_event_type = 'Lock'",
-    );
-    return rows[0].count;
+  const expired = await records.key(companyId, { expiresAt: new Date("2025-01-31T00:00:00Z") });
+  const end = "The key expired at 2025-01-31T00:00:00.000Z, and with it every token: issue another.\n";
+  expectError(await keys(`rotate ${expired.id}`), 1, end);
+  expect(await endsOf(expired.id)).toStrictEqual({ [sha256(expired.token)]: null });
+  const { id } = await records.key(companyId, { isEnabled: false });
+  const rotated = await keysJson(`rotate ${id}`);
+  expect(rotated).toMatchObject({ state: "disabled", token: expect.stringMatching(/^svl_[0-9a-f]{64}$/) });
+  expect(await tokensOf(id)).toHaveLength(2);
+  await keys(`revoke ${id} --yes`);
+  for (const command of ["rotate", "enable"]) {
+    expectError(await keys(`${command} ${id}`), 1, "The key has been revoked, and that is for good: issue another.\n");
+    expect(await endsOf(id)).toStrictEqual({});
   }
+});
 
-  async function expectConsistent(key: { id: string; token: string }, printed: string[]): Promise<void> {
-    const tokens = await tokensOf(key.id);
-    expect([...tokens.keys()].toSorted()).toStrictEqual([sha256(key.token), ...printed].toSorted());
-    const endless = printed.filter((hash) => tokens.get(hash) === null);
-    expect(endless).toHaveLength(1);
-    for (const [hash, left] of tokens) if (!endless.includes(hash)) expectAbout(left, 24 * HOUR);
-  }
+test("rotations at once take turns, and make no more tokens than a key may have", async () => {
+  const [id, [first]] = await keyWith();
+  const outcomes = await Promise.all(Array.from({ length: 6 }, () => keys(`rotate ${id} --quiet`)));
+  const printed = outcomes.filter(({ exitCode }) => exitCode === 0).map(({ stdout }) => sha256(stdout.trim()));
+  expect(printed).toHaveLength(MAX_LIVE_TOKENS - 1);
+  for (const one of outcomes) if (one.exitCode !== 0) expectError(one, 1, "the most there may be");
+  const tokens = await tokensOf(id);
+  expect(tokens.map(({ hash }) => hash).toSorted()).toStrictEqual([first, ...printed].toSorted());
+  // Each ends a day after the next was made.
+  const ends = tokens.slice(1).map(({ madeAt }) => new Date(madeAt.getTime() + 24 * HOUR_MS));
+  expect(tokens.map(({ end }) => end)).toStrictEqual([...ends, null]);
 });

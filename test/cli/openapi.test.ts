@@ -1,126 +1,66 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Outcome, outcomeOf } from "../support/outcome.ts";
-
-const COMMITTED = "src/openapi/openapi.json";
-
-const committed = await readFile(COMMITTED, "utf8");
+import { afterAll, beforeAll, expect, test } from "vitest";
+import command from "../../src/cli/openapi.ts";
+import { run } from "../support/command.ts";
 
 let directory: string;
+let file: string;
+let committed: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "process-api-openapi-"));
+  file = join(directory, "openapi.json");
+  committed = await readFile("src/openapi/openapi.json", "utf8");
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-const openapi = (...args: string[]): Promise<Outcome> =>
-  outcomeOf(spawn(process.execPath, ["--import", "./test/support/quick-imports.ts", "src/cli/openapi.ts", ...args]));
+/** The comparison is a process of its own. */
+const openapi = (...args: string[]) => run(command, args, { env: { PATH: process.env.PATH } });
 
-type Document = {
-  info: { description: string };
-  paths: Record<
-    string,
-    { get: { operationId: string; parameters: { schema: object }[]; responses: Record<string, unknown> } }
-  >;
-  components: { schemas: { Process: { properties: Record<string, object>; required: string[] } } };
-};
-
-let files = 0;
-
-/** The document as it was before the code was changed. */
-async function earlier(change: (document: Document) => void): Promise<string> {
-  const document = JSON.parse(committed) as Document;
-  change(document);
-  const file = join(directory, `${files++}.json`);
-  await writeFile(file, JSON.stringify(document, null, 2));
-  return file;
-}
-
-describe("npm run openapi -- --check", () => {
-  test("takes the committed copy for what the code generates", async () => {
-    const outcome = await openapi("--check");
-    expect(outcome).toStrictEqual({
-      exitCode: 0,
-      stdout: `${COMMITTED} is what the code generates.\n`,
-      stderr: "",
-    });
-  });
-
-  test.for<[string, (document: Document) => void, RegExp]>([
-    [
-      "a field that is gone",
-      ({ components: { schemas } }) => {
-        schemas.Process.properties.color = { type: "string" };
-      },
-      /Property `color` of `Process` was removed/,
-    ],
-    [
-      "a field that may be null now",
-      ({ components: { schemas } }) => {
-        schemas.Process.properties.port = { type: "integer", minimum: 1, maximum: 65_535 };
-      },
-      /Type of `port` widened from 'integer' to 'integer \| null'/,
-    ],
-    [
-      "an operation that is gone",
-      ({ paths }) => {
-        paths["/sites"] = paths["/api-keys/me"] as (typeof paths)[string];
-      },
-      /Path `\/sites` was removed/,
-    ],
-    [
-      "a name that clients call",
-      ({ paths }) => {
-        Object.assign(paths["/api-keys/me"]?.get ?? {}, { operationId: "me" });
-      },
-      /`operationId` .* changed from 'me' to 'getCurrentApiKeyV3'/,
-    ],
-    [
-      "a bound that is narrower",
-      ({ paths }) => {
-        const [, limit] = paths["/applications/{id}/processes"]?.get.parameters ?? [];
-        Object.assign(limit?.schema ?? {}, { maximum: 1_000 });
-      },
-      /Upper bound changed from '<= 1000' to '<= 100'/,
-    ],
-  ])("says of %s that it breaks clients, and how", async ([_, change, words]) => {
-    const file = await earlier(change);
-    const { exitCode, stdout, stderr } = await openapi("--check", file);
-    expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/✖ major/);
-    expect(stdout).toMatch(words);
-    expect(stderr).toContain(`${file} is not what the code generates. Write it with \`npm run openapi\`.`);
-  });
-
-  test.for<[string, (document: Document) => void]>([
-    ["a new response", ({ paths }) => delete paths["/api-keys/me"]?.get.responses["405"]],
-    [
-      "another description",
-      ({ info }) => {
-        info.description = "As it was.";
-      },
-    ],
-  ])("says of %s that it breaks nobody, and fails all the same", async ([_, change]) => {
-    const { exitCode, stdout } = await openapi("--check", await earlier(change));
-    expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/^0 major, (1 minor, 0|0 minor, 1) patch/m);
-  });
-
-  test("fails where there is no copy, and writes none", async () => {
-    const file = join(directory, "none.json");
-    expect((await openapi("--check", file)).exitCode).toBe(1);
-    await expect(readFile(file)).rejects.toThrow("ENOENT");
-  });
+test("--check takes the committed document for what the code generates", async () => {
+  const stdout = "src/openapi/openapi.json is what the code generates.\n";
+  expect(await openapi("--check")).toStrictEqual({ exitCode: 0, stdout, stderr: "" });
 });
 
-test("npm run openapi says what changed, and writes what the code generates", async () => {
-  const file = await earlier(({ info }) => {
-    info.description = "As it was.";
-  });
-  const { exitCode, stdout } = await openapi(file);
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain("0 major, 0 minor, 1 patch.");
+test("where there is no document, --check fails and writes none, and else it is written", async () => {
+  expect((await openapi("--check", file)).exitCode).toBe(1);
+  await expect(readFile(file)).rejects.toThrow("ENOENT");
+  expect(await openapi(file)).toStrictEqual({ exitCode: 0, stdout: `${file} is written.\n`, stderr: "" });
+  expect(await readFile(file, "utf8")).toBe(committed);
+});
+
+test("--check fails also where a change breaks nobody, and writes nothing", async () => {
+  const earlier = JSON.parse(committed);
+  earlier.info.description = "As it was.";
+  delete earlier.paths["/api-keys/me"].get.responses["405"];
+  await writeFile(file, JSON.stringify(earlier));
+  const { exitCode, stdout, stderr } = await openapi("--check", file);
+  const error = `error: ${file} is not what the code generates. Write it with \`npm run openapi\`.\n`;
+  expect([exitCode, stderr]).toStrictEqual([1, error]);
+  expect(stdout).toMatch(/^0 major, 1 minor, 1 patch\.$/m);
+  // It is gone by then.
+  expect(stdout).not.toContain("generated.json");
+  expect(await readFile(file, "utf8")).toBe(JSON.stringify(earlier));
+});
+
+test("says of each change that breaks clients that it does, and how, and writes what the code generates", async () => {
+  const earlier = JSON.parse(committed);
+  earlier.components.schemas.Process.properties.color = { type: "string" };
+  earlier.components.schemas.Process.properties.port = { type: "integer", minimum: 1, maximum: 65_535 };
+  earlier.paths["/sites"] = { get: { ...earlier.paths["/api-keys/me"].get, operationId: "getSites" } };
+  earlier.paths["/api-keys/me"].get.operationId = "me";
+  earlier.paths["/applications/{id}/processes"].get.parameters[1].schema.maximum = 1_000;
+  await writeFile(file, JSON.stringify(earlier));
+  const { exitCode, stdout, stderr } = await openapi(file);
+  expect([exitCode, stderr]).toStrictEqual([0, ""]);
+  expect([...stdout.matchAll(/✖ major .*\n +(.*) \(/g)].map(([_, words]) => words)).toStrictEqual([
+    "`operationId` of operation `GET /api-keys/me` changed from 'me' to 'getCurrentApiKeyV3'.",
+    "Upper bound changed from '<= 1000' to '<= 100'.",
+    "Property `color` of `Process` was removed.",
+    "Type of `port` widened from 'integer' to 'integer | null'.",
+    "Path `/sites` was removed.",
+  ]);
+  expect(stdout).toContain(`${file} is written.\n`);
   expect(await readFile(file, "utf8")).toBe(committed);
 });

@@ -1,262 +1,176 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { PURGE_SECRET, startApi, type TestApi } from "../support/api.ts";
-import { bearer, openRecords, type Records } from "../support/records.ts";
-import { checkOut, lines, listen, purge } from "./command.ts";
-
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
-
-const purgeApi = (args: string[], stdin?: string) =>
-  purge(["--url", api.url.origin, ...args], { env: { PURGE_SECRET }, ...(stdin === undefined ? {} : { stdin }) });
-
-/** A process that the edge holds. `get` tells whether it still did. */
-async function cachedProcess() {
-  const companyId = await records.company();
-  const size = await records.resourceType();
-  const application = await records.application(companyId);
-  const process = await records.process(application.id, { resourceTypeId: size.id });
-  const key = await records.key(companyId);
-  const path = `/v3/applications/${application.id}/processes/${process.id}`;
-  const isHit = async () => {
-    const { headers } = await api.fetch(path, bearer(key.token));
-    return String(headers.get("cache-status")).startsWith("process-api; hit");
-  };
-  await isHit();
-  expect(await isHit()).toBe(true);
-  return { companyId, size, application, process, key, isHit };
-}
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import command from "../../src/cli/purge.ts";
+import { batchesOf } from "../../src/cli/support/batches.ts";
+import type { Changed } from "../../src/cli/support/worker.ts";
+import { purgeChanged } from "../../src/worker/gateway/purge.ts";
+import { errorBody, type Failure, HttpError, outcomeOf } from "../../src/worker/shared/errors.ts";
+import { PURGES } from "../../src/worker/shared/limits.ts";
+import { type CommandOptions, run } from "../support/command.ts";
+import { checkOut, expectError } from "./command.ts";
 
 const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
+const [A, B, C, D] = ids(4) as [string, string, string, string];
 
-describe("purge", () => {
-  test.for(["company", "application", "process", "key", "resource-type"] as const)(
-    "--%s ends the reuse of what depends on it, and of nothing else",
-    async (kind) => {
-      const [mine, other] = [await cachedProcess(), await cachedProcess()];
-      const id = {
-        company: mine.companyId,
-        application: mine.application.id,
-        process: mine.process.id,
-        key: mine.key.id,
-        "resource-type": mine.size.id,
-      }[kind];
-      const outcome = await purgeApi([`--${kind}`, id.toUpperCase()]);
-      const also = kind === "resource-type" ? "resource-type-list:every\n" : "";
-      expect(outcome).toStrictEqual({ exitCode: 0, stdout: expect.any(String), stderr: "" });
-      expect(lines(outcome.stdout).toSorted()).toStrictEqual(lines(`${kind}:${id}\n${also}`).toSorted());
-      expect([await mine.isHit(), await other.isHit()]).toStrictEqual([false, true]);
+type Fetch = typeof fetch;
+const unreachable: Fetch = () => expect.unreachable();
+
+/** The Worker's own answers to purges. @param refusalOf says which call it refuses, from 1, and why */
+const worker =
+  (refusalOf: (call: number) => Failure | undefined = () => undefined, asked: unknown[] = []): Fetch =>
+  async (url, { body, signal: _, ...init } = {}) => {
+    asked.push({ url, ...init });
+    const refusal = refusalOf(asked.length);
+    const refuse = () => Promise.reject(refusal && new HttpError(refusal));
+    const taken = () => Promise.resolve({ success: true, errors: [] });
+    return purgeChanged(String(body), refusal ? refuse : taken).then(
+      (purged) => Response.json({ purged }),
+      ({ failure }) => Response.json(errorBody(failure, ""), outcomeOf(failure)),
+    );
+  };
+
+const purge = (args: string, options: CommandOptions = {}) =>
+  run(command, args.split(" "), { env: { PURGE_SECRET: "a-secret" }, fetch: worker(), ...options });
+const purgeAt = (args: string, options: CommandOptions = {}) => purge(`--url https://a ${args}`, options);
+
+test("takes options more than once, and together, and prints the tags that were purged", async () => {
+  const asked: unknown[] = [];
+  const args = `--process ${A} ${B} --resource-type ${C} --key ${D} --company ${C} --process ${A} --application ${D}`;
+  const outcome = await purgeAt(
+    args.toUpperCase().replaceAll(/--[A-Z-]+/g, (name) => name.toLowerCase()),
+    {
+      fetch: worker(undefined, asked),
     },
   );
+  const tags = [`company:${C}`, `application:${D}`, `process:${A}`, `process:${B}`, `key:${D}`, `resource-type:${C}`];
+  const stdout = [...tags, "resource-type-list:every", ""].join("\n");
+  expect(outcome).toStrictEqual({ exitCode: 0, stdout, stderr: "" });
+  const headers = { authorization: "Bearer a-secret", "content-type": "application/json" };
+  // A redirect would take the secret elsewhere.
+  expect(asked).toStrictEqual([{ url: "https://a/ops/purge", method: "POST", headers, redirect: "manual" }]);
+});
 
-  test("takes options more than once, and together", async () => {
-    const [one, two, three] = [await cachedProcess(), await cachedProcess(), await cachedProcess()];
-    const { stdout } = await purgeApi([
-      "--process",
-      one.process.id,
-      two.process.id,
-      "--key",
-      three.key.id,
-      "--process",
-      one.process.id,
-    ]);
-    expect(lines(stdout).toSorted()).toStrictEqual(
-      [`key:${three.key.id}`, `process:${one.process.id}`, `process:${two.process.id}`].toSorted(),
-    );
-    expect([await one.isHit(), await two.isHit(), await three.isHit()]).toStrictEqual([false, false, false]);
+test("reads ids from stdin where it is told -, spreads them over calls to the Worker of `npm run dev`, and prints JSON", async () => {
+  const asked: unknown[] = [];
+  const many = ids(249);
+  const outcome = await purge(`--key ${C} - --resource-type ${ids(99).join(" ")} --json`, {
+    stdin: `${many.join("\n")}\n\n  ${B.toUpperCase()}\t`,
+    fetch: worker(undefined, asked),
+    root: checkOut({ url: "http://localhost:2", purgeSecret: "of-dev" }),
+    env: {},
   });
-
-  test("reads ids from stdin where it is told -", async () => {
-    const [one, two] = [await cachedProcess(), await cachedProcess()];
-    const outcome = await purgeApi(["--key", "-", "--json"], `${one.key.id}\n\n  ${two.key.id.toUpperCase()}\t`);
-    expect(JSON.parse(outcome.stdout)).toStrictEqual({
-      origin: api.url.origin,
-      purged: [`key:${one.key.id}`, `key:${two.key.id}`],
-      left: {},
-      error: null,
-    });
-    expect([await one.isHit(), await two.isHit()]).toStrictEqual([false, false]);
-  });
-
-  test("spreads many ids over several calls", async () => {
-    const mine = await cachedProcess();
-    const many = [...ids(249), mine.process.id];
-    const { exitCode, stdout } = await purgeApi(["--process", "-", "--resource-type", ...ids(99)], many.join("\n"));
-    expect(exitCode).toBe(0);
-    expect(lines(stdout)).toHaveLength(250 + 99 + 2);
-    expect(await mine.isHit()).toBe(false);
-  });
+  const { purged, ...rest } = JSON.parse(outcome.stdout) as { purged: string[] };
+  expect(rest).toStrictEqual({ origin: "http://localhost:2", left: {}, error: null });
+  expect(purged.slice(0, 251)).toStrictEqual([C, ...many, B].map((id) => `key:${id}`));
+  expect(new Set(purged.slice(251)).size).toBe(99 + 1);
+  const headers = expect.objectContaining({ authorization: "Bearer of-dev" });
+  const request = expect.objectContaining({ url: "http://localhost:2/ops/purge", headers });
+  expect(asked).toStrictEqual(Array(4).fill(request));
 });
 
 describe("what is wrong purges nothing, is one line, and exits with 2:", () => {
   test.for([
-    ["no id", [], "Nothing to purge: name an id"],
-    ["no id on stdin", ["--key", "-"], "Nothing to purge: name an id"],
-    ["no UUID", ["--key", "x"], "Expected an id, a UUID."],
-    ["stdin twice", ["--key", "-", "--process", "-"], "Only one option may be given -"],
-    ["an option that is unknown", ["--keys", "x"], "unknown option '--keys'"],
-    ["no whole number to wait", ["--key", randomUUID(), "--wait", "1m"], "Expected a whole number."],
-  ] as const)("%s", async ([_, args, expected]) => {
-    const outcome = await purgeApi([...args]);
-    expect(outcome).toMatchObject({ exitCode: 2, stdout: "" });
-    expect(lines(outcome.stderr)).toStrictEqual([expect.stringMatching(/^error: /)]);
-    expect(outcome.stderr).toContain(expected);
+    ["--wait 1", "", "Nothing to purge: name an id"],
+    ["--key -", "", "Nothing to purge: name an id"],
+    ["--key x", "", "Expected an id, a UUID."],
+    ["--key - --process -", "", "Only one option may be given -"],
+    ["--keys x", "", "unknown option '--keys'"],
+    [`--key ${A} --wait 1m`, "", "Expected a whole number."],
+    ["--key -", `${A} \u001b[31m`, 'error: Not an id on stdin: "\\u001b[31m".\n'],
+  ] as const)("%s %j", async ([args, stdin, words]) => {
+    expectError(await purgeAt(args, { stdin, fetch: unreachable }), 2, words);
   });
-
-  test("a word on stdin that is no id, beside one that is", async () => {
-    const mine = await cachedProcess();
-    const outcome = await purgeApi(["--key", "-"], `${mine.key.id} \u001b[31m`);
-    expect(outcome).toStrictEqual({ exitCode: 2, stdout: "", stderr: 'error: Not an id on stdin: "\\u001b[31m".\n' });
-    expect(await mine.isHit()).toBe(true);
-  });
-
-  test("no Worker", async () => {
-    const project = checkOut();
-    try {
-      expect(await purge(["--key", randomUUID()], { root: project.root })).toStrictEqual({
-        exitCode: 2,
-        stdout: "",
-        stderr: "error: No Worker: give --url and PURGE_SECRET, or start `npm run dev`.\n",
-      });
-    } finally {
-      project.remove();
-    }
-  });
-});
-
-test("the Worker is that of `npm run dev` unless told otherwise", async () => {
-  const project = checkOut({ url: api.url.origin, databaseUrl: "", purgeSecret: PURGE_SECRET });
-  try {
-    const mine = await cachedProcess();
-    expect((await purge(["--key", mine.key.id], { root: project.root })).exitCode).toBe(0);
-    expect(await mine.isHit()).toBe(false);
-  } finally {
-    project.remove();
-  }
-});
-
-describe("a purge that is refused", () => {
-  test.for([
-    [{ code: 1134, message: "rate limit reached" }, "answered 429. The platform takes no more purges for now.", 12],
-    [{ code: 10_000, message: "Something else" }, "answered 503. The platform refused the purge.", 5],
-  ] as const)("says so, what is left, and how long to wait: %j", async ([refusal, expected, seconds]) => {
-    const mine = await cachedProcess();
-    await api.refusePurge(refusal);
-    try {
-      const args = ["--key", mine.key.id, "--application", mine.application.id];
-      const outcome = await purgeApi([...args, "--wait", String(seconds - 1)]);
-      expect(outcome).toStrictEqual({
-        exitCode: 1,
-        stdout: "",
-        stderr: `error: 2 ids were not purged: ${api.url.origin} ${expected} Nothing was purged. Or wait for it: --wait ${seconds}.\n`,
-      });
-      const { exitCode, stdout } = await purgeApi([...args, "--json"]);
-      expect(exitCode).toBe(1);
-      expect(JSON.parse(stdout)).toStrictEqual({
-        origin: api.url.origin,
-        purged: [],
-        left: { applications: [mine.application.id], keys: [mine.key.id] },
-        error: `${api.url.origin} ${expected} Nothing was purged.`,
-      });
-    } finally {
-      await api.refusePurge(null);
-    }
-    expect(await mine.isHit()).toBe(true);
-  });
-
-  test("in the midst tells what was purged and what was not", async () => {
-    const limited = await startApi({ connectionString: inject("connectionString"), limits: { PURGE_LIMIT: 1 } });
-    try {
-      const all = ids(300);
-      const outcome = await purge(["--url", limited.url.origin, "--process", "-", "--json"], {
-        env: { PURGE_SECRET },
-        stdin: all.join("\n"),
-      });
-      expect(outcome.exitCode).toBe(1);
-      const { purged, left } = JSON.parse(outcome.stdout) as { purged: string[]; left: { processes: string[] } };
-      expect(purged.length).toBeGreaterThanOrEqual(100);
-      expect(left.processes.length).toBeGreaterThanOrEqual(100);
-      expect([...purged, ...left.processes.map((id) => `process:${id}`)]).toStrictEqual(
-        all.map((id) => `process:${id}`),
-      );
-      expect(lines(outcome.stderr)).toStrictEqual([
-        `error: ${left.processes.length} ids were not purged: ${limited.url.origin} answered 429. Too many requests. Or wait for it: --wait 60.`,
-      ]);
-    } finally {
-      await limited.close();
-    }
-  });
-
-  test("for another secret is not tried again", async () => {
-    const outcome = await purge(["--url", api.url.origin, "--key", randomUUID(), "--wait", "100"], {
-      env: { PURGE_SECRET: "another-secret-of-somebody-else-entirely" },
-    });
-    expect(outcome).toStrictEqual({
-      exitCode: 1,
-      stdout: "",
-      stderr: `error: 1 id was not purged: ${api.url.origin} does not take this PURGE_SECRET.\n`,
-    });
-  });
-});
-
-describe("another server than the Worker", () => {
-  async function purgeAt(status: number, headers: Record<string, string>, body: string) {
-    const seen: (string | undefined)[] = [];
-    const server = createServer((request, response) => {
-      seen.push(request.url);
-      response.writeHead(status, headers).end(body);
-    });
-    const origin = `http://127.0.0.1:${await listen(server)}`;
-    try {
-      const outcome = await purge(["--url", origin, "--key", randomUUID()], { env: { PURGE_SECRET } });
-      expect(seen).toStrictEqual(["/ops/purge"]);
-      return { ...outcome, stderr: outcome.stderr.replaceAll(origin, "<origin>") };
-    } finally {
-      server.close();
-    }
-  }
 
   test.for([
-    ["that answers something else", 200, "<html>", "<origin> answered as no process-api does."],
-    ["that knows no purge", 404, "Not found", "<origin> answered 404."],
-    ["that answers to a terminal", 500, '{"message":"\\u001b[31mred"}', "<origin> answered 500. \\u{001b}[31mred"],
-  ] as const)("%s has purged nothing", async ([_, status, body, expected]) => {
-    expect(await purgeAt(status, {}, body)).toStrictEqual({
-      exitCode: 1,
-      stdout: "",
-      stderr: `error: 1 id was not purged: ${expected}\n`,
-    });
+    [" --url ftp://localhost", "x", "--url is not the Worker's origin, such as https://api.example.com."],
+    [" --url http://api.example.com", "x", "--url is not the Worker's origin, such as https://api.example.com."],
+    [" --url http://localhost/v3", "x", "--url must be an origin alone: http://localhost"],
+    [" --url http://user@localhost", "x", "--url must be an origin alone: http://localhost"],
+    [" --url http://localhost:1", undefined, "--url needs the Worker's secret in the environment: PURGE_SECRET."],
+    [" --url http://localhost:1", "", "--url needs the Worker's secret in the environment: PURGE_SECRET."],
+    [" --url http://localhost:1", "with space", "PURGE_SECRET cannot be sent in a header."],
+    ["", "x", "No Worker: give --url and PURGE_SECRET, or start `npm run dev`."],
+  ] as const)("%s with the secret %j", async ([url, PURGE_SECRET, words]) => {
+    // What another `npm run dev` takes is not for this Worker.
+    const root = checkOut(url === "" ? undefined : { url: "http://localhost:2", purgeSecret: "of-dev" });
+    const outcome = await purge(`--key ${A}${url}`, { root, env: { PURGE_SECRET }, fetch: unreachable });
+    expectError(outcome, 2, `error: ${words}\n`);
   });
+});
 
-  test("does not get the secret by a redirect", async () => {
-    const mine = await cachedProcess();
-    const outcome = await purgeAt(307, { location: `${api.url.origin}/ops/purge` }, "");
-    expect(outcome).toMatchObject({ exitCode: 1, stderr: "error: 1 id was not purged: <origin> answered 307.\n" });
-    expect(await mine.isHit()).toBe(true);
+test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, waits: number]>([
+  [12, (call) => call === 1, 250, 1],
+  [24, (call) => call === 1 || call === 3, 250, 2],
+  [0, () => true, 0, 0],
+  [11, () => true, 0, 0],
+  [35, () => true, 0, 2],
+  [12, (call) => call > 1, 100, 1],
+])("waits no longer than %i s in all for a Worker that refuses, and says what is left (%#)", async (given) => {
+  const [wait, isRefused, count, waits] = given;
+  const processes = ids(249);
+  const waited: number[] = [];
+  const refusal: Failure = { reason: "purge_limited", retryAfterSeconds: 12 };
+  const { exitCode, stdout, stderr } = await purgeAt(`--process - --key ${A} --json --wait ${wait}`, {
+    stdin: processes.join(" "),
+    fetch: worker((call) => (isRefused(call) ? refusal : undefined)),
+    sleep: async (ms) => expect(waited.push(ms)).toBeLessThan(4),
   });
+  const isDone = count === 250;
+  const error = `https://a answered 429. ${errorBody(refusal, "").message}`;
+  expect(JSON.parse(stdout)).toStrictEqual({
+    origin: "https://a",
+    purged: [...processes.map((id) => `process:${id}`), `key:${A}`].slice(0, count),
+    left: isDone ? {} : { processes: processes.slice(count), keys: [A] },
+    error: isDone ? null : error,
+  });
+  const end = isDone ? "" : `error: ${250 - count} ids were not purged: ${error} Or wait for it: --wait 12.\n`;
+  expect([exitCode, stderr]).toStrictEqual([isDone ? 0 : 1, `${error} Waiting 12 s.\n`.repeat(waits) + end]);
+  expect(waited).toStrictEqual(Array(waits).fill(12_000));
+});
 
-  test("that is not there is named", async () => {
-    const server = createServer();
-    const origin = `http://127.0.0.1:${await listen(server)}`;
-    server.close();
-    const outcome = await purge(["--url", origin, "--key", randomUUID()], { env: { PURGE_SECRET } });
-    expect(outcome.stderr).toBe(`error: 1 id was not purged: ${origin} cannot be reached: ECONNREFUSED.\n`);
-    expect(outcome.exitCode).toBe(1);
-  });
+test.for([
+  ["another secret's Worker", 401, "", "does not take this PURGE_SECRET."],
+  ["a server that answers something else", 200, "<html>", "answered as no process-api does."],
+  ["one that knows no purge", 404, "Not found", "answered 404."],
+  ["one that sends elsewhere", 307, "", "answered 307."],
+  ["one that answers to a terminal", 500, '{"message":"\\u001b[31mred"}', "answered 500. \\u{001b}[31mred"],
+] as const)("%s has purged nothing, and is not asked again", async ([_, status, body, words]) => {
+  const outcome = await purgeAt(`--key ${A} --wait 100`, { fetch: async () => new Response(body, { status }) });
+  expectError(outcome, 1, `error: 1 id was not purged: https://a ${words}\n`);
+});
+
+test("a Worker that is not there is named", async () => {
+  const outcome = await purge(`--url http://127.0.0.1:2 --key ${A}`, { fetch });
+  expectError(outcome, 1, "error: 1 id was not purged: http://127.0.0.1:2 cannot be reached: ECONNREFUSED.\n");
 });
 
 test("--help tells the limits of the platform", async () => {
-  const { exitCode, stdout } = await purge(["--help"]);
-  expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/5 calls a minute, with bursts of 25, of 100 operations each/);
-  expect(stdout).toContain("https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits");
+  expect((await purge("--help")).stdout).toContain(
+    `5 calls a minute, with bursts of 25, of 100 operations each:
+https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits`,
+  );
+});
+
+test("ids all go once, in calls that are as full as may be", () => {
+  const list = fc.array(fc.nat(400).map(String), { maxLength: 350 });
+  const changed = fc.record({ companies: list, applications: list, processes: list, keys: list, resource_types: list });
+  fc.assert(
+    fc.property(changed, (all) => {
+      const batches = batchesOf(all);
+      for (const [kind, given] of Object.entries(all)) {
+        const sent = batches.flatMap((batch) => batch[kind as keyof Changed] ?? []);
+        expect(sent).toStrictEqual([...new Set(given)]);
+      }
+      for (const [n, batch] of batches.entries()) {
+        // The first machine size of a call costs a second tag, that of the list of them all.
+        const tags = Object.values(batch).flat().length + (batch.resource_types ? 1 : 0);
+        const [kindOfNext] = Object.keys(batches[n + 1] ?? {});
+        const costOfNext = kindOfNext === "resource_types" && !batch.resource_types ? 2 : 1;
+        expect(tags).toBeLessThanOrEqual(PURGES.maxTagsPerCall);
+        if (kindOfNext !== undefined) expect(tags + costOfNext).toBeGreaterThan(PURGES.maxTagsPerCall);
+      }
+    }),
+  );
+  expect(batchesOf({ keys: [] })).toStrictEqual([]);
 });

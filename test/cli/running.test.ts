@@ -1,70 +1,46 @@
 // Which `npm run dev` the commands find.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { afterAll, afterEach, expect, test } from "vitest";
-import { checkOut } from "./command.ts";
-
-const { root, remove } = checkOut();
-const children: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
-});
-afterAll(remove);
-
-/** In a process of its own, as every `npm run dev` and every command is. */
-function run(script: string): ChildProcess & { stdout: NodeJS.ReadableStream } {
-  const code = `import { announce, findRunning, withdraw } from "./src/cli/support/running.ts";\n${script}`;
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", code], {
-    cwd: root,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  children.push(child);
-  return child;
-}
-
-/** Announces itself when it is told to, and runs until it is told to end, or is killed. */
-function startOne(url: string) {
-  const running = JSON.stringify({ url, databaseUrl: "", purgeSecret: "" });
-  const child = run(`process.stdin.once("data", () => {
-    announce(${running});
-    process.stdin.once("data", () => { withdraw(); process.exit(); });
-    console.log("announced");
-  });`);
-  const exited = once(child, "exit");
-  return {
-    announce: () => child.stdin?.write("announce") && once(child.stdout, "data"),
-    end: () => child.stdin?.write("end") && exited,
-    kill: () => child.kill("SIGKILL") && exited,
-  };
-}
-
-const find = async () => (await text(run("console.log(findRunning()?.url)").stdout)).trim();
+import { readdirSync, statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { context, withContext } from "../../src/cli/support/context.ts";
+import { announce, findRunning, withdraw } from "../../src/cli/support/running.ts";
+import { announceIn, checkOut } from "./command.ts";
 
 test("is the one that was started last and still runs, however the others ended", async () => {
-  expect(await find()).toBe("undefined");
-  // The numbers of their processes say nothing about the order.
-  const [third, first, second] = [3, 1, 2].map((n) => startOne(`http://localhost:${n}`));
-  for (const one of [first, second, third]) await one?.announce();
-  expect(await find()).toBe("http://localhost:3");
-  await third?.end();
-  expect(await find()).toBe("http://localhost:2");
-  await first?.end();
-  expect(await find()).toBe("http://localhost:2");
-  const fourth = startOne("http://localhost:4");
-  await fourth.announce();
-  await fourth.kill();
-  expect(await find()).toBe("http://localhost:2");
-  await second?.kill();
-  expect(await find()).toBe("undefined");
-});
+  const root = checkOut();
+  const files = () => readdirSync(`${root}/.dev/running`);
+  const here = <T>(work: () => T): T => withContext({ ...context(), project: pathToFileURL(`${root}/`) }, work);
+  const find = () => here(findRunning)?.url;
+  /** Another process, which has announced itself by then. @returns what kills it */
+  const start = (url: string, startedAt: number) => {
+    const child = spawn("sleep", ["infinity"], { stdio: "ignore" });
+    const kill = () => child.kill("SIGKILL") && once(child, "exit");
+    onTestFinished(() => void kill());
+    announceIn(root, { url, startedAt }, child.pid);
+    return kill;
+  };
 
-test("nothing stays of those that were killed once another starts", async () => {
-  const killed = startOne("http://localhost:1");
-  await killed.announce();
-  await killed.kill();
-  await startOne("http://localhost:2").announce();
-  expect(readdirSync(join(root, ".dev/running"))).toHaveLength(1);
+  expect(find()).toBeUndefined();
+  // The numbers of their processes say nothing about the order.
+  const [killThird, killFirst, killSecond] = [start("third", 3), start("first", 1), start("second", 2)];
+  expect(find()).toBe("third");
+  await killFirst();
+  expect(files()).toHaveLength(3);
+  // Nothing stays of those that were killed once another starts, and nobody else may read what it says.
+  here(() => announce({ url: "this", databaseUrl: "", purgeSecret: "" }));
+  expect(files()).toHaveLength(3);
+  expect(statSync(`${root}/.dev/running/${process.pid}.json`).mode & 0o777).toBe(0o600);
+  expect(find()).toBe("this");
+  const killLast = start("last", Number(process.hrtime.bigint()));
+  expect(find()).toBe("last");
+  await killLast();
+  expect(find()).toBe("this");
+  here(withdraw);
+  expect(find()).toBe("third");
+  await killThird();
+  expect(find()).toBe("second");
+  await killSecond();
+  expect(find()).toBeUndefined();
 });

@@ -1,278 +1,222 @@
-// `npm run stats` after a known load on `npm run dev`, and where it cannot answer.
-import { createServer } from "node:http";
-import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { SEED_PROCESSES } from "../../drizzle/seed.ts";
+// `npm run stats` after a known load, and where it cannot answer.
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { findAlerts, RULES } from "../../src/cli/stats/alerts.ts";
 import { formatStats } from "../../src/cli/stats/format.ts";
-import { readStats, type Stats } from "../../src/cli/stats/read.ts";
-import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
+import type { Stats } from "../../src/cli/stats/read.ts";
+import command from "../../src/cli/stats.ts";
+import { Dataset, type StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { createAnalyticsEngine } from "../../src/local/analytics/sql-api.ts";
-import { type Dev, startDev } from "../support/dev.ts";
-import { checkOut, lines, listen, stats } from "./command.ts";
+import { type DataPoint, FEED, KEYLESS, writeDataPoint } from "../../src/worker/shared/analytics.ts";
+import { type CommandOptions, run } from "../support/command.ts";
+import { checkOut, expectError, lines } from "./command.ts";
 
-const [web] = SEED_PROCESSES;
-const PATH = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
-const ROUTE = "/v3/applications/{id}/processes/{process_id}";
-const KEY_ID = "00000000-0000-4000-8000-000000000201";
-
-let dev: Dev;
-let checkout: ReturnType<typeof checkOut>;
-beforeAll(async () => {
-  dev = await startDev();
-  await dev.ready;
-  checkout = checkOut({ url: `http://localhost:${dev.port}`, databaseUrl: "", purgeSecret: "" });
-  await load();
-});
-afterAll(async () => {
-  await dev.interrupt();
-  checkout.remove();
-});
-
-/** Of the running `npm run dev`. */
-const ofDev = (...args: string[]) => stats(args, { root: checkout.root });
-const readJson = async (): Promise<Stats> => JSON.parse((await ofDev("--since", "10m", "--json")).stdout);
-
-/** What the numbers below count. */
-async function load(): Promise<void> {
-  const url = `http://localhost:${dev.port}`;
-  const headers = { authorization: `Bearer ${web.token}` };
-  const send = async (count: number, path: string, init: RequestInit, status: number) => {
-    for (let n = 0; n < count; n++) {
-      const response = await fetch(url + path, init);
-      await response.arrayBuffer();
-      expect(response.status).toBe(status);
-    }
-  };
-  // One miss, then hits.
-  await send(20, PATH, { headers }, 200);
-  await send(5, PATH, { headers: { ...headers, "if-none-match": "*" } }, 304);
-  await send(3, PATH, { headers: { ...headers, "cache-control": "no-cache" } }, 200);
-  await send(7, PATH, {}, 401);
-  await send(4, `${PATH.slice(0, -1)}x`, { headers }, 400);
-  await send(2, "/nowhere", {}, 404);
-  await send(1, "/health", {}, 200);
-}
-
-describe("after a known load", () => {
-  test("counts every request, hit, refusal and query", async () => {
-    const result = await readJson();
-    expect(result.total).toMatchObject({ requests: 42, errors: 0, refusals: 13, hit_ratio: 24 / 25 });
-    expect(result.database).toMatchObject({ requests: 4, attempts: 4 });
-    expect(result.routes.map(({ method, route, requests, refusals }) => [method, route, requests, refusals])).toEqual([
-      ["GET", ROUTE, 39, 11],
-      ["GET", "unmatched", 2, 2],
-      ["GET", "/health", 1, 0],
-    ]);
-    expect(result.failures).toStrictEqual([
-      { status: 401, reason: "missing_key", requests: 7 },
-      { status: 400, reason: "invalid_parameter", requests: 4 },
-      { status: 404, reason: "no_such_endpoint", requests: 2 },
-    ]);
-    expect(result.keys.map(({ key_id, requests }) => [key_id, requests])).toStrictEqual([[KEY_ID, 28]]);
-    expect(result.versions.map(({ requests }) => requests)).toStrictEqual([42]);
-    expect(result.data_centres.map(({ requests }) => requests)).toStrictEqual([42]);
-    const sum = (name: "requests" | "refusals") => result.timeline.reduce((total, part) => total + part[name], 0);
-    expect([sum("requests"), sum("refusals")]).toStrictEqual([42, 13]);
-    for (const figures of [result.total, result.database]) {
-      const { p50_ms, p95_ms, p99_ms } = figures;
-      expect([p50_ms, p95_ms, p99_ms].map(Number)).toStrictEqual(
-        [p50_ms, p95_ms, p99_ms].map(Number).sort((a, b) => a - b),
-      );
-    }
-  });
-
-  test("fits a terminal of 80 columns", async () => {
-    const { exitCode, stdout } = await ofDev("--since", "10m");
-    expect(exitCode).toBe(0);
-    expect(stdout).toContain("42, 0 failed (5xx), 13 refused (4xx)");
-    expect(stdout).toContain("96.0 % from the cache");
-    expect(stdout).toMatch(/^requests .*█.* {2}peak \d+$/m);
-    expect(Math.max(...stdout.split("\n").map((line) => [...line].length))).toBeLessThanOrEqual(80);
-  });
-
-  test("finds the refusals wrong, which were many", async () => {
-    const { exitCode, stdout } = await ofDev("--since", "10m", "--check");
-    expect(exitCode).toBe(1);
-    expect(stdout).toContain("refusals: 31.0 % of 42 requests were refused with 4xx\n");
-    expect(stdout).not.toContain("errors:");
-  });
-
-  test("sees that the feed runs, and how long a change waited for it, and counts no request for that", async () => {
-    await expect.poll(readJson, { interval: 5_000, timeout: 150_000 }).toMatchObject({
-      total: { requests: 42 },
-      feed: { oldest_change_seconds: expect.any(Number), last_run_at: expect.stringMatching(/Z$/) },
-    });
-  });
-});
-
-test("nothing of it is in the numbers of another dataset", async () => {
-  const { exitCode, stderr } = await ofDev("--dataset", "process_api_previews");
-  expect(exitCode).toBe(1);
-  expect(stderr).toMatch(/^error: The SQL API answered 422: /);
-});
-
+const UNTIL = Date.UTC(2026, 10, 25, 10, 10) / 1_000;
 const ACCOUNT = { CLOUDFLARE_ACCOUNT_ID: "an-account", CLOUDFLARE_API_TOKEN: "the-token" };
 
-test.for([
-  ["no token", { CLOUDFLARE_ACCOUNT_ID: "an-account" }, []],
-  ["a time that is none", ACCOUNT, ["--since", "yesterday"]],
-  ["a time before all points", ACCOUNT, ["--since", "91d"]],
-  ["a dataset that would be SQL", ACCOUNT, ["--dataset", "a; b"]],
-  ["an API without TLS", { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://api.example.com" }, []],
-  ["no account where no dev runs", {}, []],
-] as const)("it is a mistake in use to give %s", async ([_, env, args]) => {
-  const elsewhere = checkOut();
-  onTestFinished(elsewhere.remove);
-  const { exitCode, stderr } = await stats([...args], { root: elsewhere.root, env });
-  expect(lines(stderr).length).toBe(1);
-  expect(exitCode).toBe(2);
-});
+type Fetch = typeof fetch;
+const stats = (args: string, options: CommandOptions = {}) =>
+  run(command, args.split(" "), { env: ACCOUNT, now: () => UNTIL * 1_000 + 999, ...options });
 
-describe("the account of the environment", () => {
-  /** The API of an account, which gives one answer. */
-  async function startAccount(status: number, body: string) {
-    const asked: { url: string | undefined; authorization: string | undefined; sql: string }[] = [];
-    const server = createServer(async (request, response) => {
-      const { url, headers } = request;
-      asked.push({ url, authorization: headers.authorization, sql: await text(request) });
-      response.writeHead(status).end(body);
-    });
-    onTestFinished(() => void server.close());
-    const env = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${await listen(server)}/client/v4` };
-    return { asked, env };
-  }
-
-  test("is asked as documented, before any dev", async () => {
-    const { asked, env } = await startAccount(200, JSON.stringify({ meta: [], data: [], rows: 0 }));
-    const { exitCode, stdout } = await stats(["--json"], { root: checkout.root, env });
-    expect(exitCode).toBe(0);
-    expect(JSON.parse(stdout).total).toMatchObject({ requests: 0, hit_ratio: null, p50_ms: null });
-    expect(asked.length).toBe(9);
-    for (const { url, authorization, sql } of asked) {
-      expect(url).toBe("/client/v4/accounts/an-account/analytics_engine/sql");
-      expect(authorization).toBe("Bearer the-token");
-      expect(sql).toMatch(/^SELECT [\s\S]* FROM process_api\s+WHERE timestamp >= toDateTime\(\d+\)/);
-    }
-  });
-
-  test("is quoted where it refuses, without the token", async () => {
-    const { env } = await startAccount(403, "Authentication\u001b error");
-    const { exitCode, stderr } = await stats([], { env });
-    expect(exitCode).toBe(1);
-    expect(stderr).toBe("error: The SQL API answered 403: Authentication\\u{001b} error\n");
-  });
-});
-
-test("a point that the platform has sampled counts for all that it stands for", async () => {
+/** Where a dataset is queried that holds these points, each standing for so many. */
+function holding(...batches: [sampleInterval: number, ...points: StampedPoint[]][]): Fetch {
   const engine = createAnalyticsEngine("process_api");
-  const server = createServer(async (request, response) => {
-    const headers = { authorization: String(request.headers.authorization) };
-    const answered = await engine.answer(
-      new Request("http://local", { method: "POST", headers, body: await text(request) }),
-    );
-    response.writeHead(answered.status).end(await answered.text());
-  });
-  onTestFinished(() => void server.close());
-  const api = { url: `http://127.0.0.1:${await listen(server)}`, token: "any" };
-  const point = (status: number, ms: number, reason: string, timestamp = 1_000): StampedPoint => {
-    const blobs = [
-      "/v3/applications",
-      "GET",
-      `${status / 100}xx`,
-      status === 200 ? "miss" : "none",
-      reason,
-      "v1",
-      "AMS",
-    ];
-    return { timestamp, index: "a-key", blobs, doubles: [status, ms, ms, status === 200 ? 2 : 0] };
-  };
-  engine.add([point(200, 10, "")], 10);
-  engine.add([point(400, 1, "invalid_parameter")], 4);
-  engine.add([point(500, 90, "database_failed"), point(500, 90, "database_failed", 1)]);
-  const result = await readStats({ api, dataset: "process_api", since: 900, until: 1_100, parts: 10 });
-  const figures = { requests: 15, errors: 1, refusals: 4, hit_ratio: 0, p50_ms: 10, p95_ms: 90, p99_ms: 90 };
-  expect(result).toMatchObject({
-    total: figures,
-    routes: [{ method: "GET", route: "/v3/applications", ...figures }],
-    keys: [{ key_id: "a-key", ...figures }],
-    failures: [
-      { status: 400, reason: "invalid_parameter", requests: 4 },
-      { status: 500, reason: "database_failed", requests: 1 },
+  for (const [sampleInterval, ...points] of batches) engine.add(points, sampleInterval);
+  return (_, init) => engine.answer(new Request("http://local", init));
+}
+
+/** A point as the Worker writes it, so many seconds before the end of the while. */
+function point(secondsAgo: number, named: Partial<DataPoint>): StampedPoint {
+  const ANALYTICS = new Dataset();
+  writeDataPoint({ ANALYTICS }, { keyId: KEYLESS, ...named });
+  return { ...(ANALYTICS.take()[0] as StampedPoint), timestamp: UNTIL - secondsAgo };
+}
+
+const ROUTE = "/v3/applications/{id}/processes/{process_id}";
+const COMMON = { keyId: "key-1", route: ROUTE, method: "GET", version: "v1", dataCentre: "AMS", statusClass: "2xx" };
+const served = (secondsAgo: number, cacheStatus: string, durationMs: number, named: Partial<DataPoint> = {}) =>
+  point(secondsAgo, { ...COMMON, status: 200, cacheStatus, durationMs, ...named });
+const LOST = { route: "unmatched", version: "v2", dataCentre: "FRA" };
+const refused = (status: number, reason: string) => ({ keyId: KEYLESS, statusClass: "4xx", status, reason });
+
+describe("after a known load", () => {
+  const failed = { keyId: "key-2", statusClass: "5xx", status: 503, reason: "database_unavailable" };
+  const fetch = holding(
+    [
+      1,
+      ...[served(600, "miss", 40, { queryMs: 30, attempts: 1 }), served(300, "updating", 4), served(300, "stale", 4)],
+      served(300, "expired", 50, { queryMs: 45, attempts: 2 }),
+      served(0, "miss", 900, { ...failed, queryMs: 800, attempts: 3 }),
+      point(130, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 3.25 }),
+      point(70, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 1 }),
+      // Outside of the while.
+      ...[served(601, "hit", 2), served(-1, "hit", 2)],
     ],
-    database: { requests: 10, attempts: 20, p50_ms: 10 },
+    // What the platform has sampled counts for all that it stands for.
+    [13, served(400, "hit", 2)],
+    [2, served(300, "revalidated", 60, { queryMs: 20, attempts: 1 })],
+    [4, served(200, "none", 1, refused(401, "missing_key"))],
+    [2, served(200, "none", 1, { ...refused(404, "no_such_endpoint"), ...LOST })],
+  );
+
+  test("shows every request, hit, refusal and query, in a terminal of 80 columns", async () => {
+    const { exitCode, stdout } = await stats("--since 10m", { fetch });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "since     2026-11-25T10:00:00.000Z until 10:10:00.000Z
+      requests  26, 1 failed (5xx), 6 refused (4xx)
+      answers   75.0 % from the cache; p50 2 ms, p95 60, p99 900
+      database  asked 8 times for 5 requests; p50 30 ms, p95 800, p99 800
+      feed      last run ended 10:08:50; a change waited 3.3 s at the most
+
+      requests  ▁                 █        ▄        ▄                 ▁  peak 13
+      5xx                                                             █  peak 1
+      4xx                                           █                    peak 6
+
+      ROUTE                                         REQUESTS  HITS  5XX  P50  P95  P99
+      …v3/applications/{id}/processes/{process_id}  24        75 %  1    2    60   900
+      GET unmatched                                 2         –     0    1    1    1
+
+      KEY    REQUESTS  HITS  5XX  P50  P95  P99
+      key-1  19        79 %  0    2    60   60
+      key-2  1         0 %   1    900  900  900
+
+      VERSION  REQUESTS  HITS  5XX  P50  P95  P99
+      v1       24        75 %  1    2    60   900
+      v2       2         –     0    1    1    1
+
+      DATA CENTRE  REQUESTS  HITS  5XX  P50  P95  P99
+      AMS          24        75 %  1    2    60   900
+      FRA          2         –     0    1    1    1
+
+      REASON                STATUS  REQUESTS
+      missing_key           401     4
+      no_such_endpoint      404     2
+      database_unavailable  503     1
+      "
+    `);
   });
-  expect(result.timeline[5]).toMatchObject({ requests: 15, errors: 1, refusals: 4 });
+
+  test("prints the same for programs", async () => {
+    const result: Stats = JSON.parse((await stats("--since 10m --json", { fetch })).stdout);
+    expect(`${formatStats(result)}\n`).toBe((await stats("--since 10m", { fetch })).stdout);
+    const most = { requests: 24, errors: 1, refusals: 4, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
+    expect(result.total).toStrictEqual({ ...most, requests: 26, refusals: 6 });
+    expect(result.routes[0]).toStrictEqual({ method: "GET", route: ROUTE, ...most });
+    expect(result.feed).toStrictEqual({ last_run_at: "2026-11-25T10:08:50.000Z", oldest_change_seconds: 3.25 });
+    const parts = result.timeline.map(({ at, ...counts }) => `${at.slice(14, 19)} ${Object.values(counts).join(" ")}`);
+    expect(parts).toHaveLength(55);
+    const busy = parts.filter((part) => !part.endsWith(" 0 0 0"));
+    expect(busy).toStrictEqual(["00:00 1 0 0", "03:18 13 0 0", "04:57 5 0 0", "06:36 6 0 6", "09:54 1 1 0"]);
+  });
+
+  test("--check tells what is wrong, and fails", async () => {
+    const { exitCode, stdout, stderr } = await stats("--since 10m --check", { fetch });
+    expect([exitCode, stderr]).toStrictEqual([1, "error: 2 alerts.\n"]);
+    expect(stdout).toBe(
+      "errors: 3.8 % of 26 requests failed with 5xx\nrefusals: 23.1 % of 26 requests were refused with 4xx\n",
+    );
+    expect(await stats("--since 1m --check", { fetch })).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
+  });
 });
 
-const SOUND: Stats = {
-  since: "2026-11-25T10:00:00.000Z",
-  until: "2026-11-25T10:10:00.000Z",
-  total: { requests: 1_000, errors: 0, refusals: 10, hit_ratio: 0.9, p50_ms: 5, p95_ms: 60, p99_ms: 90 },
-  routes: [],
-  keys: [],
-  versions: [],
-  data_centres: [],
-  failures: [],
-  database: { requests: 100, attempts: 100, p50_ms: 50, p95_ms: 60, p99_ms: 90 },
-  feed: { last_run_at: "2026-11-25T10:09:30.000Z", oldest_change_seconds: 3 },
-  timeline: [{ at: "2026-11-25T10:00:00.000Z", requests: 0, errors: 0, refusals: 0 }],
-};
+test("a quiet while is shown, too, and the longest names fit", async () => {
+  const { stdout: quiet } = await stats("--since 10m", { fetch: holding() });
+  for (const words of ["0, 0 failed", "– from the cache; p50 – ms", "no run has ended"]) expect(quiet).toContain(words);
+  const long = served(1, "hit", 25_000, { route: `${ROUTE}/trigger/and/a/longer/one`, method: "OPTIONS" });
+  const { stdout } = await stats("--since 10m", { fetch: holding([12_345_678, long]) });
+  expect(Math.max(...lines(stdout).map((line) => [...line].length))).toBe(80);
+  expect(stdout).toMatch(/^…\S+\/and\/a\/longer\/one {2}12\.3 M {4}100 % {2}0 {4}25000 {2}25000 {2}25000$/m);
+});
+
+test("the Worker writes a point for each request, and for each run of the feed", async () => {
+  const feed = "../../src/worker/feed/index.ts";
+  vi.doMock("cloudflare:workers", () => ({ WorkerEntrypoint: class {} }));
+  vi.doMock(feed, () => ({ runFeed: async () => ({ oldestChangeSeconds: 3 }) }));
+  onTestFinished(() => void vi.doUnmock(feed));
+  // Not by its name: what runs in workerd has types of its own.
+  const path = "../../src/worker/index.ts";
+  const { default: worker } = await import(path);
+  const ANALYTICS = new Dataset();
+  const env = { DATABASE_URL: "postgres://user:password@localhost/db", CF_VERSION_METADATA: { id: "v1" }, ANALYTICS };
+  await worker.fetch(new Request("https://api.example.com/nowhere"), env, {});
+  await worker.scheduled({}, env, {});
+  const { stdout } = await stats("--json", { fetch: holding([1, ...ANALYTICS.take()]), now: Date.now });
+  const failures = [{ status: 404, reason: "no_such_endpoint", requests: 1 }];
+  expect(JSON.parse(stdout)).toMatchObject({ versions: [{ version: "v1", requests: 1 }], failures });
+  expect(JSON.parse(stdout).feed).toStrictEqual({ last_run_at: expect.any(String), oldest_change_seconds: 3 });
+});
+
+const CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/an-account";
+const AT_LOCALHOST = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://localhost:1/v4/" };
+test.for([
+  ["of the account, before any dev,", ACCOUNT, CLOUDFLARE, "the-token"],
+  ["at another URL", AT_LOCALHOST, "http://localhost:1/v4/accounts/an-account", "the-token"],
+  ["of `npm run dev`", {}, "http://localhost:2/client/v4/accounts/local", "local"],
+] as const)("the SQL API %s is asked as documented", async ([_, env, account, token]) => {
+  const asked: unknown[] = [];
+  const fetch: Fetch = async (url, { signal: _, ...init } = {}) => {
+    asked.push({ url, ...init });
+    return Response.json({ data: [] });
+  };
+  await stats("--dataset a_1", { env, root: checkOut({ url: "http://localhost:2" }), fetch });
+  const body = expect.stringContaining(`FROM a_1\n        WHERE timestamp >= toDateTime(${UNTIL - 3_600}) AND`);
+  const request = { method: "POST", headers: { authorization: `Bearer ${token}` }, redirect: "manual", body };
+  expect(asked).toStrictEqual(Array(9).fill({ url: `${account}/analytics_engine/sql`, ...request }));
+});
+
+const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
+test.for<[what: string, fetch: Fetch, words: string]>([
+  ["refuses", async () => new Response("No\u001b", { status: 403 }), "The SQL API answered 403: No\\u{001b}"],
+  ["says something else", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
+  ["has another dataset", holding(), "The SQL API answered 422: Unknown here: process_api_previews"],
+  ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
+])("the SQL API is quoted without the token where it %s", async ([_, fetch, words]) => {
+  expectError(await stats("--dataset process_api_previews", { fetch }), 1, `error: ${words}\n`);
+});
+
+const PLAIN = { ...ACCOUNT, CLOUDFLARE_API_BASE_URL: "http://api.example.com" };
+test.for([
+  ["--json", { CLOUDFLARE_ACCOUNT_ID: "an-account" }, "CLOUDFLARE_API_TOKEN is not set"],
+  ["--json", PLAIN, "CLOUDFLARE_API_BASE_URL is no https:// URL."],
+  ["--json", {}, "Nothing to ask: set CLOUDFLARE_ACCOUNT_ID"],
+  ["--since yesterday", ACCOUNT, "Expected 0 or a duration"],
+  ["--since 0", ACCOUNT, "Expected 1m to 90d."],
+  ["--since 91d", ACCOUNT, "Expected 1m to 90d."],
+  ["--dataset a;b", ACCOUNT, "Expected letters, digits and underscores."],
+] as const)("%s with %j is a mistake in use", async ([args, env, words]) => {
+  expectError(await stats(args, { env, root: checkOut(), fetch: () => expect.unreachable() }), 2, words);
+});
 
 describe("an alert", () => {
-  test("is none while all is well", () => {
+  const LATENCIES = { p50_ms: 5, p95_ms: 1_000, p99_ms: 2_000 };
+  const total = { requests: 1_000, errors: 10, refusals: 200, hit_ratio: 0.9, ...LATENCIES };
+  const database = { requests: 100, attempts: 110, ...LATENCIES };
+  const feed = { last_run_at: "2026-11-25T10:07:00.000Z", oldest_change_seconds: 60 };
+  /** As bad as may be. */
+  const SOUND: Stats = {
+    ...{ since: "2026-11-25T10:00:00.000Z", until: "2026-11-25T10:10:00.000Z", total, database, feed },
+    ...{ routes: [], keys: [], versions: [], data_centres: [], failures: [], timeline: [] },
+  };
+
+  test.for<[alert: string, Partial<Stats>]>([
+    ["errors: 1.1 % of 1000 requests failed with 5xx", { total: { ...total, errors: 11 } }],
+    ["slow: one in twenty took 1001 ms", { total: { ...total, p95_ms: 1_001 } }],
+    ["retries: the database was asked 111 times for 100 requests", { database: { ...database, attempts: 111 } }],
+    ["refusals: 20.1 % of 1000 requests were refused with 4xx", { total: { ...total, refusals: 201 } }],
+    ["feed late: a change waited 61 s for its purge", { feed: { ...feed, oldest_change_seconds: 61 } }],
+    ["feed silent: no run of the feed ended for 181 s", { feed: { ...feed, last_run_at: "2026-11-25T10:06:59Z" } }],
+    ["feed silent: no run of the feed ended for 600 s", { feed: null }],
+  ])("is %s", ([alert, wrong]) => {
+    expect(findAlerts({ ...SOUND, ...wrong })).toStrictEqual([alert]);
+  });
+
+  test("is none while all is well, or of a handful of requests, and has a name of its own", () => {
     expect(findAlerts(SOUND)).toStrictEqual([]);
-  });
-
-  test.for<[string, Partial<Stats>]>([
-    ["errors", { total: { ...SOUND.total, errors: 11 } }],
-    ["slow", { total: { ...SOUND.total, p95_ms: 1_001 } }],
-    ["retries", { database: { ...SOUND.database, attempts: 111 } }],
-    ["refusals", { total: { ...SOUND.total, refusals: 201 } }],
-    ["feed late", { feed: { last_run_at: "2026-11-25T10:09:30.000Z", oldest_change_seconds: 61 } }],
-    ["feed silent", { feed: { last_run_at: "2026-11-25T10:06:59.000Z", oldest_change_seconds: 0 } }],
-    ["feed silent", { feed: null }],
-  ])("is raised by %s alone", ([name, wrong]) => {
-    expect(findAlerts({ ...SOUND, ...wrong }).map((alert) => alert.split(":")[0])).toStrictEqual([name]);
-  });
-
-  test("is not raised by a handful of requests", () => {
-    const total = {
-      requests: 19,
-      errors: 19,
-      refusals: 19,
-      hit_ratio: null,
-      p50_ms: 9_000,
-      p95_ms: 9_000,
-      p99_ms: 9_000,
+    const few = {
+      total: { ...total, requests: 19, errors: 19, refusals: 19, p95_ms: 9_000 },
+      database: { ...database, requests: 19 },
     };
-    expect(findAlerts({ ...SOUND, total, database: { ...SOUND.database, requests: 19, attempts: 57 } })).toStrictEqual(
-      [],
-    );
-  });
-
-  test("has a name of its own", () => {
+    expect(findAlerts({ ...SOUND, ...few })).toStrictEqual([]);
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
   });
-});
-
-test("a quiet while is shown, too, and the longest names fit", () => {
-  const figures = {
-    requests: 123_456_789,
-    errors: 123_456,
-    refusals: 0,
-    hit_ratio: 1,
-    p50_ms: 25_000,
-    p95_ms: 25_000,
-    p99_ms: 25_000,
-  };
-  const route = "/v3/applications/{id}/processes/{process_id}/trigger/and/a/longer/one";
-  const shown = formatStats({
-    ...SOUND,
-    feed: null,
-    routes: [{ method: "OPTIONS", route, ...figures }],
-    failures: [{ status: 503, reason: "database_unavailable", requests: 123_456_789 }],
-  });
-  expect(Math.max(...shown.split("\n").map((line) => [...line].length))).toBeLessThanOrEqual(80);
-  expect(shown).toContain("no run has ended");
 });

@@ -10,8 +10,10 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { migrate } from "../../drizzle/migrate.ts";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
+import stats from "../../src/cli/stats.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { checkOut } from "../stand-ins/checkout.ts";
+import { run } from "../support/command.ts";
 import { isProcess } from "../support/contract.ts";
 import { type Dev, sessionOf, startDev } from "../support/dev.ts";
 
@@ -91,6 +93,13 @@ describe("without a word more", () => {
         .map((line) => JSON.parse(line))
         .filter((line) => line.requestId === requestId);
     await expect.poll(lines).toMatchObject([{ level: "info", event: "request", status: 404 }]);
+  });
+
+  test("`npm run stats` counts its requests", async () => {
+    expect((await fetch(`http://localhost:${dev.port}/health`, { method: "PUT" })).status).toBe(405);
+    const { stdout } = await run(stats, ["--since", "10m", "--json"], { root });
+    const failures = [{ status: 405, reason: "method_not_allowed", requests: 1 }];
+    expect(JSON.parse(stdout).failures).toStrictEqual(expect.arrayContaining(failures));
   });
 
   test.for([

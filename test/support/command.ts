@@ -20,6 +20,7 @@ export async function run(command: Command, args: readonly string[], options: Co
   const { env = {}, stdin = "", root = process.cwd(), closeStdout = false, typed, wrangler } = options;
   let stdout = "";
   let stderr = "";
+  let isAsked = false;
   const terminal = new PassThrough();
   const context: Context = {
     env,
@@ -34,8 +35,11 @@ export async function run(command: Command, args: readonly string[], options: Co
       new Writable({
         write(chunk, _, done) {
           stderr += chunk;
-          if (typed !== undefined && stderr.endsWith("[y/N] ")) terminal.write(typed);
           done();
+          if (typed === undefined || isAsked || !stderr.endsWith("[y/N] ")) return;
+          isAsked = true;
+          // A person types when the question is on the screen, and not while it is being written.
+          setImmediate(() => terminal.write(typed));
         },
       }),
       { isTTY: typed !== undefined },

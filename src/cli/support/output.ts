@@ -2,9 +2,6 @@
 import { context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 
-// The write that fails says so itself; without a listener, it would also be an uncaught exception.
-process.stdout.on("error", () => {});
-
 /**
  * Writes lines to stdout.
  *

@@ -20,7 +20,11 @@ export async function command({ main }: ImportMeta, define: () => Program): Prom
       return report(error);
     }
   };
-  if (main) process.exitCode = await run(process.argv.slice(2));
+  if (main) {
+    // The write that fails says so itself; without a listener, it would also be an uncaught exception.
+    process.stdout.on("error", () => {});
+    process.exitCode = await run(process.argv.slice(2));
+  }
   return run;
 }
 
