@@ -4,13 +4,14 @@ import { existsSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { migrate } from "../../../drizzle/migrate.ts";
+import rotate from "../../../src/cli/rotate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { EXAMPLE_IDS } from "../../../src/openapi/components/examples.ts";
 import { openDatabase } from "../../../src/worker/db/client.ts";
 import { pollChanges, releaseLease } from "../../../src/worker/feed/query.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
-import { run } from "../../stand-ins/command.ts";
 import { startApi, type TestApi } from "../../support/api.ts";
+import { run } from "../../support/command.ts";
 import { operations } from "../../support/operations.ts";
 import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
 import { openRecords, type Records } from "../../support/records.ts";
@@ -25,7 +26,7 @@ describe.skipIf(!existsSync("/usr/lib/postgresql"))("the Worker's role", () => {
     await migrate(server.connectionString);
     records = await openRecords(server.connectionString);
     const env = { MIGRATION_DATABASE_URL: server.connectionString };
-    connectionString = (await run("rotate", [], { cwd: process.cwd(), env })).stdout.trim();
+    connectionString = (await run(rotate, [], { env })).stdout.trim();
     api = await startApi({ connectionString });
   });
   afterAll(async () => {
