@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
@@ -26,10 +27,11 @@ interface Migration {
  * Brings a database to the newest schema, in one transaction. Runs at the same time wait for each other.
  *
  * @param connectionString a direct connection: a lock of the session does not hold through a transaction pooler
+ * @param folder holds the migrations and their journal
  * @returns tags of the migrations that it applied, in their order
  * @throws MigrationError; DrizzleQueryError with the cause; Error of node-postgres
  */
-export async function migrate(connectionString: string): Promise<string[]> {
+export async function migrate(connectionString: string, folder: string = import.meta.dirname): Promise<string[]> {
   const client = new pg.Client({
     connectionString,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -42,8 +44,8 @@ export async function migrate(connectionString: string): Promise<string[]> {
     await client.query("select pg_advisory_lock($1)", [MIGRATION_LOCK_ID]);
     // A statement that waits for a table makes every reader after it wait: rather fail, and be run again.
     await client.query("set lock_timeout = '10s'");
-    const pending = pendingOf(await appliedTo(client));
-    await applyMigrations(drizzle({ client }), { migrationsFolder: import.meta.dirname });
+    const pending = pendingOf(readMigrations(folder), await appliedTo(client));
+    await applyMigrations(drizzle({ client }), { migrationsFolder: folder });
     return pending.map(({ tag }) => tag);
   } finally {
     // Ends the session, and the lock with it.
@@ -60,9 +62,9 @@ async function appliedTo(client: pg.Client): Promise<Map<number, string>> {
 }
 
 /** Drizzle looks at the time of the last migration alone, and passes over in silence what it does not expect. */
-function pendingOf(applied: ReadonlyMap<number, string>): Migration[] {
+function pendingOf(migrations: readonly Migration[], applied: ReadonlyMap<number, string>): Migration[] {
   const last = Math.max(...applied.keys());
-  return readMigrations().filter(({ tag, when, hash }) => {
+  return migrations.filter(({ tag, when, hash }) => {
     const appliedHash = applied.get(when);
     if (appliedHash === undefined && when <= last) {
       throw new MigrationError(
@@ -76,8 +78,8 @@ function pendingOf(applied: ReadonlyMap<number, string>): Migration[] {
   });
 }
 
-function readMigrations(): Migration[] {
-  const journal = JSON.parse(readFileSync(new URL("meta/_journal.json", import.meta.url), "utf8"));
-  const files = readMigrationFiles({ migrationsFolder: import.meta.dirname });
+function readMigrations(folder: string): Migration[] {
+  const journal = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"));
+  const files = readMigrationFiles({ migrationsFolder: folder });
   return files.map(({ folderMillis, hash }, index) => ({ tag: journal.entries[index].tag, when: folderMillis, hash }));
 }

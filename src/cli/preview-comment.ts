@@ -1,6 +1,9 @@
 // `node src/cli/preview-comment.ts`: keeps one comment of a pull request up to date with what became of its preview. Run
 // by .github/workflows/preview.yml where no package is installed, hence without any.
+import { context } from "./support/context.ts";
 import { CommandError, usageError } from "./support/errors.ts";
+import { note } from "./support/output.ts";
+import type { Command } from "./support/program.ts";
 
 /** The outcome of a run, as the workflow says it. */
 interface Report {
@@ -65,7 +68,8 @@ async function findComment(path: string): Promise<Comment | undefined> {
 }
 
 async function call(method: string, path: string, body?: object): Promise<unknown> {
-  const response = await fetch(`${variable("GITHUB_API_URL")}/repos/${variable("GITHUB_REPOSITORY")}${path}`, {
+  const api = `${variable("GITHUB_API_URL")}/repos/${variable("GITHUB_REPOSITORY")}`;
+  const response = await context().fetch(api + path, {
     method,
     headers: {
       accept: "application/vnd.github+json",
@@ -80,13 +84,13 @@ async function call(method: string, path: string, body?: object): Promise<unknow
 }
 
 function variable(name: string): string {
-  const value = process.env[name];
+  const value = context().env[name];
   if (!value) throw usageError(`${name} is not set.`);
   return value;
 }
 
 function readReport(): Report {
-  const { RESULT } = process.env;
+  const { RESULT } = context().env;
   const server = variable("GITHUB_SERVER_URL");
   return {
     action: variable("ACTION") === "delete" ? "delete" : "deploy",
@@ -97,12 +101,17 @@ function readReport(): Report {
   };
 }
 
-if (import.meta.main) {
+const comment: Command = async () => {
   try {
     const report = readReport();
     await upsert(bodyOf(report), report.action === "delete");
+    return 0;
   } catch (error) {
-    process.exitCode = error instanceof CommandError ? error.exitCode : 1;
-    console.error(error instanceof CommandError ? `error: ${error.message}` : error);
+    const isExpected = error instanceof CommandError;
+    note(isExpected ? `error: ${error.message}` : String((error as Error).stack));
+    return isExpected ? error.exitCode : 1;
   }
-}
+};
+
+if (import.meta.main) process.exitCode = await comment([]);
+export default comment;

@@ -1,6 +1,5 @@
 // `npm run rotate`: gives the Worker another role in Postgres, with a password of its own. src/cli/README.md has the
 // rotation of all secrets.
-
 import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
 import { mask } from "./deploy/github.ts";
 import {

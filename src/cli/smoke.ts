@@ -1,5 +1,4 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
-
 import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { readReader } from "./deploy/reader.ts";
 import { type SmokeTarget, smoke } from "./deploy/smoke.ts";

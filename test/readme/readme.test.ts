@@ -6,11 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import type { Key } from "../../src/cli/keys/read.ts";
 import { RULES } from "../../src/cli/stats/alerts.ts";
-import { connectionUris } from "../stand-ins/neon.ts";
-import { startWorld, type World } from "../stand-ins/world.ts";
 import { type Dev, startDev } from "../support/dev.ts";
 import { anchorsOf, commandsOf, linksOf, PAGES, readBlocks } from "./readme.ts";
 
@@ -236,42 +234,6 @@ test("the two ways to purge tell what was purged", async () => {
   const [block] = under("Purges", "sh");
   const output = await bash(String(block?.text));
   expect(output.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
-});
-
-describe("Deploy", () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.close());
-
-  test("each command is done, against the stand-ins", async () => {
-    const [main] = world.neon.branches;
-    if (main === undefined) throw new Error("The project has no branch");
-    const { direct, pooled } = connectionUris(main);
-    const environments: Record<string, Record<string, string>> = {
-      deploy: {
-        MIGRATION_DATABASE_URL: direct,
-        DATABASE_URL: pooled,
-        PURGE_SECRET: "the-purge-secret-of-production-and-no-other",
-      },
-      "db:migrate": { DATABASE_URL: direct },
-      smoke: { SMOKE_TOKEN: web.token, SMOKE_APPLICATION: web.applicationId, SMOKE_PROCESS: web.processId },
-    };
-    const commands = under("Deploy", "sh").flatMap(commandsOf);
-    expect(commands.length).toBeGreaterThan(4);
-    for (const command of commands) {
-      const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
-      const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
-      if (script === undefined) throw new Error(`${command} is no command of src/cli`);
-      // There must be a version before.
-      if (name === "rollback") await world.run("deploy", ["--steps", "100"], environments.deploy);
-      // The smoke test reads it: operators have data.
-      if (name === "smoke") await seed(main.postgres.connectionString);
-      const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
-      expect(exitCode, `${command}\n${stderr}`).toBe(0);
-    }
-  });
 });
 
 test.for(PAGES)("every link of %s leads somewhere", (page) => {

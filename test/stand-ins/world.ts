@@ -1,80 +1,178 @@
-// All that a deployment touches, on one machine: Cloudflare, its edge, Neon, and a home of the commands' own.
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// All that a deployment touches, in this process: Cloudflare, its edge, Neon, GitHub, and a clock that a pause moves.
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { expect, inject } from "vitest";
+import type { RunWrangler } from "../../src/cli/deploy/wrangler-process.ts";
+import type { Command } from "../../src/cli/support/program.ts";
+import { run } from "../support/command.ts";
 import type { Outcome } from "../support/outcome.ts";
-import { type Checkout, checkOut } from "./checkout.ts";
-import { ACCOUNT_ID, API_TOKEN, type CloudflareStandIn, startCloudflare } from "./cloudflare/api.ts";
-import { type CommandOptions, run, start } from "./command.ts";
-import { type Edge, startEdge } from "./edge.ts";
-import { NEON_API_KEY, NEON_PROJECT_ID, type NeonStandIn, startNeon } from "./neon.ts";
+import { ACCOUNT_ID, Account, API_TOKEN, labelOf, urlOf, type Version } from "./cloudflare.ts";
+import { DeployedWorkers, type Fault, READER } from "./deployed.ts";
+import { GITHUB_ENV, Github } from "./github.ts";
+import { NEON_API_KEY, NEON_PASSWORD, NEON_PROJECT_ID, NeonProject } from "./neon.ts";
+import { fakeWrangler } from "./wrangler.ts";
 
-export interface World {
-  cloudflare: CloudflareStandIn;
-  neon: NeonStandIn;
-  edge: Edge;
-  /** Runs a script of src/cli/ as a person would, who has all credentials. undefined unsets a variable. */
-  run(script: string, args?: string[], env?: Record<string, string | undefined>): Promise<Outcome>;
-  /** Starts one and leaves it to the caller. */
-  start(script: string, args?: string[], env?: Record<string, string | undefined>): ReturnType<typeof start>;
-  /** The checkout that the commands run in. */
-  checkout: Checkout;
-  /** Paths of what the commands have left behind among temporary files. */
-  leftovers(): string[];
-  close(): Promise<void>;
-}
+/** The run's database, for which nothing is to be migrated: a connection string. */
+export const DATABASE: string = inject("connectionString");
+export const PURGE_SECRET = "the-purge-secret-of-production-and-no-other";
+/** Of Cloudflare Access. */
+export const SERVICE_TOKEN = { CF_ACCESS_CLIENT_ID: "an-id.access", CF_ACCESS_CLIENT_SECRET: "of-a-service-token" };
+const TOKENS = [NEON_API_KEY, API_TOKEN, READER.token, SERVICE_TOKEN.CF_ACCESS_CLIENT_SECRET, GITHUB_ENV.GITHUB_TOKEN];
+/** What nobody may be shown, wherever it is said. */
+export const SECRETS: RegExp = new RegExp([NEON_PASSWORD, PURGE_SECRET, ...TOKENS].join("|"));
 
-export async function startWorld(): Promise<World> {
-  const cloudflare = await startCloudflare();
-  const neon = await startNeon();
-  const edge = await startEdge({ serving: cloudflare.serving, neonEndpoint: neon.endpointOf });
-  const home = mkdtempSync(join(tmpdir(), "process-api-world-"));
-  const temporary = join(home, "tmp");
-  mkdirSync(temporary);
-  const checkout = checkOut(join(home, "checkout"));
-  buildOnce(checkout.root);
+export class World {
+  readonly account: Account = new Account();
+  readonly github: Github = new Github();
+  readonly neon: NeonProject;
+  readonly deployed: DeployedWorkers = new DeployedWorkers();
+  /** What has been done, in words: changes by wrangler, what was tried at the edge, and pauses. */
+  readonly did: string[] = [];
+  /** What the code that is checked out fails at. */
+  code: Fault = () => false;
+  /** Whether Cloudflare Access guards the URLs of versions and previews. */
+  isGuarded = false;
+  /** Hosts that were sent a service token though Access does not guard them. */
+  readonly strayTokens: string[] = [];
+  /** The folder that the commands work in. */
+  project: string = mkdtempSync(join(tmpdir(), "process-api-world-"));
+  readonly env: Record<string, string>;
+  /** The variables that commands have read. */
+  readonly read: Set<string> = new Set();
+  now: number = Date.now();
+  wrangler: RunWrangler = fakeWrangler(this.account, (did) => {
+    const all = [this.account.versions, ...[...this.account.previews.values()].map(({ deployments }) => deployments)];
+    for (const { id } of all.flat()) if (!this.deployed.faults.has(id)) this.deployed.faults.set(id, this.code);
+    this.#note(did);
+  });
 
-  const optionsWith = (env: Record<string, string | undefined> = {}): CommandOptions => ({
-    cwd: checkout.root,
-    nodeArgs: ["--import", import.meta.resolve("./internet.ts")],
-    env: {
-      HOME: home,
-      TMPDIR: temporary,
-      // A test runs dozens of commands, most of whose time goes into loading wrangler.
-      NODE_COMPILE_CACHE: join(home, "compiled"),
-      CLOUDFLARE_API_BASE_URL: cloudflare.url,
+  constructor(database: string = DATABASE) {
+    this.neon = new NeonProject(database);
+    const { direct, pooled } = this.neon.urls("main");
+    this.env = {
       CLOUDFLARE_API_TOKEN: API_TOKEN,
       CLOUDFLARE_ACCOUNT_ID: ACCOUNT_ID,
-      NEON_API_URL: neon.url,
+      MIGRATION_DATABASE_URL: direct,
+      DATABASE_URL: pooled,
+      PURGE_SECRET,
+      SMOKE_TOKEN: READER.token,
+      SMOKE_APPLICATION: READER.applicationId,
+      SMOKE_PROCESS: READER.processId,
       NEON_API_KEY,
       NEON_PROJECT_ID,
       NEON_DATABASE: "postgres",
-      TEST_EDGE_URL: edge.url,
-      ...env,
-    },
-  });
+    };
+    this.configure((toml) => toml);
+    symlinkSync(resolve("drizzle"), join(this.project, "drizzle"));
+  }
 
-  return {
-    cloudflare,
-    neon,
-    edge,
-    start: (script, args = [], env) => start(script, args, optionsWith(env)),
-    run: (script, args = [], env) => run(script, args, optionsWith(env)),
-    checkout,
-    // Node and wrangler have theirs there, too.
-    leftovers: () => globSync(join(temporary, "process-api-*")),
-    close: async () => {
-      await edge.close();
-      await neon.close();
-      await cloudflare.close();
-      rmSync(home, { recursive: true });
-    },
+  /** Writes wrangler.toml anew. */
+  configure(change: (toml: string) => string): void {
+    writeFileSync(join(this.project, "wrangler.toml"), change(readFileSync("wrangler.toml", "utf8")));
+  }
+
+  /** Makes a version that has the traffic. */
+  async release(): Promise<void> {
+    const { DATABASE_URL = "", PURGE_SECRET = "" } = this.env;
+    await this.wrangler(["deploy"], { DATABASE_URL, PURGE_SECRET, PURGE_SECRET_PREVIOUS: PURGE_SECRET });
+    this.forget();
+  }
+
+  /** From now on wrangler tells URLs that are not below workers.dev. */
+  moveAway(): void {
+    const { wrangler } = this;
+    this.wrangler = async (...run) =>
+      JSON.parse(JSON.stringify(await wrangler(...run)).replaceAll("workers.dev", "com"));
+  }
+
+  /** What was done so far does not matter. */
+  forget(): void {
+    for (const list of [this.did, this.account.requests, this.neon.requests]) list.length = 0;
+  }
+
+  /** Runs a command as somebody who has all credentials; undefined unsets a variable. No line of it may tell a secret. */
+  async run(
+    command: Command,
+    args: readonly string[],
+    change: Record<string, string | undefined> = {},
+  ): Promise<Outcome> {
+    const get = (env: Record<string, string | undefined>, name: string) => {
+      this.read.add(name);
+      return env[name];
+    };
+    const outcome = await run(command, args, {
+      env: new Proxy({ ...this.env, ...change }, { get }),
+      root: this.project,
+      fetch: this.fetch,
+      now: () => this.now,
+      sleep: async (ms) => {
+        this.now += ms;
+        if (ms >= 60_000) this.#note(`wait ${ms / 1_000} s`);
+      },
+      wrangler: this.wrangler,
+    });
+    const lines = `${outcome.stdout}${outcome.stderr}`.split("\n").filter((line) => !line.startsWith("::add-mask::"));
+    expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
+    return outcome;
+  }
+
+  /** Who has the traffic: `v2`, or `v2@10% v1@90%`. */
+  get traffic(): string {
+    const shares = this.account.deployments[0]?.versions ?? [];
+    const all = shares.map(({ version_id, percentage }) => `${version_id}@${percentage}%`).join(" ");
+    return this.named(all).replace("@100%", "");
+  }
+
+  /** Text in which versions are called by their number, and URLs by what they are of. */
+  named(text: string): string {
+    const named = this.account.versions.reduce(
+      (all, { id }, index) => all.replaceAll(id, `v${index + 1}`).replaceAll(labelOf(id), `v${index + 1}`),
+      text.replaceAll(/\bd\d{7}\b/g, "deployment"),
+    );
+    return named
+      .replaceAll(urlOf(), "<production>")
+      .replaceAll(/https:\/\/([\w-]+)-process-api\.example\.workers\.dev/g, "<$1>");
+  }
+
+  remove(): void {
+    rmSync(this.project, { recursive: true });
+  }
+
+  /** Runs what is deployed. */
+  serve(version: Version, request: Request): Response | Promise<Response> {
+    return this.deployed.respond(version, request);
+  }
+
+  /** The internet. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const { origin, hostname, pathname } = new URL(request.url);
+    if (hostname === "console.neon.tech") return this.neon.fetch(request);
+    if (hostname === "api.github.com") return this.github.fetch(request);
+    if (pathname.includes("/accounts/")) {
+      if (pathname.endsWith("/sql")) this.#note("count errors");
+      return this.account.fetch(request);
+    }
+    const header = (name: string) => request.headers.get(name);
+    const override = /^process-api="(.*)"$/.exec(header("cloudflare-workers-version-overrides") ?? "")?.[1];
+    const version = override === undefined ? "" : ` as ${override}`;
+    this.#note(`${pathname === "/ops/purge" ? "purge" : "try"} ${origin}${version}`);
+    const isGuarded = origin !== urlOf() && hostname.endsWith(".workers.dev");
+    const token = `${header("cf-access-client-id")} ${header("cf-access-client-secret")}`;
+    if (!isGuarded && token !== "null null") this.strayTokens.push(hostname);
+    if (isGuarded && this.isGuarded && token !== Object.values(SERVICE_TOKEN).join(" ")) {
+      return new Response(null, { status: 302, headers: { location: "https://example.cloudflareaccess.com/login" } });
+    }
+    const serving = this.account.serving(hostname, override);
+    if (serving !== undefined) return this.serve(serving, request);
+    // All of workers.dev has DNS and a certificate; another name has not, as long as nothing is there.
+    if (hostname.endsWith(".workers.dev")) return new Response("There is nothing here yet", { status: 404 });
+    throw Object.assign(new TypeError("fetch failed"), { cause: { code: "ENOTFOUND" } });
   };
-}
 
-/** Wrangler builds the documentation before each upload, for seconds; no test changes it after the first. */
-function buildOnce(root: string): void {
-  const file = join(root, "wrangler.toml");
-  const [before, after] = ['command = "', 'command = "test -d dist/assets || '];
-  writeFileSync(file, readFileSync(file, "utf8").replace(before, after));
+  #note(did: string): void {
+    const named = this.named(did);
+    if (this.did.at(-1) !== named) this.did.push(named);
+  }
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { context } from "../support/context.ts";
 
 /** As long as Cloudflare keeps a message. https://developers.cloudflare.com/workers/previews/api/ */
 const MAX_MESSAGE_LENGTH = 100;
@@ -35,7 +36,8 @@ export const currentBranch = (): string | undefined => git("symbolic-ref", "--qu
 
 function git(...args: string[]): string | undefined {
   try {
-    return execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    const { project: cwd } = context();
+    return execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch {
     return undefined;
   }

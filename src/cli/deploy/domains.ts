@@ -39,9 +39,8 @@ export async function findNewDomains(
   const origins = customDomains.map(({ pattern, ...rest }) => ({ hostname: pattern, ...rest }));
   const { added, updated, conflicting } = await askCloudflare("POST", path, changeset, origins);
   if (conflicting.length > 0) {
-    throw new CommandError(
-      `There are DNS records already for ${namesOf(conflicting)}: delete them first, if nobody needs them.`,
-    );
+    const names = conflicting.map(({ hostname }) => hostname).join(", ");
+    throw new CommandError(`There are DNS records already for ${names}: delete them first, if nobody needs them.`);
   }
   for (const { id, hostname } of updated.filter(({ modified }) => modified)) {
     const { service } = await askCloudflare("GET", `/workers/domains/records/${id}`, record);
@@ -55,9 +54,6 @@ export async function findNewDomains(
   }
   return added.map(({ hostname }) => hostname);
 }
-
-const namesOf = (domains: readonly { hostname: string }[]): string =>
-  domains.map(({ hostname }) => hostname).join(", ");
 
 /**
  * Gives the Worker its new domains and waits until the version that has the traffic answers there.

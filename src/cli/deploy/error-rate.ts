@@ -1,5 +1,4 @@
 // The errors of a version that has a part of the traffic.
-
 import { DATASETS } from "../../worker/shared/analytics.ts";
 import { excessOf } from "../stats/alerts.ts";
 import { readErrors } from "../stats/read.ts";

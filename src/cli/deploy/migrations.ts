@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { DrizzleQueryError } from "drizzle-orm";
 import pg from "pg";
 import { MigrationError, migrate } from "../../../drizzle/migrate.ts";
+import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 
-const FOLDER = new URL("../../../drizzle/", import.meta.url);
+const folder = (): URL => new URL("drizzle/", context().project);
 
 /**
  * Brings a database to the newest schema.
@@ -15,7 +17,7 @@ const FOLDER = new URL("../../../drizzle/", import.meta.url);
  */
 export async function runMigrations(connectionString: string): Promise<string[]> {
   try {
-    return await migrate(connectionString);
+    return await migrate(connectionString, fileURLToPath(folder()));
   } catch (error) {
     throw new CommandError(`Not migrated: ${describeFailure(error)}`);
   }
@@ -34,8 +36,8 @@ export function describeFailure(error: unknown): string {
 }
 
 function fileWith(statement: string): string {
-  const file = readdirSync(FOLDER).find(
-    (name) => name.endsWith(".sql") && readFileSync(new URL(name, FOLDER), "utf8").includes(statement),
+  const file = readdirSync(folder()).find(
+    (name) => name.endsWith(".sql") && readFileSync(new URL(name, folder()), "utf8").includes(statement),
   );
   return file === undefined ? "" : `${file}: `;
 }

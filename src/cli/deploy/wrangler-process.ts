@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import "../support/quiet.ts";
 import { context } from "../support/context.ts";
 import { commitEnv } from "./commit.ts";
@@ -48,7 +47,7 @@ export const runWrangler: RunWrangler = async (args, secrets) => {
   });
   const outputFile = join(folder.path, "output.ndjson");
   child = spawn(process.execPath, [BIN, ...args, ...secretsArgs(folder.path, secrets)], {
-    cwd: fileURLToPath(project),
+    cwd: project,
     env: { ...env, ...commitEnv(), WRANGLER_OUTPUT_FILE_PATH: outputFile },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,519 +1,342 @@
-// Releases from the first to one that is taken back, with the real wrangler and the real scripts against stand-ins.
-import { readFileSync } from "node:fs";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { SEED_PROCESSES, seed } from "../../../drizzle/seed.ts";
-import { API_TOKEN } from "../../stand-ins/cloudflare/api.ts";
-import { ApiError, secretsOf, type Upload } from "../../stand-ins/cloudflare/upload.ts";
-import { connectionUris, NEON_PASSWORD } from "../../stand-ins/neon.ts";
-import { startWorld, type World } from "../../stand-ins/world.ts";
+// What a release does, step by step, and what becomes of it when something goes wrong.
+import { beforeEach, describe, expect, test } from "vitest";
+import deploy from "../../../src/cli/deploy.ts";
+import { refusal, secretsOf, urlOf, type Version } from "../../stand-ins/cloudflare.ts";
+import type { Fault } from "../../stand-ins/deployed.ts";
+import { NEON_PASSWORD } from "../../stand-ins/neon.ts";
+import { PURGE_SECRET, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
 
-/** A release runs wrangler five times, which takes seconds each time. */
-vi.setConfig({ testTimeout: 120_000 });
+type Env = Record<string, string | undefined>;
 
-const PURGE_SECRET = "the-purge-secret-of-production-and-no-other";
-const URL_OF_PRODUCTION = "https://process-api.example.workers.dev";
-const [READER] = SEED_PROCESSES;
-/** A fault that the Worker has at the production URL alone. */
-const BREAK_IN_PRODUCTION = [
-  "src/worker/gateway/assets.ts",
-  "{\n  const { ok,",
-  "{\n  if (/\\/process-api\\..*docs$/.test(request.url)) throw new Error();\n  const { ok,",
-] as const;
-const NO_READER = { SMOKE_TOKEN: "", SMOKE_APPLICATION: "", SMOKE_PROCESS: "" };
+const DOMAIN = "api.example.com";
+const ADVICE =
+  "Version v1 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (0123456789) and release that: npm run deploy.";
+const failsInProduction: Fault = ({ url }) => url === `${urlOf()}/docs`;
 
 let world: World;
-let environment: Record<string, string>;
-beforeAll(async () => {
-  world = await startWorld();
-  const [main] = world.neon.branches;
-  if (main === undefined) throw new Error("The project has no branch");
-  const { direct, pooled } = connectionUris(main);
-  environment = {
-    MIGRATION_DATABASE_URL: direct,
-    DATABASE_URL: pooled,
-    PURGE_SECRET,
-    SMOKE_TOKEN: READER.token,
-    SMOKE_APPLICATION: READER.applicationId,
-    SMOKE_PROCESS: READER.processId,
-  };
-});
-afterAll(async () => {
-  await world.close();
-});
-beforeEach(() => {
-  world.cloudflare.requests.length = 0;
+beforeEach(async () => {
+  world = new World();
+  await world.release();
+  return () => world.remove();
 });
 
-/** All that the commands have said, but for what GitHub's log is told to hide. */
-const said: string[] = [];
-
-async function deploy(env: Record<string, string | undefined> = {}, args = ["--steps", "100"]) {
-  return command("deploy", ["--wait", "0", "--pause", "0", ...args], env);
+const run = (args: readonly string[] = [], env?: Env) => world.run(deploy, ["--wait", "0", ...args], env);
+const version = (index: number) => world.account.versions.at(index) as Version;
+const lastLine = (text: string) => world.named(text).split("\n").at(-2);
+const refuse = (what: RegExp, code: number, after?: number) =>
+  world.account.refuse(what, refusal(400, code, "In Cloudflare's words"), after);
+/** Puts a custom domain into wrangler.toml, which a Worker may have already. */
+function haveDomain(workersDev: boolean, owner?: string): void {
+  const routes = `routes = [{ pattern = "${DOMAIN}", custom_domain = true }]`;
+  world.configure((toml) => toml.replace("workers_dev = true", `workers_dev = ${workersDev}\n${routes}`));
+  if (owner !== undefined) world.account.domains.set(DOMAIN, { service: owner, pending: 0 });
+}
+function shareTraffic(): void {
+  const versions = [20, 80].map((percentage, index) => ({ version_id: "ab"[index] ?? "", percentage }));
+  world.account.deployments.unshift({ created_on: "2027", versions });
 }
 
-async function command(script: string, args: string[], env: Record<string, string | undefined> = {}) {
-  const outcome = await world.run(script, args, { ...environment, ...env });
-  said.push(...`${outcome.stdout}${outcome.stderr}`.split("\n").filter((line) => !line.startsWith("::add-mask::")));
-  return outcome;
-}
-
-function worker() {
-  const found = world.cloudflare.workers.get("process-api");
-  if (found === undefined) throw new Error("The Worker does not exist");
-  return found;
-}
-const trafficOf = () => worker().deployments[0]?.versions.map(({ version_id }) => version_id);
-const lastVersion = () => worker().versions.at(-1)?.id;
-const lastUpload = () => worker().versions.at(-1)?.upload as Upload;
-/** The parts of the traffic that the newest version was given since the test began, in percent. */
-const shares = () =>
-  world.cloudflare.requests
-    .filter(({ what }) => /^POST .*\/deployments$/.test(what))
-    .map(({ body }) => (body as { versions: { version_id: string; percentage: number }[] }).versions)
-    .flatMap((versions) => versions.find(({ version_id }) => version_id === lastVersion())?.percentage ?? "another's");
-/** The requests that change something. */
-const changes = () =>
-  world.cloudflare.requests.map(({ what }) => what).filter((what) => !/^GET |assets|sql$/.test(what));
-
-const databaseUrl = () => String(world.neon.branches[0]?.postgres.connectionString);
-
-async function tables(): Promise<string[]> {
-  const client = new pg.Client(databaseUrl());
-  await client.connect();
-  try {
-    const { rows } = await client.query("select tablename from pg_tables where schemaname = 'public'");
-    return rows.map(({ tablename }) => tablename);
-  } finally {
-    await client.end();
+describe("before anything is changed, a release says", () => {
+  async function expectRefusal(exitCode: number, says: string, env: Env = {}): Promise<void> {
+    const nowhere = { MIGRATION_DATABASE_URL: world.env.MIGRATION_DATABASE_URL?.replace(/:\d+\//, ":2/") };
+    const outcome = await run([], { ...nowhere, ...env });
+    expect([outcome.exitCode, outcome.stdout, world.did]).toStrictEqual([exitCode, "", []]);
+    expect(lastLine(outcome.stderr)).toContain(`error: ${says}`);
+    expect(world.account.requests.filter(({ what }) => !/^GET|changeset$/.test(what))).toStrictEqual([]);
   }
-}
 
-describe("before anything is changed", () => {
-  test.for([
+  const elsewhere = ({ DATABASE_URL }: Env) => ({ DATABASE_URL: DATABASE_URL?.replace("ep-main", "ep-other") });
+  test.for<[says: string, env: (known: Env) => Env]>([
     ["MIGRATION_DATABASE_URL is not set.", () => ({ MIGRATION_DATABASE_URL: undefined })],
+    ["MIGRATION_DATABASE_URL is a pooled URL", (known) => ({ MIGRATION_DATABASE_URL: known.DATABASE_URL })],
     ["DATABASE_URL is not a Postgres URL.", () => ({ DATABASE_URL: "https://example.com" })],
+    ["MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.", elsewhere],
     ["The environment lacks PURGE_SECRET, which the Worker needs.", () => ({ PURGE_SECRET: "" })],
-    ["MIGRATION_DATABASE_URL is a pooled URL", () => ({ MIGRATION_DATABASE_URL: environment.DATABASE_URL })],
-    [
-      "MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.",
-      () => ({ DATABASE_URL: environment.DATABASE_URL?.replace("quiet", "loud") }),
-    ],
     ["SMOKE_PROCESS (or --process) is not an id", () => ({ SMOKE_PROCESS: undefined })],
     ["PRODUCTION_URL is no https:// URL.", () => ({ PRODUCTION_URL: "http://api.example.com" })],
-  ] as const)("says that %s", async ([words, env]) => {
-    const { exitCode, stderr } = await deploy(env());
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain(`error: ${words}`);
-    expect([world.cloudflare.requests, await tables()]).toStrictEqual([[], []]);
+    ["Set both CF_ACCESS_CLIENT_ID and", () => ({ CF_ACCESS_CLIENT_ID: "an-id.access" })],
+  ])("%s", ([says, env]) => expectRefusal(2, says, env(world.env)));
+
+  const firstWithDomain = () => [haveDomain(true), world.account.deployments.splice(0)];
+  const withRecords = () => world.account.dns.add(DOMAIN) && haveDomain(true);
+  test.for<[exitCode: number, says: string, given: () => unknown]>([
+    [2, "A custom domain comes with the second release", firstWithDomain],
+    [2, "The workers.dev URL is a second door", () => haveDomain(true, "process-api")],
+    [1, `${DOMAIN} is a domain of the Worker a-shop: take it away from there`, () => haveDomain(true, "a-shop")],
+    [1, `There are DNS records already for ${DOMAIN}: delete them first`, withRecords],
+    [1, "wrangler deployments list failed with the API's code 10001", () => refuse(/^GET .*\/deployments$/, 10_001)],
+    [1, "Two versions share the traffic: give all of it to one of them first (npm run rollback -- b).", shareTraffic],
+    // Nobody listens at the database: all of the above come before the migrations, and these before all that follows.
+    [1, "Not migrated: the database cannot be reached, or was lost: ECONNREFUSED.", () => {}],
+  ])("with exit code %d: %s", async ([exitCode, says, given]) => {
+    given();
+    await expectRefusal(exitCode, says);
   });
 
-  test("says that a custom domain comes with the second release", async () => {
-    world.checkout.edit(
-      "wrangler.toml",
-      "workers_dev = true",
-      'routes = [{ pattern = "api.example.com", custom_domain = true }]',
-    );
-    const { exitCode, stderr } = await deploy();
-    world.checkout.restore();
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("error: A custom domain comes with the second release");
-    expect([changes(), await tables()]).toStrictEqual([[], []]);
-  });
-
-  test("says that Cloudflare refuses to tell of the Worker", async () => {
-    world.cloudflare.refuse(/^GET .*\/deployments$/, new ApiError(400, 10_001, "Unable to authenticate"));
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain("Unable to authenticate [code: 10001]");
-    expect(await tables()).toStrictEqual([]);
+  test.for(["10,5,100", "10,50", "10,x,100"])("that steps of %s are not possible", async (steps) => {
+    expect(await run(["--steps", steps])).toMatchObject({ exitCode: 2 });
+    expect(world.account.requests).toStrictEqual([]);
   });
 });
 
 describe("the first release", () => {
-  test("migrates, deploys and passes the smoke test", async () => {
+  beforeEach(() => {
+    world.account.deployments.length = 0;
+    world.account.versions.length = 0;
+    world.account.exists = false;
+  });
+
+  test("deploys, passes the smoke test without a key, and hides secrets from GitHub's log", async () => {
     // There is nothing to read yet.
-    const { exitCode, stdout, stderr } = await deploy({ ...NO_READER, GITHUB_ACTIONS: "true" });
-    await seed(databaseUrl());
-    expect({ exitCode, stdout }).toStrictEqual({ exitCode: 0, stdout: "" });
-    expect(stderr).toContain("migrated 0000_tables\nmigrated 0001_updated_at\n");
-    const { MIGRATION_DATABASE_URL, DATABASE_URL } = environment;
+    const env = { SMOKE_TOKEN: "", SMOKE_APPLICATION: "", SMOKE_PROCESS: "", GITHUB_ACTIONS: "true" };
+    const { exitCode, stdout, stderr } = await run([], env);
+    expect([exitCode, stdout, world.did]).toStrictEqual([0, "", ["deploy", "try <production>"]]);
+    const { MIGRATION_DATABASE_URL, DATABASE_URL } = world.env;
     const masked = [...stderr.matchAll(/^::add-mask::(.*)$/gm)].map(([_, value]) => value);
     expect([...new Set(masked)]).toStrictEqual([MIGRATION_DATABASE_URL, NEON_PASSWORD, DATABASE_URL, PURGE_SECRET]);
     expect([stderr.match(/passed/g)?.length, stderr.match(/skipped/g)?.length]).toStrictEqual([8, 6]);
-    expect(stderr).toContain(`\n${URL_OF_PRODUCTION}\n`);
-    expect(changes()).toStrictEqual([
-      "PUT /workers/scripts/process-api",
-      "POST /workers/scripts/process-api/subdomain",
-      "PUT /workers/scripts/process-api/schedules",
-    ]);
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
+    expect(secretsOf(version(0))).toStrictEqual({ DATABASE_URL, PURGE_SECRET, PURGE_SECRET_PREVIOUS: PURGE_SECRET });
   });
 
-  test("gives the Worker the secrets, its own budgets and the settings of wrangler.toml", () => {
-    const upload = worker().versions[0]?.upload as Upload;
-    expect(secretsOf(upload)).toStrictEqual({
-      DATABASE_URL: environment.DATABASE_URL,
-      PURGE_SECRET,
-      PURGE_SECRET_PREVIOUS: PURGE_SECRET,
-    });
-    const namespaces = upload.bindings.flatMap(({ namespace_id }) => namespace_id ?? []);
-    expect(namespaces.sort()).toStrictEqual(["3001", "3002", "3003", "3004"]);
-    expect(upload.metadata).toMatchObject({
-      cache_options: { enabled: true },
-      exports: { default: { cache: { enabled: false } }, Api: { cache: { enabled: true } } },
-      limits: { cpu_ms: 2_000, subrequests: 100 },
-    });
-    expect(upload.metadata).not.toHaveProperty("placement");
-    expect(upload.modules.map(({ name, contentType }) => `${name} ${contentType}`)).toStrictEqual([
-      "index.js application/javascript+module",
-      "index.js.map application/source-map",
-    ]);
+  test("has no version to go back to when it fails", async () => {
+    world.code = failsInProduction;
+    const { exitCode, stderr } = await run();
+    expect([exitCode, world.traffic]).toStrictEqual([1, "v1"]);
+    expect(lastLine(stderr)).toBe("error: <production> failed 1 of 14 checks. There is no version to go back to.");
+  });
+
+  test("is made of a Worker that has previews but no version yet", async () => {
+    world.account.exists = true;
+    expect(await run()).toMatchObject({ exitCode: 0 });
+    expect([world.did, world.traffic]).toStrictEqual([["deploy", "try <production>"], "v1"]);
   });
 });
 
-describe("a later release", () => {
-  test("is migrated for, then tried without traffic, and only then given it", async () => {
-    world.checkout.addMigration("9999_next", "create table next_table ()");
-    const before = trafficOf();
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(0);
-    const versionUrl = `https://${lastVersion()?.slice(0, 8)}-process-api.example.workers.dev`;
-    expect(
-      inOrder(stderr, [
-        "migrated 9999_next",
-        "$ wrangler versions upload",
-        versionUrl,
-        "passed",
-        "$ wrangler versions deploy",
-        "$ wrangler triggers deploy",
-        `\n${URL_OF_PRODUCTION}\n`,
-        "passed   answers from the cache",
-      ]),
-    ).toBe(true);
-    expect(stderr.match(/passed/g)).toHaveLength(28);
-    expect(changes()).toStrictEqual([
-      "POST /workers/scripts/process-api/versions",
-      "POST /workers/scripts/process-api/deployments",
-      "PATCH /workers/scripts/process-api/script-settings",
-      "POST /workers/scripts/process-api/subdomain",
-      "PUT /workers/scripts/process-api/schedules",
-    ]);
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
-    expect(trafficOf()).not.toStrictEqual(before);
-    expect(worker().scriptSettings).toMatchObject({ observability: { enabled: true } });
-  });
-
-  test("that cannot be migrated for is not uploaded", async () => {
-    world.checkout.addMigration("0003_broken", "alter table nowhere add x int");
-    const { exitCode, stderr } = await deploy();
-    world.checkout.restore();
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/error: Not migrated: 0003_broken\.sql: SQLSTATE 42P01.*\n$/);
-    expect(changes()).toStrictEqual([]);
-  });
-
-  test("that Cloudflare does not take changes nothing for anyone", async () => {
-    const before = trafficOf();
-    world.cloudflare.refuse(/^POST .*\/versions$/, new ApiError(400, 10_021, "Script startup exceeded CPU time limit"));
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain("Script startup exceeded CPU time limit [code: 10021]");
-    expect(changes()).toStrictEqual(["POST /workers/scripts/process-api/versions"]);
-    expect(trafficOf()).toStrictEqual(before);
-  });
-
-  test("that fails at its own URL never has traffic", async () => {
-    const before = trafficOf();
-    // Too short: the Worker answers nothing with it.
-    const { exitCode, stderr } = await deploy({ PURGE_SECRET: "short" });
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/failed 14 of 14 checks\. It has no traffic: nothing has changed for anyone\.\n$/);
-    expect(changes()).toStrictEqual(["POST /workers/scripts/process-api/versions"]);
-    expect(trafficOf()).toStrictEqual(before);
-    expect(trafficOf()).not.toContain(lastVersion());
-  });
-
-  test("that fails with traffic is taken back, also past a change of secrets", async () => {
-    const before = trafficOf();
-    world.checkout.edit(...BREAK_IN_PRODUCTION);
-    const { exitCode, stderr } = await deploy({ PURGE_SECRET: `${PURGE_SECRET}-2` });
-    world.checkout.restore();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain("FAILED   shows its documentation: the status is 500, not 200: Something went wrong");
-    expect(stderr.split("\n").at(-2)).toBe(
-      `error: ${URL_OF_PRODUCTION} failed 1 of 14 checks. Version ${before?.[0]} has the traffic again.`,
-    );
-    expect(trafficOf()).toStrictEqual(before);
-    expect(worker().deployments[1]?.versions).toStrictEqual([{ version_id: lastVersion(), percentage: 100 }]);
-    const smoke = await world.run("smoke", ["--url", URL_OF_PRODUCTION, "--expect-cache"], environment);
-    expect(smoke.exitCode).toBe(0);
-  });
-
-  test("says how to take it back by hand when that fails, too", async () => {
-    const before = trafficOf();
-    world.cloudflare.refuse(/^POST .*\/deployments$/, new ApiError(400, 10_099, "Not now"), 1);
-    const { exitCode, stderr } = await deploy({ PRODUCTION_URL: "https://elsewhere.example.workers.dev" });
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain(
-      "https://elsewhere.example.workers.dev\n  FAILED   is up: the status is 404, not 200, and it is not the Worker that answers\n",
-    );
-    expect(stderr.split("\n").at(-2)).toMatch(
-      new RegExp(`And the way back FAILED\\. By hand: npm run rollback -- ${before?.[0]}$`),
-    );
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
-  });
-
-  test("does not begin while two versions share the traffic", async () => {
-    const [one, two] = worker().versions;
-    const halves = [one, two].map((version) => ({ version_id: String(version?.id), percentage: 50 }));
-    worker().deploy(halves, undefined, true);
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    worker().deployments.shift();
-    expect(stderr).toContain("error: Two versions share the traffic");
-    expect(changes()).toStrictEqual([]);
-  });
-});
-
-describe("secrets that change", () => {
-  const otherUrl = () => String(environment.DATABASE_URL).replace(NEON_PASSWORD, "npg_another");
-
-  test("move the traffic at once, and bring the secret before along for those who purge", async () => {
-    const PURGE_SECRET_PREVIOUS = "the-purge-secret-of-production-before";
-    const { exitCode, stderr } = await deploy({ PURGE_SECRET_PREVIOUS }, []);
-    expect(exitCode).toBe(0);
-    expect(stderr).toContain("Cloudflare does not split the traffic past a change of secrets: it moves at once.\n");
-    // The first was refused.
-    expect(shares()).toStrictEqual([10, 100]);
-    expect(secretsOf(lastUpload())).toMatchObject({ PURGE_SECRET, PURGE_SECRET_PREVIOUS });
-  });
-
-  test("end the rotation with the next release: a secret that is not sent would be inherited", async () => {
-    expect((await deploy()).exitCode).toBe(0);
-    expect(secretsOf(lastUpload())).toMatchObject({ PURGE_SECRET, PURGE_SECRET_PREVIOUS: PURGE_SECRET });
-  });
-
-  test("are not taken back when they do not work any more", async () => {
-    const [before] = trafficOf() ?? [];
-    world.neon.revoke(String(environment.DATABASE_URL));
-    world.checkout.edit(...BREAK_IN_PRODUCTION);
-    const failed = await deploy({ DATABASE_URL: otherUrl() });
-    world.checkout.restore();
-    expect(failed.exitCode).toBe(1);
-    expect(failed.stderr).toContain("Secrets have changed since: it is tried with those that it brings back.\n");
-    const advice = `Version ${before} does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit and release that: npm run deploy.`;
-    expect(failed.stderr).toContain(`failed 1 of 14 checks. And the way back FAILED. ${advice}\n`);
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
-    const byHand = await command("rollback", [String(before), "--wait", "0"]);
-    expect(byHand.exitCode).toBe(1);
-    expect(byHand.stderr.split("\n").at(-2)).toBe(`error: ${advice}`);
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
-    // The code of before, with the secrets of today.
-    environment.DATABASE_URL = otherUrl();
-    expect((await deploy()).exitCode).toBe(0);
-  });
-});
-
-describe("a release in steps", () => {
-  test("is given 10, 50 and all of the traffic, and tried as itself each time", async () => {
-    const { exitCode, stderr } = await deploy({}, []);
-    expect(exitCode).toBe(0);
-    expect(shares()).toStrictEqual([10, 50, 100]);
-    expect(stderr.match(/passed/g)).toHaveLength(4 * 14);
-    expect(inOrder(stderr, ["at 10 %.", "at 50 %.", "$ wrangler triggers deploy", URL_OF_PRODUCTION])).toBe(true);
-    expect(trafficOf()).toStrictEqual([lastVersion()]);
-  });
-
-  test("ends at the first, where a purge does not reach the copies of the version before", async () => {
-    const before = trafficOf();
-    world.edge.isPurgeOfVersion = true;
-    const { exitCode, stderr } = await deploy({}, []);
-    world.edge.isPurgeOfVersion = false;
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain("error: A purge does not reach the copies of the other version");
-    expect(stderr).toMatch(/Version \S+ has the traffic again\.\n$/);
-    expect(shares()).toStrictEqual([10, "another's"]);
-    expect(trafficOf()).toStrictEqual(before);
-  });
-
-  test("is taken back where too many of its answers fail, and goes on where nobody can count them", async () => {
-    const before = trafficOf();
-    Object.assign(world.cloudflare.counted, { requests: 100, errors: 2 });
-    const failed = await deploy({}, []);
-    expect(failed.exitCode).toBe(1);
-    expect(failed.stderr).toContain("error: The new version fails too often: 2.0 % of 100 requests failed with 5xx.");
-    expect([shares(), trafficOf()]).toStrictEqual([[10, "another's"], before]);
-    const asked = world.cloudflare.requests.find(({ what }) => what === "POST /analytics_engine/sql");
-    expect(JSON.stringify(asked?.body)).toContain(`= '${lastVersion()}'`);
-    Object.assign(world.cloudflare.counted, { requests: 19, errors: 19 });
-    world.cloudflare.refuse(/sql$/, new ApiError(403, 10_000, "Authentication error"));
-    const { exitCode, stderr } = await deploy({}, ["--steps", "10,100"]);
-    expect(exitCode).toBe(0);
-    expect(stderr).toContain("Errors are not counted: The SQL API answered 403");
-  });
-
-  test("is given back by hand to the version before", async () => {
-    const [active] = trafficOf() ?? [];
-    const before = worker().deployments.find(
-      ({ versions: [one] }) => one?.percentage === 100 && one.version_id !== active,
-    );
-    const { exitCode, stderr } = await command("rollback", ["--wait", "0"]);
-    expect(exitCode).toBe(0);
-    expect(stderr).toContain(
-      `https://${before?.versions[0]?.version_id.slice(0, 8)}-process-api.example.workers.dev\n`,
-    );
-    expect(trafficOf()).toStrictEqual([before?.versions[0]?.version_id]);
-  });
-});
-
-test("an edge that answers with the version before for a while passes no test for the new one", async () => {
-  const before = trafficOf();
-  // More requests than a smoke test makes.
-  worker().lag = 25;
-  world.checkout.edit(...BREAK_IN_PRODUCTION);
-  const { exitCode, stderr } = await deploy({}, ["--steps", "100", "--wait", "60"]);
-  world.checkout.restore();
-  worker().lag = 0;
-  expect(exitCode).toBe(1);
-  expect(stderr).toContain("FAILED   shows its documentation: the status is 500, not 200");
-  expect(stderr).toMatch(/failed 1 of 14 checks\. Version \S+ has the traffic again\.\n$/);
-  expect(trafficOf()).toStrictEqual(before);
-});
-
-describe("Cloudflare Access in front of the URLs of versions", () => {
-  test("is passed with a service token, which goes nowhere else", async () => {
-    world.edge.access = { id: "an-id.access", secret: "the-secret-of-a-service-token" };
-    const token = { CF_ACCESS_CLIENT_ID: "an-id.access", CF_ACCESS_CLIENT_SECRET: "the-secret-of-a-service-token" };
-    const { exitCode } = await deploy(token);
-    expect([exitCode, world.edge.strayTokens]).toStrictEqual([0, []]);
-  });
-
-  test("is told from a Worker that fails, and not asked again and again", async () => {
-    const before = trafficOf();
-    const { exitCode, stderr } = await deploy({}, ["--wait", "60"]);
-    world.edge.access = undefined;
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(
-      /error: https:\/\/\S+ is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID .* lets in\. It has no traffic: nothing has changed for anyone\.\n$/,
-    );
-    expect(stderr).not.toContain("FAILED");
-    expect(trafficOf()).toStrictEqual(before);
-  });
-});
-
-const CHANGESET = "POST /workers/scripts/process-api/domains/changeset";
-
-describe("a custom domain", () => {
-  const NAME = "api.example.com";
-  beforeEach(() => {
-    world.checkout.edit(
-      "wrangler.toml",
-      "workers_dev = true",
-      `workers_dev = true\nroutes = [{ pattern = "${NAME}", custom_domain = true }]`,
-    );
-  });
-  afterEach(() => {
-    world.checkout.restore();
-    world.cloudflare.domains.dns.clear();
-  });
-  const serviceOf = (name: string) => world.cloudflare.domains.all.get(name)?.service;
-
-  test("that has DNS records already is not taken", async () => {
-    world.cloudflare.domains.dns.add(NAME);
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain(`error: There are DNS records already for ${NAME}: delete them first`);
-    expect([changes(), serviceOf(NAME)]).toStrictEqual([[CHANGESET], undefined]);
-    expect([...world.cloudflare.domains.dns]).toStrictEqual([NAME]);
-  });
-
-  test("that another Worker has is not taken", async () => {
-    world.cloudflare.domains.put("a-shop", {
-      origins: [{ hostname: NAME }],
-      override_existing_origin: false,
-      override_existing_dns_record: false,
-    });
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain(`error: ${NAME} is a domain of the Worker a-shop: take it away from there first.`);
-    expect([changes(), serviceOf(NAME)]).toStrictEqual([[CHANGESET], "a-shop"]);
-    world.cloudflare.domains.all.clear();
-  });
-
-  test("that is not there in time stops a release that has no traffic yet, and takes nothing back", async () => {
-    const before = trafficOf();
-    world.cloudflare.domains.delay = 1_000;
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain(`https://${NAME}\n  FAILED   is up: no answer, `);
-    expect(stderr.split("\n").at(-2)).toBe(
-      `error: https://${NAME} failed 6 of 12 checks. Its DNS and certificate may take longer still: once npm run smoke -- --url https://${NAME} passes, release again. It has no traffic: nothing has changed for anyone.`,
-    );
-    expect(trafficOf()).toStrictEqual(before);
-    world.cloudflare.domains.all.clear();
-  });
-
-  test("is waited for with the version before, and is where the release is tried", async () => {
-    world.cloudflare.domains.delay = 2;
-    const { exitCode, stderr } = await deploy({}, ["--steps", "100", "--wait", "1"]);
-    expect(exitCode).toBe(0);
-    expect(
-      inOrder(stderr, [
-        "$ wrangler triggers deploy",
-        `https://${NAME}\n`,
-        "$ wrangler versions deploy",
-        `https://${NAME}\n`,
-      ]),
-    ).toBe(true);
-    expect(serviceOf(NAME)).toBe("process-api");
-  });
-
-  test("is the only door from then on", async () => {
-    const { exitCode, stderr } = await deploy();
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("error: The workers.dev URL is a second door");
-    world.checkout.edit("wrangler.toml", "workers_dev = true", "workers_dev = false");
-    expect((await deploy()).exitCode).toBe(0);
-    expect(world.cloudflare.serving("process-api.example.workers.dev")).toBeUndefined();
-    world.cloudflare.domains.all.clear();
-  });
-});
-
-test("a Worker that has previews but no version yet is released as the first time", async () => {
-  const { deployments, versions } = worker();
-  deployments.length = 0;
-  versions.length = 0;
-  const { exitCode, stderr } = await deploy();
-  expect(exitCode).toBe(0);
-  expect(stderr.match(/passed/g)).toHaveLength(14);
-  expect(stderr).toContain("$ wrangler deploy");
-  expect(trafficOf()).toStrictEqual([lastVersion()]);
-});
-
-test("in all of this nobody was shown a secret, and none has stayed anywhere", () => {
-  const secrets = new RegExp([NEON_PASSWORD, PURGE_SECRET, API_TOKEN, READER.token].join("|"));
-  expect(said.length).toBeGreaterThan(100);
-  expect([...said, ...world.edge.logs].filter((line) => secrets.test(line))).toStrictEqual([]);
-  expect(world.edge.strayHosts).toStrictEqual([]);
-  expect(world.leftovers()).toStrictEqual([]);
-});
-
-test("the command says in its help what it reads from the environment", async () => {
-  const { stdout } = await world.run("deploy", ["--help"]);
-  const source = readFileSync("src/cli/deploy.ts", "utf8") + readFileSync("src/cli/deploy/reader.ts", "utf8");
-  const names = [...source.matchAll(/process\.env\.(\w+)|readDatabaseUrl\("(\w+)"\)/g)].map(
-    (match) => match[1] ?? match[2],
-  );
-  expect(names.length).toBeGreaterThan(4);
-  for (const name of names) expect(stdout).toContain(name);
-});
-
-function inOrder(text: string, parts: readonly string[]): boolean {
-  let from = 0;
-  return parts.every((part) => {
-    const found = text.indexOf(part, from);
-    from = found + part.length;
-    return found >= 0;
-  });
+interface Release {
+  given?: () => unknown;
+  env?: () => Env;
+  args?: string[];
+  says?: string | RegExp;
+  /** The end of the last line, if it fails. */
+  error?: string;
+  /** Who has the traffic in the end: the version before if it fails, and else the new one, unless this says otherwise. */
+  traffic?: string;
 }
+
+const failing = () => Object.assign(world, { code: failsInProduction });
+const guarded = () => Object.assign(world, { isGuarded: true });
+const forgetful = () => {
+  failing().deployed.revoked.add(world.env.DATABASE_URL);
+  version(0).metadata.annotations = { "workers/tag": "0123456789" };
+};
+const anotherPassword = () => ({ DATABASE_URL: world.env.DATABASE_URL?.replace(NEON_PASSWORD, "npg_another") });
+const elsewhere = () => ({ PRODUCTION_URL: "https://elsewhere.example.workers.dev" });
+const domainAfter = (domainDelay: number) => () => Object.assign(world.account, { domainDelay }) && haveDomain(true);
+
+const AT_ONCE = ["--steps", "100"];
+const IN_TWO = ["--steps", "10,100"];
+/** What a release does: before it has traffic, with a part of it, with all of it, and on the way back. */
+const UPLOAD = "versions upload, try <v2>";
+const STEP =
+  "versions deploy v2@10% v1@90%, try <production> as v2, try <production> as v1, purge <production> as v2, try <production> as v1";
+const ALL = "versions deploy v2@100%, triggers deploy, try <production>";
+const BACK = "versions deploy v1@100%, try <production>";
+const TO_DOMAIN = `triggers deploy, try https://${DOMAIN}`;
+const FAILED = "<production> failed 1 of 14 checks.";
+const NOTHING_CHANGED = "It has no traffic: nothing has changed for anyone.";
+
+describe("a release", () => {
+  test.for<[title: string, did: string, release: Release]>([
+    [
+      "is tried without traffic, then with 10, 50 and all of it, and as itself each time",
+      `${UPLOAD}, ${STEP}, wait 300 s, count errors, versions deploy v2@50% v1@50%, try <production> as v2, wait 300 s, count errors, ${ALL}`,
+      { says: "Waiting for 300 s at 10 %.\n0 requests, 0 failed with 5xx.\n" },
+    ],
+    ["is given the traffic at once when it is asked for", `${UPLOAD}, ${ALL}`, { args: AT_ONCE }],
+    [
+      "is not uploaded where Cloudflare does not take it",
+      "",
+      {
+        given: () => refuse(/^POST .*\/versions$/, 10_021),
+        says: "words [code: 10021]",
+        error: "what it said stands above.",
+      },
+    ],
+    [
+      "is not tried where its version has no URL",
+      "versions upload",
+      {
+        given: () => Object.assign(world.account.urls, { previews_enabled: false }),
+        error: "must say preview_urls = true.",
+      },
+    ],
+    [
+      "never has traffic if it fails at its own URL",
+      UPLOAD,
+      { env: () => ({ PURGE_SECRET: "short" }), error: `<v2> failed 14 of 14 checks. ${NOTHING_CHANGED}` },
+    ],
+    [
+      "is taken back if it fails with a part of the traffic",
+      `${UPLOAD}, versions deploy v2@10% v1@90%, try <production> as v2, ${BACK}`,
+      { given: failing, says: "Going back to version v1.\n", error: `${FAILED} Version v1 has the traffic again.` },
+    ],
+    [
+      "moves at once past a change of secrets, and is taken back past it with the secrets of before",
+      `${UPLOAD}, ${ALL}, try <v1>, rollback v1, try <production>`,
+      {
+        given: failing,
+        env: () => ({ PURGE_SECRET: `${PURGE_SECRET}-2` }),
+        says: /does not split the traffic past a change of secrets: it moves at once\.\n.*Secrets have changed since: /s,
+        error: `${FAILED} Version v1 has the traffic again.`,
+      },
+    ],
+    [
+      "is not taken back where the secrets of before do not work any more",
+      `${UPLOAD}, ${ALL}, try <v1>`,
+      { given: forgetful, env: anotherPassword, error: `${FAILED} And the way back FAILED. ${ADVICE}`, traffic: "v2" },
+    ],
+    [
+      "says how to take it back by hand where that fails",
+      `${UPLOAD}, versions deploy v2@100%, triggers deploy, try https://elsewhere.example.workers.dev`,
+      {
+        given: () => refuse(/^POST .*\/deployments$/, 10_099, 1),
+        env: elsewhere,
+        args: AT_ONCE,
+        says: "  FAILED   is up: the status is 404, not 200, and it is not the Worker that answers\n",
+        error: "failed 14 of 14 checks. And the way back FAILED. By hand: npm run rollback -- v1",
+        traffic: "v2",
+      },
+    ],
+    [
+      "says that the version before fails, too, once it is back",
+      `${UPLOAD}, versions deploy v2@10% v1@90%, try <production> as v2, ${BACK}`,
+      {
+        given: () => failing().deployed.faults.set(version(0).id, failsInProduction),
+        error: `${FAILED} Version v1 has the traffic again, but fails its smoke test, too.`,
+      },
+    ],
+    [
+      "ends at the first step where a purge does not reach what the version before has cached",
+      `${UPLOAD}, ${STEP}, ${BACK}`,
+      {
+        given: () => Object.assign(world.deployed, { isPurgeOfVersion: true }),
+        error:
+          "A purge does not reach the copies of the other version: changes would show late while both have traffic. Release at once: npm run deploy -- --steps 100. Version v1 has the traffic again.",
+      },
+    ],
+    [
+      "goes on where purges are refused",
+      `${UPLOAD}, ${STEP.replace(/, try <production> as v1$/, "")}, wait 60 s, count errors, ${ALL}`,
+      {
+        given: () => Object.assign(world.deployed, { isPurgeRefused: true }),
+        args: [...IN_TWO, "--pause", "60"],
+        says: "Not tried whether a purge reaches both versions: <production> answered 429. Too many purges\n",
+      },
+    ],
+    [
+      "is taken back where too many of its responses fail",
+      `${UPLOAD}, ${STEP}, wait 300 s, count errors, ${BACK}`,
+      {
+        given: () => Object.assign(world.account.counted, { requests: 100, errors: 2 }),
+        error:
+          "The new version fails too often: 2.0 % of 100 requests failed with 5xx. Version v1 has the traffic again.",
+      },
+    ],
+    [
+      "goes on where nobody can count its responses",
+      `${UPLOAD}, ${STEP}, wait 300 s, count errors, ${ALL}`,
+      { given: () => refuse(/sql$/, 10_000), args: IN_TWO, says: "Errors are not counted: The SQL API answered 400" },
+    ],
+    [
+      "goes on where the account is not known",
+      `${UPLOAD}, ${STEP}, wait 300 s, ${ALL}`,
+      { env: () => ({ CLOUDFLARE_ACCOUNT_ID: "" }), args: IN_TWO, says: "_ID is not set: errors are not counted.\n" },
+    ],
+    [
+      "does not pass where the edge responds with the version before for more requests than a smoke test makes",
+      `${UPLOAD}, ${ALL}, ${BACK}`,
+      {
+        given: () => Object.assign(failing().account, { lag: 25 }),
+        args: [...AT_ONCE, "--wait", "60"],
+        says: "FAILED   shows its documentation: the status is 500, not 200: Something went wrong (data.code",
+        error: `${FAILED} Version v1 has the traffic again.`,
+      },
+    ],
+    ["passes Cloudflare Access", `${UPLOAD}, ${ALL}`, { given: guarded, env: () => SERVICE_TOKEN, args: AT_ONCE }],
+    [
+      "sends the service token to no URL that is not a version's",
+      "versions upload, try https://v2-process-api.example.com",
+      { given: () => world.moveAway(), env: () => SERVICE_TOKEN, error: `failed 14 of 14 checks. ${NOTHING_CHANGED}` },
+    ],
+    [
+      "tells Cloudflare Access from a Worker that fails",
+      UPLOAD,
+      {
+        given: guarded,
+        args: ["--wait", "60"],
+        error: `<v2> is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token that a policy with the action Service Auth lets in. ${NOTHING_CHANGED}`,
+      },
+    ],
+    [
+      "stops where its new domain is not there in time, and takes nothing back",
+      `${UPLOAD}, ${TO_DOMAIN}`,
+      {
+        given: domainAfter(1_000),
+        says: `Waiting for ${DOMAIN}.\nhttps://${DOMAIN}\n  FAILED   is up: no answer, ENOTFOUND\n`,
+        error: `https://${DOMAIN} failed 6 of 12 checks. Its DNS and certificate may take longer still: once npm run smoke -- --url https://${DOMAIN} passes, release again. ${NOTHING_CHANGED}`,
+      },
+    ],
+    [
+      "waits for its new domain with the version before, 15 times as long as for a version, and is tried there",
+      `${UPLOAD}, ${TO_DOMAIN}, versions deploy v2@100%, ${TO_DOMAIN}`,
+      { given: domainAfter(15), args: [...AT_ONCE, "--wait", "1"] },
+    ],
+    [
+      "has its domain as the only door from then on",
+      `${UPLOAD}, versions deploy v2@100%, ${TO_DOMAIN}`,
+      { given: () => haveDomain(false, "process-api"), args: AT_ONCE },
+    ],
+  ])("%s", async ([_, did, { given, env, args, says = "", error, traffic }]) => {
+    given?.();
+    const beganAt = world.now;
+    const { exitCode, stdout, stderr } = await run(args, env?.());
+    expect(world.did.join(", ")).toBe(did);
+    const expected = error === undefined ? [0, "", "v2"] : [1, "", traffic ?? "v1"];
+    expect([exitCode, stdout, world.traffic]).toStrictEqual(expected);
+    expect(world.named(stderr)).toMatch(says);
+    if (error !== undefined) expect(lastLine(stderr)?.slice(-error.length)).toBe(error);
+    expect(world.strayTokens).toStrictEqual([]);
+    // Who is not let in is not asked again and again.
+    if (world.isGuarded && error !== undefined) expect(world.now).toBe(beganAt);
+  });
+
+  test("passes 14 checks each time that it is tried", async () => {
+    expect((await run()).stderr.match(/ passed /g)).toHaveLength(4 * 14);
+    expect((await run(AT_ONCE)).stderr.match(/ passed /g)).toHaveLength(2 * 14);
+  });
+
+  test("counts the errors of its version, since it has had traffic", async () => {
+    const beganAt = Math.floor(world.now / 1_000);
+    await run();
+    const [first, second] = world.account.requests.filter(({ what }) => what.endsWith("/sql"));
+    expect(JSON.stringify(first?.body)).toContain(`toDateTime(${beganAt}) AND blob6 = '${version(-1).id}'`);
+    expect(JSON.stringify(second?.body)).toContain(`toDateTime(${beganAt + 300}) AND`);
+  });
+
+  test("brings the purge secret before along while it is rotated, and ends that with the next release", async () => {
+    const PURGE_SECRET_PREVIOUS = "the-purge-secret-of-production-before";
+    await run([], { PURGE_SECRET_PREVIOUS });
+    expect(secretsOf(version(-1))).toMatchObject({ PURGE_SECRET, PURGE_SECRET_PREVIOUS });
+    await run();
+    // A secret that is not sent would be inherited.
+    expect(secretsOf(version(-1))).toMatchObject({ PURGE_SECRET, PURGE_SECRET_PREVIOUS: PURGE_SECRET });
+  });
+
+  test("reads from the environment what its help names, and nothing else", async () => {
+    await run([], { PRODUCTION_URL: urlOf() });
+    const { stdout } = await run(["--help"]);
+    // GitHub's own, and the seam of the test with the real wrangler.
+    const names = [...(stdout.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []), "GITHUB_ACTIONS", "CLOUDFLARE_API_BASE_URL"];
+    expect([...world.read].sort()).toStrictEqual([...new Set(names)].sort());
+  });
+});

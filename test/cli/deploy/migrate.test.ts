@@ -1,166 +1,171 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+// Migrations on a database of their own: what is applied, what is refused, and who waits for them.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
-import { MIGRATION_LOCK_ID, migrate as migrateHere } from "../../../drizzle/migrate.ts";
+import deploy from "../../../src/cli/deploy.ts";
+import migrateCommand from "../../../src/cli/migrate.ts";
+import preview from "../../../src/cli/preview.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
-import { type Checkout, checkOut } from "../../stand-ins/checkout.ts";
-import { run } from "../../stand-ins/command.ts";
-import type { Outcome } from "../../support/outcome.ts";
-import { type RealPostgres, startRealPostgres } from "../../support/postgres.ts";
+import { DATABASE, World } from "../../stand-ins/world.ts";
+import { run } from "../../support/command.ts";
 
-/** The output when all of them are applied. */
-const ALL = journal.entries.map(({ tag }) => `${tag}\n`).join("");
-
-const folder = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
-let checkout: Checkout;
+const root = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
 let postgres: EmbeddedPostgres;
 beforeAll(async () => {
-  checkout = checkOut(folder);
   postgres = await startEmbeddedPostgres();
 });
-beforeEach(async () => {
-  await query("drop schema if exists public, drizzle cascade; create schema public");
-});
-afterEach(() => checkout.restore());
+beforeEach(() => query("drop schema if exists public, drizzle cascade; create schema public"));
 afterAll(async () => {
   await postgres.close();
-  rmSync(folder, { recursive: true });
+  rmSync(root, { recursive: true });
 });
 
-const migrate = (connectionString: string | undefined = postgres.connectionString): Promise<Outcome> =>
-  run("migrate", [], {
-    cwd: checkout.root,
-    env: { DATABASE_URL: connectionString, NODE_COMPILE_CACHE: join(folder, "compiled") },
-  });
-
-async function query(text: string, connectionString = postgres.connectionString): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString });
+async function query(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(postgres);
   await client.connect();
-  try {
-    return (await client.query(text)).rows;
-  } finally {
-    await client.end();
-  }
+  const { rows } = await client.query(text).finally(() => client.end());
+  return rows;
 }
 
-const hasTable = async (name: string) => (await query(`select to_regclass('${name}') as found`))[0]?.found !== null;
+/** Writes the migrations of a project, by name, in their order. */
+function write(migrations: Record<string, string>, project = root): void {
+  mkdirSync(join(project, "drizzle/meta"), { recursive: true });
+  const entries = Object.entries(migrations).map(([tag, sql], idx) => {
+    writeFileSync(join(project, `drizzle/${tag}.sql`), sql);
+    return { idx, version: "7", when: 1_000 + idx, tag, breakpoints: true };
+  });
+  writeFileSync(join(project, "drizzle/meta/_journal.json"), JSON.stringify({ entries }));
+}
+
+const FIRST = { "0000_first": "create table first ()" };
+const SECOND = { "0001_second": "create table second ()" };
+const BROKEN = { "0001_broken": "create table second ();--> statement-breakpoint\nalter table nowhere add x int" };
+const IS_BROKEN = 'error: Not migrated: 0001_broken.sql: SQLSTATE 42P01: relation "nowhere" does not exist\n';
+const migrate = (DATABASE_URL: string | undefined = postgres.connectionString) =>
+  run(migrateCommand, [], { root, env: { DATABASE_URL } });
+const tables = () => query("select relname from pg_class where relnamespace = 'public'::regnamespace order by 1");
+
+describe("db:migrate", () => {
+  beforeEach(() => write(FIRST));
+
+  test("applies what is pending, says so, and finds nothing to do the next time", async () => {
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0000_first\n", stderr: "" });
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing to migrate.\n" });
+    // Before a table all readers would wait for as long as it does.
+    const inTime = "do $$ begin assert current_setting('lock_timeout') = '10s'; end $$";
+    write({ ...FIRST, ...SECOND, "0002_third": inTime });
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0001_second\n0002_third\n", stderr: "" });
+    expect(await tables()).toStrictEqual([{ relname: "first" }, { relname: "second" }]);
+  });
+
+  test("says which migration failed and why, in the words of Postgres, and applies none", async () => {
+    write({ ...FIRST, ...BROKEN });
+    expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "", stderr: IS_BROKEN });
+    expect(await tables()).toStrictEqual([]);
+  });
+
+  const forget = "delete from drizzle.__drizzle_migrations where id = 1";
+  test.for([
+    // Drizzle would pass over it in silence.
+    ["is older than a migration that is applied already", { ...FIRST, ...SECOND }, forget, FIRST],
+    ["has changed since it was applied", FIRST, "select", { "0000_first": "create table first (id int)" }],
+  ] as const)("applies nothing when a migration %s", async ([words, before, statement, first]) => {
+    write(before);
+    await migrate();
+    await query(statement);
+    write({ ...first, ...SECOND, "0002_third": "create table third ()" });
+    const { exitCode, stderr } = await migrate();
+    expect([exitCode, stderr.startsWith(`error: Not migrated: 0000_first ${words}`)]).toStrictEqual([1, true]);
+    expect(await tables()).toHaveLength(Object.keys(before).length);
+  });
+
+  test("takes a URL that only looks like a pooled one of Neon", async () => {
+    const url = new URL(postgres.connectionString);
+    url.searchParams.set("application_name", "my-pooler");
+    expect(await migrate(url.href)).toMatchObject({ exitCode: 0 });
+  });
+
+  const POOLED = "postgres://role:PASSWORD@ep-quiet-hill-1-pooler.us-east-2.aws.neon.tech/db";
+  test.for([
+    [
+      "postgres://role:PASSWORD@127.0.0.1:1/db",
+      1,
+      "Not migrated: the database cannot be reached, or was lost: ECONNREFUSED.",
+    ],
+    ["postgres://role:PASS WORD@[/db", 2, "DATABASE_URL is not a Postgres URL."],
+    ["mysql://role:PASSWORD@localhost/db", 2, "DATABASE_URL is not a Postgres URL."],
+    ["", 2, "DATABASE_URL is not a Postgres URL."],
+    [POOLED, 2, "DATABASE_URL is a pooled URL, and migrations need a direct one: take -pooler out of its host."],
+  ] as const)("says what is wrong with '%s', but not its password", async ([url, exitCode, words]) => {
+    expect(await migrate(url)).toStrictEqual({ exitCode, stdout: "", stderr: `error: ${words}\n` });
+  });
+
+  test("says that there is no database", async () => {
+    const stderr = "error: No database: set DATABASE_URL, or start `npm run dev`.\n";
+    expect(await run(migrateCommand, [], { root })).toStrictEqual({ exitCode: 2, stdout: "", stderr });
+  });
+});
+
+describe("before anything is deployed", () => {
+  let world: World;
+  beforeEach(async () => {
+    world = new World(postgres.connectionString);
+    await world.release();
+    return () => world.remove();
+  });
+
+  test("a release migrates, and ends where that fails", async () => {
+    rmSync(join(world.project, "drizzle"));
+    write(FIRST, world.project);
+    const { exitCode, stderr } = await world.run(deploy, ["--steps", "100"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^migrated 0000_first\n\$ wrangler versions upload\n/);
+    world.forget();
+    write({ ...FIRST, ...BROKEN }, world.project);
+    const failed = await world.run(deploy, ["--steps", "100"]);
+    expect([failed, world.did]).toStrictEqual([{ exitCode: 1, stdout: "", stderr: IS_BROKEN }, []]);
+  });
+
+  test("a preview migrates and seeds an empty database, keeps one with the seed, and refuses one with other data", async () => {
+    const deployed = () => world.run(preview, ["--name", "pr-1"]);
+    const first = await deployed();
+    const migrated = journal.entries.map(({ tag }) => `migrated ${tag}\n`).join("");
+    expect(first.stderr.startsWith(`${migrated}seeded\n`)).toBe(true);
+    await query("update processes set display_name = 'Mine'");
+    const second = await deployed();
+    expect([second.exitCode, second.stderr]).toStrictEqual([0, expect.not.stringMatching(/migrated|seeded/)]);
+    expect(await query("select distinct display_name from processes")).toStrictEqual([{ display_name: "Mine" }]);
+    await query("truncate companies cascade; insert into companies (name) values ('A customer')");
+    world.forget();
+    const third = await deployed();
+    expect([third.exitCode, third.stdout, world.did]).toStrictEqual([1, "", []]);
+    expect(third.stderr).toMatch(/^error: The Neon branch holds data that is not the seed's\..*\n$/);
+    expect(await query("select name from companies")).toStrictEqual([{ name: "A customer" }]);
+  });
+});
 
 test("a token is taken to have been used when its key was, unless it was made later", async () => {
-  await migrateHere(postgres.connectionString);
-  await query(`
+  // As the migration finds tokens.
+  const statement = readFileSync("drizzle/0008_key_events.sql", "utf8").split("--> statement-breakpoint").at(-1);
+  const client = new pg.Client(DATABASE);
+  await client.connect();
+  await client.query("begin");
+  await client.query(`
     with company as (insert into companies (name) values ('A company') returning id),
     key as (
       insert into api_keys (company_id, name, last_used_at) select id, 'A key', '2025-01-02T00:00Z' from company returning id
     )
     insert into api_key_tokens (hash, api_key_id, masked, created_at)
     select sha256(masked::bytea), id, masked, created_at::timestamptz from key,
-      (values ('svl_01…0000', '2025-01-01T00:00Z'), ('svl_03…0000', '2025-01-03T00:00Z')) as token (masked, created_at)`);
-  // As the migration finds tokens.
-  const statements = readFileSync("drizzle/0008_key_events.sql", "utf8").split("--> statement-breakpoint");
-  await query(String(statements.at(-1)));
-  expect(await query("select masked, last_used_at from api_key_tokens order by masked")).toStrictEqual([
-    { masked: "svl_01…0000", last_used_at: new Date("2025-01-02T00:00Z") },
-    { masked: "svl_03…0000", last_used_at: null },
-  ]);
-});
-
-describe("db:migrate", () => {
-  test("applies what is pending, says so, and finds nothing to do the next time", async () => {
-    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: ALL, stderr: "" });
-    expect(await hasTable("processes")).toBe(true);
-    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing to migrate.\n" });
-    checkout.addMigration("9999_next", "create table next_table ()");
-    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "9999_next\n", stderr: "" });
-    expect(await hasTable("next_table")).toBe(true);
-  });
-
-  test("says which migration failed and why, in the words of Postgres, and applies none", async () => {
-    checkout.addMigration(
-      "9999_next",
-      "create table next_table ();--> statement-breakpoint\nalter table nowhere add x int",
-    );
-    const { exitCode, stdout, stderr } = await migrate();
-    expect({ exitCode, stdout }).toStrictEqual({ exitCode: 1, stdout: "" });
-    expect(stderr).toBe('error: Not migrated: 9999_next.sql: SQLSTATE 42P01: relation "nowhere" does not exist\n');
-    expect([await hasTable("next_table"), await hasTable("processes")]).toStrictEqual([false, false]);
-  });
-
-  test("does not wait long for a table, before which all readers would wait", async () => {
-    checkout.addMigration("9999_next", "do $$ begin assert current_setting('lock_timeout') = '10s'; end $$");
-    expect(await migrate()).toMatchObject({ exitCode: 0, stderr: "" });
-  });
-
-  test("applies nothing when one is older than what is applied, which Drizzle would pass over in silence", async () => {
-    await migrateHere(postgres.connectionString);
-    await query("delete from drizzle.__drizzle_migrations where id = 1");
-    const { exitCode, stderr } = await migrate();
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: Not migrated: 0000_tables is older than a migration that is applied already/);
-  });
-
-  test("applies nothing when one has changed since it was applied", async () => {
-    await migrateHere(postgres.connectionString);
-    checkout.edit("drizzle/0001_updated_at.sql", "CREATE", "--\nCREATE");
-    checkout.addMigration("9999_next", "create table next_table ()");
-    const { exitCode, stderr } = await migrate();
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: Not migrated: 0001_updated_at has changed since it was applied/);
-    expect(await hasTable("next_table")).toBe(false);
-  });
-
-  test("refuses a pooled URL of Neon, and nothing that only looks like one", async () => {
-    const host = "ep-quiet-hill-1-pooler.us-east-2.aws.neon.tech";
-    expect(await migrate(`postgres://role:PASSWORD@${host}/db`)).toStrictEqual({
-      exitCode: 2,
-      stdout: "",
-      stderr: "error: DATABASE_URL is a pooled URL, and migrations need a direct one: take -pooler out of its host.\n",
-    });
-    const url = new URL(postgres.connectionString);
-    url.searchParams.set("application_name", "my-pooler");
-    expect(await migrate(url.href)).toMatchObject({ exitCode: 0 });
-  });
-
-  test.for([
-    ["postgres://role:PASSWORD@127.0.0.1:1/db", 1, "ECONNREFUSED"],
-    ["postgres://role:PASS WORD@[/db", 2, "DATABASE_URL is not a Postgres URL."],
-    ["mysql://role:PASSWORD@localhost/db", 2, "DATABASE_URL is not a Postgres URL."],
-    [undefined, 2, "No database: set DATABASE_URL, or start `npm run dev`."],
-  ] as const)("says what is wrong with %s, but not its password", async ([connectionString, exitCode, words]) => {
-    const outcome = await run("migrate", [], { cwd: checkout.root, env: { DATABASE_URL: connectionString } });
-    expect(outcome).toMatchObject({ exitCode, stdout: "" });
-    expect(outcome.stderr).toContain(words);
-    expect(outcome.stderr).not.toMatch(/PASS|\n./);
-  });
-});
-
-describe.skipIf(!existsSync("/usr/lib/postgresql"))("db:migrate on a server", () => {
-  let server: RealPostgres;
-  beforeAll(async () => {
-    server = await startRealPostgres();
-  });
-  afterAll(() => server.close());
-
-  test("waits for another run, and then finds nothing left to do", async () => {
-    const other = new pg.Client(server.connectionString);
-    await other.connect();
-    await other.query("select pg_advisory_lock($1)", [MIGRATION_LOCK_ID]);
-    const runs = Promise.all([migrate(server.connectionString), migrate(server.connectionString)]);
-    const waiting = "select from pg_locks where locktype = 'advisory' and not granted";
-    await expect.poll(() => query(waiting, server.connectionString)).toHaveLength(2);
-    await other.end();
-    const outcomes = (await runs).map(({ exitCode, stdout }) => `${exitCode} ${stdout}`).sort();
-    expect(outcomes).toStrictEqual(["0 ", `0 ${ALL}`]);
-  });
-
-  test("says that the password is wrong, but not which it is", async () => {
-    const url = new URL(server.connectionString);
-    url.password = "WRONG";
-    const { exitCode, stderr } = await migrate(url.href);
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: Not migrated: SQLSTATE 28P01: password authentication failed/);
-    expect(stderr).not.toContain("WRONG");
-  });
+      (values ('svl_01…1111', '2025-01-01T00:00Z'), ('svl_03…1111', '2025-01-03T00:00Z')) as token (masked, created_at)`);
+  await client.query(String(statement));
+  const { rows } = await client.query(
+    "select last_used_at from api_key_tokens where masked like '%…1111' order by masked",
+  );
+  await client.query("rollback");
+  await client.end();
+  expect(rows).toStrictEqual([{ last_used_at: new Date("2025-01-02T00:00Z") }, { last_used_at: null }]);
 });

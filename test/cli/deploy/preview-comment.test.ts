@@ -1,119 +1,68 @@
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { run } from "../../stand-ins/command.ts";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import previewComment from "../../../src/cli/preview-comment.ts";
+import { GITHUB_ENV, Github } from "../../stand-ins/github.ts";
+import { run } from "../../support/command.ts";
 
-interface Comment {
-  id: number;
-  body: string;
-  user: { type: string };
-}
-
-/** GitHub's comments of one pull request: https://docs.github.com/en/rest/issues/comments */
-let comments: Comment[];
-let asked: string[];
-let server: Server;
-let env: Record<string, string>;
-/** As in the workflow, nothing is installed. */
-const folder = mkdtempSync(join(tmpdir(), "process-api-comment-"));
-for (const path of ["package.json", "src/cli"]) cpSync(path, join(folder, path), { recursive: true });
-
-beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    const { method, url = "", headers } = request;
-    const { pathname, searchParams } = new URL(url, "http://localhost");
-    asked.push(`${method} ${pathname}`);
-    const body = JSON.parse((await text(request)) || "{}").body;
-    const send = (status: number, value: unknown) => response.writeHead(status).end(JSON.stringify(value));
-    if (headers.authorization !== "Bearer gh-token") return send(401, {});
-    if (method === "GET") {
-      const size = Number(searchParams.get("per_page"));
-      const from = (Number(searchParams.get("page")) - 1) * size;
-      return send(200, comments.slice(from, from + size));
-    }
-    if (method === "POST") return send(201, comments[comments.push({ id: 1_000, body, user: { type: "Bot" } }) - 1]);
-    return send(200, Object.assign(comments.find(({ id }) => pathname.endsWith(`/${id}`)) ?? {}, { body }));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no TCP port");
-  env = {
-    GITHUB_API_URL: `http://127.0.0.1:${address.port}`,
-    GITHUB_SERVER_URL: "https://github.com",
-    GITHUB_REPOSITORY: "owner/process-api",
-    GITHUB_RUN_ID: "42",
-    GITHUB_TOKEN: "gh-token",
-    PULL_REQUEST: "7",
-    COMMIT: "0123456789abcdef",
-    ACTION: "deploy",
-    OUTCOME: "success",
-    RESULT: JSON.stringify({
-      preview_url: "https://pr-7-process-api.example.workers.dev",
-      deployment_url: "https://1a2b3c4d-process-api.example.workers.dev",
-      expires_at: "2026-12-07T06:01:04Z",
-    }),
-  };
-});
-afterAll(() => {
-  server.close();
-  rmSync(folder, { recursive: true });
-});
-beforeEach(() => {
-  comments = [];
-  asked = [];
-});
-
-const comment = (change: Record<string, string> = {}) =>
-  run("preview-comment", [], { cwd: folder, env: { ...env, ...change } });
-
-const WRITTEN = `<!-- preview -->
-Preview of 0123456789abcdef
-
-- https://pr-7-process-api.example.workers.dev always shows the latest commit
+const DEPLOYED = {
+  ...GITHUB_ENV,
+  GITHUB_SERVER_URL: "https://github.com",
+  GITHUB_RUN_ID: "42",
+  PULL_REQUEST: "7",
+  COMMIT: "0123456789abcdef",
+  ACTION: "deploy",
+  OUTCOME: "success",
+  RESULT: JSON.stringify({
+    preview_url: "https://pr-7-process-api.example.workers.dev",
+    deployment_url: "https://1a2b3c4d-process-api.example.workers.dev",
+    expires_at: "2026-12-07T06:01:04Z",
+  }),
+};
+const RUN = "https://github.com/owner/process-api/actions/runs/42";
+const URLS = `- https://pr-7-process-api.example.workers.dev always shows the latest commit
 - https://1a2b3c4d-process-api.example.workers.dev shows this one, as long as it is among the latest 100
 - its database is kept until 2026-12-07, and longer after every push`;
+const WRITTEN = `<!-- preview -->\nPreview of 0123456789abcdef\n\n${URLS}`;
 
-test("the first preview is commented, and the same comment tells of all that follow", async () => {
-  const path = "/repos/owner/process-api/issues/7/comments";
-  expect(await comment()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
-  expect(comments.map(({ body }) => body)).toStrictEqual([WRITTEN]);
-  await comment({ COMMIT: "fedcba" });
-  expect(comments.map(({ body }) => body)).toStrictEqual([WRITTEN.replace("0123456789abcdef", "fedcba")]);
-  await comment({ ACTION: "delete", RESULT: "" });
-  expect(comments.map(({ body }) => body)).toStrictEqual([
-    "<!-- preview -->\nThe preview and its database are deleted.",
-  ]);
-  const update = "PATCH /repos/owner/process-api/issues/comments/1000";
-  expect(asked).toStrictEqual([`GET ${path}`, `POST ${path}`, `GET ${path}`, update, `GET ${path}`, update]);
+let github: Github;
+beforeEach(() => {
+  github = new Github();
 });
+const comment = (change: Record<string, string> = {}) =>
+  run(previewComment, [], {
+    env: { ...DEPLOYED, ...change },
+    fetch: (input, init) => github.fetch(new Request(input, init)),
+  });
+const bodies = () => github.comments.map(({ body }) => body);
 
-test("a failure is told with the way to its log, and with the URLs as far as there are any", async () => {
-  const RUN = "https://github.com/owner/process-api/actions/runs/42";
-  await comment({ OUTCOME: "failure", RESULT: "" });
-  expect(comments[0]?.body).toBe(`<!-- preview -->\nThe preview of 0123456789abcdef **failed**: ${RUN}`);
-  await comment({ OUTCOME: "failure" });
-  expect(comments[0]?.body).toContain(`**failed**: ${RUN}\n\n- https://pr-7-process-api`);
-  await comment({ OUTCOME: "failure", ACTION: "delete" });
-  expect(comments[0]?.body).toBe(`<!-- preview -->\nThe preview was **not deleted**: ${RUN}`);
+const FAILED = `<!-- preview -->\nThe preview of 0123456789abcdef **failed**: ${RUN}`;
+const [DELETED, KEPT] = ["The preview and its database are deleted.", `The preview was **not deleted**: ${RUN}`];
+test.for([
+  ["a deployment", {}, WRITTEN],
+  ["one that was not made", { OUTCOME: "failure", RESULT: "" }, FAILED],
+  ["one that failed", { OUTCOME: "failure" }, `${FAILED}\n\n${URLS}`],
+  ["a deletion", { ACTION: "delete", RESULT: "" }, `<!-- preview -->\n${DELETED}`],
+  ["one that failed", { ACTION: "delete", OUTCOME: "failure" }, `<!-- preview -->\n${KEPT}`],
+] as const)("the comment that is there tells of %s, and only a deployment makes one", async ([_, change, body]) => {
+  const isMade = !("ACTION" in change);
+  expect(await comment(change)).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
+  expect(bodies()).toStrictEqual(isMade ? [body] : []);
+  github.comments.splice(0, 1, { id: 7, body: "<!-- preview -->\nold", user: { type: "Bot" } });
+  await comment(change);
+  expect(bodies()).toStrictEqual([body]);
+  const first = ["GET /issues/7/comments", ...(isMade ? ["POST /issues/7/comments"] : [])];
+  expect(github.requests).toStrictEqual([...first, "GET /issues/7/comments", "PATCH /issues/comments/7"]);
 });
 
 test("what people write is theirs, also with the marker, and the comment is found behind it all", async () => {
-  comments = Array.from({ length: 150 }, (_, id) => ({ id, body: "<!-- preview --> mine", user: { type: "User" } }));
-  comments.push({ id: 500, body: "<!-- preview -->\nold", user: { type: "Bot" } });
+  const body = "<!-- preview --> mine";
+  for (let id = 0; id < 150; id++) github.comments.push({ id, body, user: { type: "User" } });
+  github.comments.push({ id: 500, body: "<!-- preview -->\nold", user: { type: "Bot" } });
   await comment();
-  expect(comments.slice(0, 150).every(({ body }) => body === "<!-- preview --> mine")).toBe(true);
-  expect(comments[150]?.body).toBe(WRITTEN);
-  expect(comments).toHaveLength(151);
-});
-
-test("a deletion is not commented where there was no preview", async () => {
-  expect(await comment({ ACTION: "delete", RESULT: "" })).toMatchObject({ exitCode: 0 });
-  expect(comments).toStrictEqual([]);
+  expect(bodies()).toStrictEqual([...Array(150).fill(body), WRITTEN]);
 });
 
 test("GitHub's refusal is one line, without the token", async () => {
@@ -122,8 +71,17 @@ test("GitHub's refusal is one line, without the token", async () => {
     stdout: "",
     stderr: expect.stringMatching(/^error: GitHub answered GET \/issues\/7\/comments\S* with 401\.\n$/),
   });
-  expect(await comment({ GITHUB_TOKEN: "" })).toMatchObject({
-    exitCode: 2,
-    stderr: "error: GITHUB_TOKEN is not set.\n",
+});
+
+test("it runs where no package is installed, as in the workflow", () => {
+  const cwd = mkdtempSync(join(tmpdir(), "process-api-comment-"));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  for (const path of ["package.json", "src/cli"]) cpSync(path, join(cwd, path), { recursive: true });
+  const env = { ...DEPLOYED, GITHUB_TOKEN: "" };
+  const { status, stderr } = spawnSync(process.execPath, ["src/cli/preview-comment.ts"], {
+    cwd,
+    env,
+    encoding: "utf8",
   });
+  expect([status, stderr]).toStrictEqual([2, "error: GITHUB_TOKEN is not set.\n"]);
 });

