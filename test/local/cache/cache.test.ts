@@ -1,0 +1,390 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { Flight } from "../../../src/local/cache/flight.ts";
+import { readLifetimes } from "../../../src/local/cache/lifetimes.ts";
+import type { PurgeError, PurgeOptions } from "../../../src/local/cache/purge.ts";
+import { gated, type RequestOptions, type Step, startCache, THROWS } from "./fixture.ts";
+
+const UNCACHEABLE = { status: 403, control: "no-store" };
+const SUCCESS = { success: true, errors: [] };
+const times = (count: number) => Array.from({ length: count });
+
+/** How often each value occurs. */
+function tally(values: readonly unknown[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[String(value)] = (counts[String(value)] ?? 0) + 1;
+  return counts;
+}
+
+test.for<[what: string, first: [string, RequestOptions?], second: [string, RequestOptions?], isShared: boolean]>([
+  ["another path", ["/a"], ["/a/"], false],
+  ["another query", ["/a"], ["/a?b=1"], false],
+  ["another order of parameters", ["/a?b=1&c=2"], ["/a?c=2&b=1"], false],
+  ["other props", ["/a", { props: { keyHash: "1" } }], ["/a", { props: { keyHash: "2" } }], false],
+  ["no props", ["/a", { props: { keyHash: "1" } }], ["/a", { props: {} }], false],
+  ["the same", ["/a?b=1", { props: { keyHash: "1" } }], ["/a?b=1", { props: { keyHash: "1" } }], true],
+  ["another host", ["/a"], ["/a", { host: "other.test" }], true],
+  ["another header", ["/a"], ["/a", { headers: { "x-request-id": "1" } }], true],
+  ["HEAD after GET", ["/a"], ["/a", { method: "HEAD" }], true],
+  ["GET after HEAD", ["/a", { method: "HEAD" }], ["/a"], true],
+])("a request with %s than the first shares its entry: $3", async ([_, first, second, isShared]) => {
+  const { get, calls } = startCache();
+  expect((await get(...first)).cache).toBe("MISS");
+  const { cache, status, body } = await get(...second);
+  expect({ cache, status }).toStrictEqual({ cache: isShared ? "HIT" : "MISS", status: 200 });
+  expect(body).toBe(second[1]?.method === "HEAD" ? "" : `${second[0].split("?")[0]} #${isShared ? 1 : 2}`);
+  expect(calls.every((call) => call.startsWith("GET "))).toBe(true);
+  expect((await get(...first)).cache).toBe("HIT");
+});
+
+test("what one version of the Worker has stored, another does not serve", async () => {
+  let version = "1";
+  const { get } = startCache([{}], { version: () => version });
+  await get();
+  version = "2";
+  expect((await get()).body).toBe("/ #2");
+  version = "1";
+  expect(await get()).toMatchObject({ cache: "HIT", body: "/ #1" });
+});
+
+test("other methods pass by", async () => {
+  const { get, calls } = startCache();
+  await get();
+  expect(await get("/", { method: "POST" })).toMatchObject({ cache: "BYPASS", body: "/ #2" });
+  expect(calls).toStrictEqual(["GET /", "POST /"]);
+  expect((await get()).cache).toBe("HIT");
+});
+
+test("a caller sees no tags, and the age only of what was stored before", async () => {
+  const { get, pass } = startCache([{ tags: "a" }]);
+  const miss = await get();
+  expect(miss.age).toBeUndefined();
+  pass(1.9);
+  const hit = await get();
+  expect(hit.age).toBe(1);
+  for (const { headers } of [miss, hit]) expect(headers.has("cache-tag")).toBe(false);
+  for (const { headers } of [miss, hit]) expect(headers.get("cache-control")).toBe("public, max-age=60");
+});
+
+test.for<[control: string, outcome: unknown]>([
+  ["no-store", undefined],
+  ["no-store, max-age=5", undefined],
+  ["public, max-age=0", [0, 0, Number.POSITIVE_INFINITY]],
+  ["max-age=5,stale-while-revalidate=6", [5_000, 6_000, Number.POSITIVE_INFINITY]],
+  ["public, max-age=5, stale-while-revalidate=0, stale-if-error=0", [5_000, 0, 0]],
+  ["public, stale-if-error=7, max-age=5", [5_000, 0, 7_000]],
+  ["", 'does not know ""'],
+  ["public", "No max-age: public"],
+  ["public, s-maxage=5", 'does not know "s-maxage=5"'],
+  ["max-age=5, must-revalidate", 'does not know "must-revalidate"'],
+  ["max-age=soon", 'does not know "max-age=soon"'],
+  ["max-age", 'does not know "max-age"'],
+])("Cache-Control: %s is read as %s", ([control, outcome]) => {
+  const read = () => {
+    const lifetimes = readLifetimes(new Headers({ "cache-control": control }));
+    return lifetimes && [lifetimes.freshMs, lifetimes.staleWhileRevalidateMs, lifetimes.staleIfErrorMs];
+  };
+  if (typeof outcome === "string") expect(read).toThrow(outcome);
+  else expect(read()).toStrictEqual(outcome);
+});
+
+test("what the stand-in does not know is refused, of a request that misses and of a response", async () => {
+  const { get, reply, calls } = startCache();
+  const tags = times(1_001).map((_, i) => `tag-${i}`);
+  await expect(get("/", { headers: { authorization: "Bearer a" } })).rejects.toThrow("does not know authorization");
+  expect(calls).toStrictEqual([]);
+  reply({ headers: { "set-cookie": "a=b" } });
+  await expect(get()).rejects.toThrow("does not know set-cookie");
+  reply({ headers: { vary: "accept" } });
+  await expect(get()).rejects.toThrow("does not know vary");
+  reply({ tags: tags.join() });
+  await expect(get()).rejects.toThrow("1001 tags, where 1000 may be");
+  reply({ tags: tags.slice(1).join() });
+  expect((await get()).cache).toBe("MISS");
+});
+
+const STALE_FOR_5 = { control: "public, max-age=10, stale-while-revalidate=5, stale-if-error=0" };
+
+test("what is stale is refreshed once for all who come meanwhile, in the background", async () => {
+  const refresh = gated(STALE_FOR_5);
+  const { get, pass, settle, calls } = startCache([STALE_FOR_5, refresh.step]);
+  await get();
+  pass(10);
+  for (const _ of times(5)) expect(await get()).toMatchObject({ cache: "UPDATING", body: "/ #1", age: 10 });
+  // Who may no longer be given what is stale waits for the same refresh.
+  pass(5);
+  const late = get();
+  refresh.open();
+  expect(await late).toMatchObject({ cache: "HIT", body: "/ #2" });
+  await settle();
+  expect(calls).toHaveLength(2);
+});
+
+test("what is stale stays when its refresh fails, and goes when its refresh may not be stored", async () => {
+  const { get, pass, settle } = startCache([
+    STALE_FOR_5,
+    THROWS,
+    { status: 503, control: "no-store" },
+    { status: 403, control: "no-store" },
+  ]);
+  await get();
+  pass(10);
+  for (const _ of times(3)) {
+    expect(await get()).toMatchObject({ cache: "UPDATING", body: "/ #1" });
+    await settle();
+  }
+  expect(await get()).toMatchObject({ cache: "BYPASS", status: 403 });
+});
+
+test.for<[what: string, error: Step]>([
+  ["throws", THROWS],
+  ["answers 500", { status: 500, control: "no-store" }],
+  ["answers 503, though that might be stored", { status: 503 }],
+  ["breaks off", () => ({ body: new ReadableStream({ start: (controller) => controller.error(new Error()) }) })],
+])("what is stale stands in for a Worker that %s", async ([_, error]) => {
+  const { get, pass, reply } = startCache([{ control: "max-age=10, stale-if-error=5" }, error]);
+  await get();
+  pass(14.999);
+  expect(await get()).toMatchObject({ cache: "STALE", status: 200, body: "/ #1", age: 14 });
+  reply({});
+  expect(await get()).toMatchObject({ cache: "EXPIRED", body: "/ #3" });
+});
+
+test("what is stale stands in for no 404", async () => {
+  const { get, pass } = startCache([{}, { status: 404, control: "no-store" }]);
+  await get();
+  pass(60);
+  expect(await get()).toMatchObject({ cache: "BYPASS", status: 404, body: "/ #2" });
+  expect(await get("/", { method: "HEAD" })).toMatchObject({ cache: "BYPASS", status: 404, body: "" });
+});
+
+test("requests that miss at once run the Worker once, each for what it asks for", async () => {
+  const first = gated();
+  const { get, calls } = startCache([first.step]);
+  const all = [...times(1_000).map(() => get()), get("/", { method: "HEAD" })];
+  const others = [get("/other"), get("/", { props: { keyHash: "1" } })];
+  expect(calls).toHaveLength(3);
+  first.open();
+  const responses = await Promise.all(all);
+  expect(tally(responses.map(({ cache }) => cache))).toStrictEqual({ MISS: 1, HIT: 1_000 });
+  expect(tally(responses.map(({ body }) => body))).toStrictEqual({ "/ #1": 1_000, "": 1 });
+  expect((await Promise.all(others)).map(({ cache }) => cache)).toStrictEqual(["MISS", "MISS"]);
+  expect(calls).toHaveLength(3);
+});
+
+const BRIEF = { control: "max-age=9" };
+
+test.for<{ what: string; before?: Step; replies: Step[]; outcomes: Record<string, number>; calls: number }>([
+  { what: "may not be stored", replies: [UNCACHEABLE], outcomes: { "BYPASS 403": 4 }, calls: 4 },
+  {
+    what: "fails",
+    replies: [THROWS, { status: 503, control: "no-store" }, UNCACHEABLE],
+    outcomes: { threw: 1, "BYPASS 503": 1, "BYPASS 403": 2 },
+    calls: 4,
+  },
+  {
+    what: "replaces what is stale",
+    before: BRIEF,
+    replies: [{}],
+    outcomes: { "EXPIRED 200": 1, "HIT 200": 3 },
+    calls: 2,
+  },
+  { what: "fails after a stale one", before: BRIEF, replies: [THROWS], outcomes: { "STALE 200": 4 }, calls: 2 },
+  {
+    what: "is stale at once",
+    replies: [{ control: "max-age=0" }],
+    outcomes: { "MISS 200": 1, "EXPIRED 200": 3 },
+    calls: 4,
+  },
+])(
+  "those that wait for a response that $what have what they may have",
+  async ({ before, replies, outcomes, ...expected }) => {
+    const [step, ...rest] = replies;
+    const first = gated(step);
+    const { get, pass, settle, calls, reply } = startCache(before && [before]);
+    if (before !== undefined) await get();
+    reply(first.step, ...(rest.length > 0 ? rest : replies));
+    pass(10);
+    const all = times(4).map(() =>
+      get().then(
+        ({ cache, status }) => `${cache} ${status}`,
+        () => "threw",
+      ),
+    );
+    expect(calls, "those that wait have not asked").toHaveLength(before === undefined ? 1 : 2);
+    first.open();
+    expect(tally(await Promise.all(all))).toStrictEqual(outcomes);
+    await settle();
+    expect(calls).toHaveLength(expected.calls);
+  },
+);
+
+test("those that wait for what is stale at once, but good enough, refresh it once", async () => {
+  const [first, refresh] = [gated({ control: "max-age=0, stale-while-revalidate=9" }), gated()];
+  const { get, calls } = startCache([first.step, refresh.step]);
+  const all = times(4).map(() => get());
+  first.open();
+  expect(tally((await Promise.all(all)).map(({ cache }) => cache))).toStrictEqual({ MISS: 1, UPDATING: 3 });
+  expect(calls).toHaveLength(2);
+  refresh.open();
+});
+
+test("a request asks for itself when its wait gets too long, and nobody waits for that one any more", async () => {
+  const slow = gated();
+  const { get, calls } = startCache([slow.step, UNCACHEABLE, {}], { maxWaitMs: 1 });
+  const first = get();
+  expect(await get()).toMatchObject({ cache: "BYPASS", body: "/ #2" });
+  const next = get();
+  expect(calls).toHaveLength(3);
+  expect(await next).toMatchObject({ cache: "MISS", body: "/ #3" });
+  slow.open();
+  expect((await first).body).toBe("/ #1");
+});
+
+test("a request that waits goes on by a timer of its own, not by a promise of the one that it waits for", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const flight = new Flight();
+  const landed = vi.fn();
+  void flight.wait(1_000).then(landed);
+  flight.land("failed");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(landed).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(landed).toHaveBeenCalledWith("failed");
+});
+
+test.for<[what: string, options: PurgeOptions, isPurged: boolean]>([
+  ["one of its tags", { tags: ["x", "process:1"] }, true],
+  ["other tags", { tags: ["process:10", "process", "rocess:1"] }, false],
+  ["everything", { purgeEverything: true }, true],
+])("a purge of %s ends the reuse of a response for all props: $2", async ([_, options, isPurged]) => {
+  const { get, purge } = startCache([{ tags: "key:1,process:1" }, { tags: "process:1" }, {}]);
+  const asked: [string, RequestOptions?][] = [["/"], ["/", { props: { keyHash: "1" } }], ["/untagged"]];
+  for (const one of asked) await get(...one);
+  expect(await purge(options)).toStrictEqual(SUCCESS);
+  const statuses: unknown[] = [];
+  for (const one of asked) statuses.push((await get(...one)).cache);
+  const cache = isPurged ? "MISS" : "HIT";
+  expect(statuses).toStrictEqual([cache, cache, options.purgeEverything ? "MISS" : "HIT"]);
+});
+
+test("a purge leaves other entrypoints alone, and nothing to stand in for errors", async () => {
+  const [one, other] = [startCache([{ tags: "a" }]), startCache([{ tags: "a" }])];
+  for (const { get } of [one, other]) await get();
+  await one.purge({ tags: ["a"] });
+  one.reply({ status: 503, control: "no-store" });
+  expect(await one.get()).toMatchObject({ cache: "BYPASS", status: 503 });
+  expect((await other.get()).cache).toBe("HIT");
+});
+
+test.for<PurgeOptions>([
+  {},
+  { tags: [] },
+  { purgeEverything: false },
+  { purgeEverything: true, tags: ["a"] },
+  { tags: times(101).map((_, i) => (i === 0 ? "a" : `a-${i}`)) },
+])("a purge of %j is refused, and purges nothing", async (options) => {
+  const { get, purge } = startCache([{ tags: "a" }]);
+  await get();
+  const message = "Give purgeEverything, or 1 to 100 tags.";
+  expect(await purge(options)).toStrictEqual({ success: false, errors: [{ code: 400, message }] });
+  expect((await get()).cache).toBe("HIT");
+});
+
+test("a purge takes 100 tags, 25 of them may be made at once, and 5 a minute after that", async () => {
+  const { get, purge, pass } = startCache([{ tags: "tag-99" }]);
+  const tags = times(100).map((_, i) => `tag-${i}`);
+  const refusal = { success: false, errors: [{ code: 429, message: "Unable to purge: rate limit reached." }] };
+  async function spendAll(): Promise<number> {
+    for (let spent = 0; ; spent++) {
+      const outcome = await purge({ tags });
+      if (outcome.success) continue;
+      expect(outcome).toStrictEqual(refusal);
+      return spent;
+    }
+  }
+  expect(await spendAll()).toBe(25);
+  await get();
+  for (const [seconds, spent] of [
+    [11, 0],
+    [1, 1],
+    [60, 5],
+    [86_400, 25],
+  ] as const) {
+    pass(seconds);
+    expect([seconds, await spendAll()]).toStrictEqual([seconds, spent]);
+  }
+});
+
+test("a refusal of the test's own is told, and purges nothing", async () => {
+  let refusal: PurgeError | undefined = { code: 1134, message: "Not now" };
+  const { get, purge } = startCache([{ tags: "a" }], { refusePurge: () => refusal });
+  await get();
+  expect(await purge({ tags: ["a"] })).toStrictEqual({ success: false, errors: [refusal] });
+  expect((await get()).cache).toBe("HIT");
+  refusal = undefined;
+  expect(await purge({ tags: ["a"] })).toStrictEqual(SUCCESS);
+  expect((await get()).cache).toBe("MISS");
+});
+
+test.for<[options: PurgeOptions, isKeptOut: boolean]>([
+  [{ tags: ["a"] }, true],
+  [{ purgeEverything: true }, true],
+  [{ tags: ["b"] }, false],
+])("a purge of %j keeps out of the store what the Worker makes meanwhile: %s", async ([options, isKeptOut]) => {
+  const [before, after] = [gated({ tags: "a" }), gated({ tags: "a" })];
+  const { get, purge, calls } = startCache([before.step, after.step]);
+  const asked = [get(), get()];
+  await purge(options);
+  asked.push(get(), get());
+  // Who asks after a purge is not given what was made before it.
+  expect(calls).toHaveLength(2);
+  after.open();
+  expect((await asked[2])?.cache).toBe("MISS");
+  before.open();
+  const bodies = (await Promise.all(asked)).map(({ body }) => body);
+  expect(bodies).toStrictEqual(["/ #1", "/ #1", "/ #2", "/ #2"]);
+  expect(await get()).toMatchObject({ cache: "HIT", body: isKeptOut ? "/ #2" : "/ #1" });
+});
+
+test("a purge keeps out what a refresh brings, and takes away what would have stood in for its failure", async () => {
+  const [refresh, failure] = [gated({ ...STALE_FOR_5, tags: "a" }), gated(THROWS)];
+  const { get, purge, pass, settle } = startCache([
+    { ...STALE_FOR_5, tags: "a" },
+    refresh.step,
+    { tags: "a" },
+    failure.step,
+  ]);
+  await get();
+  pass(10);
+  expect((await get()).cache).toBe("UPDATING");
+  await purge({ tags: ["a"] });
+  refresh.open();
+  await settle();
+  expect(await get()).toMatchObject({ cache: "MISS", body: "/ #3" });
+  pass(60);
+  const failing = get();
+  await purge({ tags: ["a"] });
+  failure.open();
+  await expect(failing).rejects.toThrow("The database is gone");
+});
+
+test("what was not asked for longest is forgotten, and what is larger than the bound is not stored", async () => {
+  const { get, purge, reply } = startCache([{ body: "x".repeat(6_000), tags: "a" }], { maxBytes: 31_000 });
+  const ask = async (...paths: string[]) => {
+    const statuses: unknown[] = [];
+    for (const path of paths) statuses.push((await get(path)).cache);
+    return statuses.join(" ");
+  };
+  expect(await ask("/a", "/b", "/c", "/a", "/d")).toBe("MISS MISS MISS HIT MISS");
+  expect(await ask("/a", "/d", "/c")).toBe("HIT HIT HIT");
+  expect(await ask("/b", "/a")).toBe("MISS MISS");
+  // A count that leaked would soon leave no room for anything.
+  for (const _ of times(20)) {
+    await purge({ purgeEverything: true });
+    await ask("/a", "/b", "/c", "/d");
+  }
+  expect(await ask("/d", "/c", "/b")).toBe("HIT HIT HIT");
+  reply({ body: "x".repeat(31_000) });
+  expect(await ask("/large", "/large", "/d")).toBe("MISS MISS HIT");
+});
