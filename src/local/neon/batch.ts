@@ -3,8 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { EndpointError } from "./errors.ts";
 import type { Statement } from "./payload.ts";
 import type { Lease } from "./pool.ts";
-import type { RowFormat } from "./rows.ts";
-import { type ResponseSize, runStatement } from "./statement.ts";
+import { runStatement } from "./statement.ts";
 
 const ISOLATION_LEVELS = new Map([
   ["ReadUncommitted", "READ UNCOMMITTED"],
@@ -33,15 +32,6 @@ export function readTransactionMode(headers: IncomingHttpHeaders): TransactionMo
   };
 }
 
-/** The response to a batch repeats what it was run with. */
-export function transactionHeaders({ isolationLevel, readOnly, deferrable }: TransactionMode): Record<string, string> {
-  return {
-    ...(readOnly && { "neon-batch-read-only": "true" }),
-    ...(deferrable && { "neon-batch-deferrable": "true" }),
-    ...(isolationLevel !== undefined && { "neon-batch-isolation-level": isolationLevel }),
-  };
-}
-
 /**
  * Runs the statements one after the other in a transaction. After a failure the transaction is left open: who lent the
  * connection rolls it back.
@@ -49,16 +39,10 @@ export function transactionHeaders({ isolationLevel, readOnly, deferrable }: Tra
  * @returns JSON text: `{ results: [{ fields, rows, … }] }`
  * @throws as {@link runStatement}, and what Postgres says to COMMIT, such as a violated deferred constraint
  */
-export async function runBatch(
-  lease: Lease,
-  statements: readonly Statement[],
-  format: RowFormat,
-  mode: TransactionMode,
-): Promise<string> {
+export async function runBatch(lease: Lease, statements: readonly Statement[], mode: TransactionMode): Promise<string> {
   await lease.client.query(startTransaction(mode));
-  const size: ResponseSize = { bytes: 0 };
   const results: string[] = [];
-  for (const statement of statements) results.push(await runStatement(lease, statement, format, size));
+  for (const statement of statements) results.push(await runStatement(lease, statement));
   await lease.client.query("COMMIT");
   return `{"results":[${results.join(",")}]}`;
 }

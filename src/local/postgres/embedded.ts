@@ -1,13 +1,14 @@
 // Postgres without installing Postgres: PGlite (PostgreSQL compiled to WebAssembly) behind a TCP port.
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { dirname, join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketHandler } from "@electric-sql/pglite-socket";
 import { Turns } from "./turns.ts";
 
 export interface EmbeddedPostgresOptions {
-  /** TCP port on 127.0.0.1; a free one by default. */
-  port?: number;
   /** Folder that keeps the data; in memory by default. One process at a time may have it open. */
   dataDir?: string;
 }
@@ -20,17 +21,17 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Starts PostgreSQL 18 inside this process, reachable on 127.0.0.1 by any number of clients at once.
+ * Starts PostgreSQL 18 inside this process, reachable on a free port of 127.0.0.1 by any number of clients at once.
  *
  * All clients share one session (see `Turns`): a transaction left open makes the others wait, session state ends with
  * somebody else's query, and queries run one after another on this process's thread. Not there: TLS, passwords,
  * cancelling a query, LISTEN, COPY FROM STDIN (refused), and databases other than `postgres`.
  *
- * @throws when the port is taken, or `dataDir` cannot be opened.
+ * @throws when `dataDir` cannot be opened.
  * @see https://pglite.dev/docs/pglite-socket
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
-  const db = await PGlite.create(options.dataDir === undefined ? {} : { dataDir: options.dataDir });
+  const db = await openPGlite(options);
   // The handler speaks to its queue through the public methods alone; the class has private fields, hence the cast.
   type Queue = ConstructorParameters<typeof PGLiteSocketHandler>[0]["queryQueue"];
   const turns = new Turns(db);
@@ -42,14 +43,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {
     socket.once("close", () => sockets.delete(socket));
     void new PGLiteSocketHandler({ queryQueue, closeOnDetach: true }).attach(socket);
   });
-  try {
-    server.listen(options.port ?? 0, "127.0.0.1");
-    await once(server, "listening");
-  } catch (error) {
-    await db.close();
-    throw error;
-  }
-
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The embedded Postgres has no TCP address");
 
@@ -68,4 +63,23 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions = {
       return closing;
     },
   };
+}
+
+const MODULES = join(import.meta.dirname, "../../../node_modules");
+
+/** Making an empty cluster takes PGlite several seconds, and loading one less than one: the first start keeps what it made. */
+async function openPGlite({ dataDir }: EmbeddedPostgresOptions): Promise<PGlite> {
+  const where = dataDir === undefined ? {} : { dataDir };
+  if (dataDir !== undefined && existsSync(join(dataDir, "PG_VERSION"))) return PGlite.create(where);
+  const { version } = JSON.parse(readFileSync(join(MODULES, "@electric-sql/pglite/package.json"), "utf8"));
+  const path = join(MODULES, `.cache/process-api/pglite-${version}.tar.gz`);
+  if (existsSync(path)) return PGlite.create({ ...where, loadDataDir: new Blob([readFileSync(path)]) });
+  const db = await PGlite.create(where);
+  const cluster = await (await db.dumpDataDir("gzip")).bytes();
+  mkdirSync(dirname(path), { recursive: true });
+  // Renamed, so that nobody loads a half.
+  const written = `${path}.${randomUUID()}`;
+  writeFileSync(written, cluster);
+  renameSync(written, path);
+  return db;
 }
