@@ -12,24 +12,15 @@ const ISOLATION_LEVELS = new Map([
   ["Serializable", "SERIALIZABLE"],
 ]);
 
-export interface TransactionMode {
-  /** As the header has it: `RepeatableRead`. Absent: the database's default. */
-  isolationLevel: string | undefined;
-  readOnly: boolean;
-  deferrable: boolean;
-}
-
-/** @throws EndpointError 400 for an unknown isolation level, also when the request turns out not to be a batch. */
-export function readTransactionMode(headers: IncomingHttpHeaders): TransactionMode {
-  const isolationLevel = headers["neon-batch-isolation-level"]?.toString();
-  if (isolationLevel !== undefined && !ISOLATION_LEVELS.has(isolationLevel)) {
-    throw new EndpointError(400, { message: "invalid isolation level" });
-  }
-  return {
-    isolationLevel,
-    readOnly: headers["neon-batch-read-only"] === "true",
-    deferrable: headers["neon-batch-deferrable"] === "true",
-  };
+/**
+ * @returns undefined: the database's default
+ * @throws EndpointError 400 for an unknown isolation level, also when the request turns out not to be a batch.
+ */
+export function readIsolationLevel(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers["neon-batch-isolation-level"]?.toString();
+  const level = ISOLATION_LEVELS.get(header ?? "");
+  if (header !== undefined && level === undefined) throw new EndpointError(400, { message: "invalid isolation level" });
+  return level;
 }
 
 /**
@@ -39,19 +30,14 @@ export function readTransactionMode(headers: IncomingHttpHeaders): TransactionMo
  * @returns JSON text: `{ results: [{ fields, rows, … }] }`
  * @throws as {@link runStatement}, and what Postgres says to COMMIT, such as a violated deferred constraint
  */
-export async function runBatch(lease: Lease, statements: readonly Statement[], mode: TransactionMode): Promise<string> {
-  await lease.client.query(startTransaction(mode));
+export async function runBatch(
+  lease: Lease,
+  statements: readonly Statement[],
+  isolationLevel: string | undefined,
+): Promise<string> {
+  await lease.client.query(`START TRANSACTION ${isolationLevel ? `ISOLATION LEVEL ${isolationLevel}` : ""}`);
   const results: string[] = [];
   for (const statement of statements) results.push(await runStatement(lease, statement));
   await lease.client.query("COMMIT");
   return `{"results":[${results.join(",")}]}`;
-}
-
-/** https://www.postgresql.org/docs/current/sql-start-transaction.html */
-function startTransaction({ isolationLevel, readOnly, deferrable }: TransactionMode): string {
-  const modes: string[] = [];
-  if (isolationLevel !== undefined) modes.push(`ISOLATION LEVEL ${ISOLATION_LEVELS.get(isolationLevel)}`);
-  if (readOnly) modes.push("READ ONLY");
-  if (deferrable) modes.push("DEFERRABLE");
-  return `START TRANSACTION ${modes.join(", ")}`;
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import pg from "pg";
-import { readTransactionMode, runBatch } from "./batch.ts";
+import { readIsolationLevel, runBatch } from "./batch.ts";
 import { readCredentials } from "./credentials.ts";
 import { cancelledError, EndpointError, upstreamError } from "./errors.ts";
 import { parseBody } from "./payload.ts";
@@ -78,7 +78,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
     try {
       assertDriver(request);
       const credentials = readCredentials(request.headers, upstream, ownPassword);
-      const mode = readTransactionMode(request.headers);
+      const isolationLevel = readIsolationLevel(request.headers);
       const { json, payload } = parseBody(await text(request));
 
       const { method = "", headers } = request;
@@ -89,7 +89,7 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
           cancelledByDisconnect(lease, response, () =>
             payload.kind === "single"
               ? runStatement(lease, payload.statement)
-              : runBatch(lease, payload.statements, mode),
+              : runBatch(lease, payload.statements, isolationLevel),
           ),
         )
         .catch((error: unknown) => {

@@ -2,7 +2,7 @@
 // the cache: its lifetimes are numbers from the start, and never text that somebody has to parse.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Reply, type Seen, startCache, THROWS } from "./fixture.ts";
+import { type Step as FixtureStep, type Seen, startCache, THROWS } from "./fixture.ts";
 
 /** In seconds; undefined: `no-store`. */
 type Lifetimes = { fresh: number; revalidate: number; onError: number | null } | undefined;
@@ -13,7 +13,7 @@ interface Step {
   passedMs: number;
   /** Before the request: the tags are 0, 1 and 2. */
   purged: number | "everything" | null;
-  fails: "throws" | "503" | null;
+  fails: "throws" | "cut" | "503" | null;
   status: number;
   lifetimes: Lifetimes;
   tag: number;
@@ -40,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 8, arbitrary: fc.constant(null) },
     { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, "everything" as const) },
   ),
-  fails: fc.constantFrom(null, null, null, "throws" as const, "503" as const),
+  fails: fc.constantFrom(null, null, null, null, "throws" as const, "cut" as const, "503" as const),
   status: fc.constantFrom(200, 200, 404),
   lifetimes: fc.option(fc.record({ fresh: seconds, revalidate: seconds, onError: sometimes(3, seconds) }), {
     nil: undefined,
@@ -70,7 +70,7 @@ class Model {
     const stored = this.#stored;
     if (fails !== null) {
       if (stored !== undefined && this.#nowMs < stored.onErrorUntilMs) return this.#fromCache("STALE", stored);
-      return fails === "throws" ? "threw" : { cache: "BYPASS", body, age: undefined };
+      return fails === "503" ? { cache: "BYPASS", body, age: undefined } : "threw";
     }
     this.#stored = undefined;
     if (lifetimes === undefined) return { cache: "BYPASS", body, age: undefined };
@@ -91,7 +91,11 @@ class Model {
   }
 }
 
-function replyTo({ status, lifetimes, tag }: Step): Reply {
+function replyTo({ fails, status, lifetimes, tag }: Step): FixtureStep {
+  if (fails === "throws") return THROWS;
+  if (fails === "503") return { status: 503, control: "no-store" };
+  if (fails === "cut")
+    return () => ({ body: new ReadableStream({ start: (stream) => stream.error(new Error("cut")) }) });
   if (lifetimes === undefined) return { status, control: "no-store" };
   const { fresh, revalidate, onError } = lifetimes;
   const always = `public, max-age=${fresh}, stale-while-revalidate=${revalidate}`;
@@ -104,13 +108,12 @@ test("freshness, stale use and purges are those of a simple model", async () => 
       const model = new Model();
       const cache = startCache([], { refusePurge: () => undefined });
       for (const step of steps) {
-        const { passedMs, purged, fails } = step;
+        const { passedMs, purged } = step;
         cache.pass(passedMs / 1_000);
         if (purged !== null) {
           await cache.purge(purged === "everything" ? { purgeEverything: true } : { tags: [`tag:${purged}`] });
         }
-        if (fails === null) cache.reply(replyTo(step));
-        else cache.reply(fails === "throws" ? THROWS : { status: 503, control: "no-store" });
+        cache.reply(replyTo(step));
         const seen = await cache.get().then(
           ({ cache, body, age }): Expected => ({ cache, body, age }),
           (): Expected => "threw",

@@ -12,7 +12,7 @@ export async function startEndpoint(options: NeonEndpointOptions): Promise<NeonE
   return endpoint;
 }
 
-export interface Outcome {
+interface Outcome {
   status: number;
   // biome-ignore lint/suspicious/noExplicitAny: the body is what the test is about to look at.
   json: any;
@@ -61,7 +61,7 @@ export async function queryPostgres(connectionString: string, text: string): Pro
   }
 }
 
-export async function eventLoopTurns(count: number): Promise<void> {
+async function eventLoopTurns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -92,6 +92,9 @@ export async function tap(upstream: string) {
     count.total++;
     count.peak = Math.max(count.peak, sockets.size);
   });
+  /** Settles when every connection has ended. */
+  const ended = () =>
+    Promise.all([...sockets].map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))));
   const tapped = new URL(upstream);
   tapped.host = `127.0.0.1:${port}`;
   return {
@@ -103,8 +106,12 @@ export async function tap(upstream: string) {
       while (count.resets < times) await eventLoopTurns(1);
       await eventLoopTurns(10);
     },
-    /** Settles when every connection has ended. */
-    ended: () => Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)))),
-    break: () => sockets.forEach((socket) => void socket.destroy()),
+    ended,
+    async breakAll(): Promise<void> {
+      const broken = ended();
+      for (const socket of sockets) socket.destroy();
+      await broken;
+      await eventLoopTurns(50);
+    },
   };
 }

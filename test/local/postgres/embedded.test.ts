@@ -110,16 +110,11 @@ describe("several clients at once", () => {
     expect(order).toEqual(["transaction", "other"]);
   });
 
-  test("go on after a statement of one has failed", async () => {
-    const [a, b] = await connectBoth();
-    await expect(a.query("SELECT 1 / $1::int", [0])).rejects.toMatchObject({ code: "22012" });
-    await expect(a.query("SELEC")).rejects.toMatchObject({ code: "42601" });
-    expect([await value(a, "SELECT 1"), await value(b, "SELECT 2")]).toEqual([1, 2]);
-  });
-
-  test("find no setting, table or statement of another in the session, but what they left there themselves", async () => {
+  test("find no setting, table or statement of another in the session, but their own, also after a failure", async () => {
     const [a, b] = await connectBoth();
     await a.query("SET application_name = 'mine'");
+    await expect(a.query("SELECT 1 / $1::int", [0])).rejects.toMatchObject({ code: "22012" });
+    await expect(a.query("SELEC")).rejects.toMatchObject({ code: "42601" });
     await a.query("CREATE TEMPORARY TABLE scratch ()");
     expect((await a.query({ name: "same", text: "SELECT 1 AS n" })).rows).toEqual([{ n: 1 }]);
     expect(await value(a, "SHOW application_name")).toBe("mine");
