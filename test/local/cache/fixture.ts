@@ -21,17 +21,6 @@ export interface RequestOptions {
   headers?: Record<string, string>;
 }
 
-/** A response, as its caller sees it. */
-export interface Seen {
-  status: number;
-  /** Cf-Cache-Status. */
-  cache: string | null;
-  /** In seconds. */
-  age: number | undefined;
-  body: string;
-  headers: Headers;
-}
-
 export const THROWS: Step = () => {
   throw new Error("The database is gone");
 };
@@ -81,14 +70,9 @@ export function startCache(steps: readonly Step[] = [{}], options: CacheOptions 
     calls,
     async get(path = "/", { method = "GET", host = "cache.test", props = {}, headers = {} }: RequestOptions = {}) {
       const response = await entrypoint(props).fetch(new Request(`https://${host}${path}`, { method, headers }));
-      const age = response.headers.get("age");
-      return {
-        status: response.status,
-        cache: response.headers.get("cf-cache-status"),
-        age: age === null ? undefined : Number(age),
-        body: await response.text(),
-        headers: response.headers,
-      } satisfies Seen;
+      const { status, headers: seen } = response;
+      const [cache, age] = [seen.get("cf-cache-status"), seen.get("age")];
+      return { status, cache, age: age && Number(age), body: await response.text(), headers: seen };
     },
     purge: (what: PurgeOptions) => entrypoint({}).purge(what),
     /** Replaces what is left of the script. */

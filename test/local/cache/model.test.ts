@@ -2,52 +2,31 @@
 // the cache: its lifetimes are numbers from the start, and never text that somebody has to parse.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Step as FixtureStep, type Seen, startCache, THROWS } from "./fixture.ts";
+import { type Step as FixtureStep, startCache, THROWS } from "./fixture.ts";
 
-/** In seconds; undefined: `no-store`. */
-type Lifetimes = { fresh: number; revalidate: number; onError: number | null } | undefined;
-
+const seconds = fc.integer({ min: 0, max: 12 });
 /** One request, and what the Worker does if it is asked. */
-interface Step {
+const step = fc.record({
   /** Since the step before. */
-  passedMs: number;
-  /** Before the request: the tags are 0, 1 and 2. */
-  purged: number | "everything" | null;
-  fails: "throws" | "cut" | "503" | null;
-  status: number;
-  lifetimes: Lifetimes;
-  tag: number;
-}
+  passedMs: fc.integer({ min: 0, max: 30 }).map((halves) => 500 * halves),
+  /** Before the request. */
+  purged: fc.constantFrom(...Array<null>(12).fill(null), 0, 1, 2, "everything"),
+  tag: fc.nat({ max: 2 }),
+  fails: fc.constantFrom(null, null, null, null, "throws", "cut", "503"),
+  status: fc.constantFrom(200, 200, 404),
+  /** In seconds; null: `no-store`. */
+  lifetimes: fc.option(fc.record({ fresh: seconds, revalidate: seconds, onError: fc.option(seconds) }), { freq: 8 }),
+});
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** The response that a client is to see, or the word that there was none. */
-type Expected = Pick<Seen, "cache" | "body" | "age"> | "threw";
+type Expected = { cache: string | null; body: string; age: number | "" | null } | "threw";
 
-interface Stored {
+interface Stored extends NonNullable<Step["lifetimes"]> {
   body: string;
   tag: number;
   bornMs: number;
-  freshUntilMs: number;
-  revalidateUntilMs: number;
-  onErrorUntilMs: number;
 }
-
-const seconds = fc.integer({ min: 0, max: 12 });
-const sometimes = <T>(one: number, value: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
-  fc.option(value, { nil: null, freq: one });
-const step: fc.Arbitrary<Step> = fc.record({
-  passedMs: fc.integer({ min: 0, max: 30 }).map((halves) => 500 * halves),
-  purged: fc.oneof(
-    { weight: 8, arbitrary: fc.constant(null) },
-    { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, "everything" as const) },
-  ),
-  fails: fc.constantFrom(null, null, null, null, "throws" as const, "cut" as const, "503" as const),
-  status: fc.constantFrom(200, 200, 404),
-  lifetimes: fc.option(fc.record({ fresh: seconds, revalidate: seconds, onError: sometimes(3, seconds) }), {
-    nil: undefined,
-    freq: 8,
-  }),
-  tag: fc.nat({ max: 2 }),
-});
 
 /** RFC 9111 and RFC 5861 by Cloudflare's reading, without a cache to get in the way. */
 class Model {
@@ -59,8 +38,8 @@ class Model {
     this.#nowMs += step.passedMs;
     if (step.purged === "everything" || step.purged === this.#stored?.tag) this.#stored = undefined;
     const stored = this.#stored;
-    if (stored === undefined || this.#nowMs >= stored.revalidateUntilMs) return this.#ask(step);
-    if (this.#nowMs < stored.freshUntilMs) return this.#fromCache("HIT", stored);
+    if (stored === undefined || !this.#isYoung(stored, stored.revalidate)) return this.#ask(step);
+    if (this.#isYoung(stored, 0)) return this.#fromCache("HIT", stored);
     this.#ask(step);
     return this.#fromCache("UPDATING", stored);
   }
@@ -69,21 +48,18 @@ class Model {
     const body = `/ #${++this.#calls}`;
     const stored = this.#stored;
     if (fails !== null) {
-      if (stored !== undefined && this.#nowMs < stored.onErrorUntilMs) return this.#fromCache("STALE", stored);
-      return fails === "503" ? { cache: "BYPASS", body, age: undefined } : "threw";
+      const isGood = stored !== undefined && this.#isYoung(stored, stored.onError ?? Number.POSITIVE_INFINITY);
+      if (isGood) return this.#fromCache("STALE", stored);
+      return fails === "503" ? { cache: "BYPASS", body, age: null } : "threw";
     }
-    this.#stored = undefined;
-    if (lifetimes === undefined) return { cache: "BYPASS", body, age: undefined };
-    const freshUntilMs = this.#nowMs + 1_000 * lifetimes.fresh;
-    this.#stored = {
-      body,
-      tag,
-      bornMs: this.#nowMs,
-      freshUntilMs,
-      revalidateUntilMs: freshUntilMs + 1_000 * lifetimes.revalidate,
-      onErrorUntilMs: freshUntilMs + 1_000 * (lifetimes.onError ?? Number.POSITIVE_INFINITY),
-    };
-    return { cache: stored === undefined ? "MISS" : "EXPIRED", body, age: undefined };
+    this.#stored = lifetimes === null ? undefined : { ...lifetimes, body, tag, bornMs: this.#nowMs };
+    if (lifetimes === null) return { cache: "BYPASS", body, age: null };
+    return { cache: stored === undefined ? "MISS" : "EXPIRED", body, age: null };
+  }
+
+  /** Whether it has not been stale for so many seconds yet. */
+  #isYoung({ bornMs, fresh }: Stored, seconds: number): boolean {
+    return this.#nowMs < bornMs + 1_000 * (fresh + seconds);
   }
 
   #fromCache(cache: string, { body, bornMs }: Stored): Expected {
@@ -94,9 +70,8 @@ class Model {
 function replyTo({ fails, status, lifetimes, tag }: Step): FixtureStep {
   if (fails === "throws") return THROWS;
   if (fails === "503") return { status: 503, control: "no-store" };
-  if (fails === "cut")
-    return () => ({ body: new ReadableStream({ start: (stream) => stream.error(new Error("cut")) }) });
-  if (lifetimes === undefined) return { status, control: "no-store" };
+  if (fails === "cut") return () => ({ body: new ReadableStream({ start: (body) => body.error(new Error("cut")) }) });
+  if (lifetimes === null) return { status, control: "no-store" };
   const { fresh, revalidate, onError } = lifetimes;
   const always = `public, max-age=${fresh}, stale-while-revalidate=${revalidate}`;
   return { status, control: onError === null ? always : `${always}, stale-if-error=${onError}`, tags: `tag:${tag}` };
@@ -110,14 +85,13 @@ test("freshness, stale use and purges are those of a simple model", async () => 
       for (const step of steps) {
         const { passedMs, purged } = step;
         cache.pass(passedMs / 1_000);
-        if (purged !== null) {
-          await cache.purge(purged === "everything" ? { purgeEverything: true } : { tags: [`tag:${purged}`] });
-        }
+        if (purged === "everything") await cache.purge({ purgeEverything: true });
+        else if (purged !== null) await cache.purge({ tags: [`tag:${purged}`] });
         cache.reply(replyTo(step));
-        const seen = await cache.get().then(
-          ({ cache, body, age }): Expected => ({ cache, body, age }),
-          (): Expected => "threw",
-        );
+        const seen = await cache
+          .get()
+          .then(({ cache, body, age }) => ({ cache, body, age }))
+          .catch(() => "threw");
         await cache.settle();
         expect(seen).toStrictEqual(model.next(step));
       }
