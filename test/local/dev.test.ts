@@ -95,7 +95,11 @@ async function open(env: Record<string, string>, seedIt = false): Promise<Opened
   return opened as OpenedDatabase;
 }
 
-const refusal = (message: string) => ({ name: "CommandError", message });
+const failureOf = (opening: Promise<unknown>): Promise<string> =>
+  opening.then(
+    () => "opened",
+    ({ message }) => message,
+  );
 
 /** A server that refuses every client with this SQLSTATE. @returns its URL */
 async function refusing(sqlState: string): Promise<string> {
@@ -122,39 +126,26 @@ describe("with DATABASE_URL", () => {
     ]);
   });
 
-  test.for<[what: string, url: string | (() => Promise<string>), line: string]>([
-    ["no URL", "neon", "DATABASE_URL is not a Postgres URL."],
-    ["another kind of database", "mysql://a:b@127.0.0.1:1/c", "DATABASE_URL is not a Postgres URL."],
-    [
-      "a database that is not there",
-      "postgres://nobody:secret@127.0.0.1:1/none",
+  test("it says in one line what is wrong with it", async () => {
+    const failure = (DATABASE_URL: string, seedIt = false) => failureOf(open({ DATABASE_URL }, seedIt));
+    expect(await failure("mysql://a:b@127.0.0.1:1/c")).toBe("DATABASE_URL is not a Postgres URL.");
+    expect(await failure("postgres://nobody:secret@127.0.0.1:1/none")).toBe(
       "The database of DATABASE_URL cannot be reached: ECONNREFUSED",
-    ],
-    [
-      "a name that is not there",
-      () => refusing("3D000"),
+    );
+    expect(await failure(await refusing("3D000"))).toBe(
       "The database refused: SQLSTATE 3D000 (there is no such database)",
-    ],
-    [
-      "a schema that is not there",
-      async () => {
-        await query("alter table processes rename to hidden");
-        onTestFinished(() => void query("alter table hidden rename to processes"));
-        return postgresUrl();
-      },
+    );
+    expect(await failure("postgres://a:b@db.example.com/c", true)).toMatch(
+      /^--seed writes to a database on this machine alone/,
+    );
+    await query("alter table processes rename to hidden");
+    expect(await failure(postgresUrl())).toBe(
       "The database refused: SQLSTATE 42P01 (it has no schema yet: npm run db:migrate)",
-    ],
-  ])("of %s it says so in one line", async ([_, url, line]) => {
-    const DATABASE_URL = typeof url === "string" ? url : await url();
-    await expect(open({ DATABASE_URL })).rejects.toMatchObject(refusal(line));
+    );
+    await query("alter table hidden rename to processes");
   });
 
-  test("of another machine it writes no public keys there", async () => {
-    const opening = open({ DATABASE_URL: "postgres://a:b@db.example.com/c" }, true);
-    await expect(opening).rejects.toThrow(/^--seed writes to a database on this machine alone/);
-  });
-
-  test("which the Neon driver cannot query, while others can, it says so", async () => {
+  test("it says what the Neon driver, by which the Worker asks, has against one that others can query", async () => {
     const url = new URL(postgresUrl());
     const target = Number(url.port);
     let connections = 0;
@@ -164,15 +155,14 @@ describe("with DATABASE_URL", () => {
     });
     url.port = String(port);
     const start = "The Neon driver cannot query the database: ";
-    await expect(open({ DATABASE_URL: url.href })).rejects.toMatchObject(
-      refusal(`${start}Server error (HTTP status 500): Couldn't connect to compute node`),
+    expect(await failureOf(open({ DATABASE_URL: url.href }))).toBe(
+      `${start}Server error (HTTP status 500): Couldn't connect to compute node`,
     );
     const intercept = () => Promise.reject(new EndpointError(400, { message: "wrong password" }));
     const endpoint = await startNeonEndpoint({ connectionString: postgresUrl(), intercept });
-    const reaching = () => assertDriverReaches(endpoint.connectionString);
-    await expect(reaching()).rejects.toMatchObject(refusal(`${start}wrong password`));
+    expect(await failureOf(assertDriverReaches(endpoint.connectionString))).toBe(`${start}wrong password`);
     await endpoint.close();
-    await expect(reaching()).rejects.toMatchObject(refusal(`${start}ECONNREFUSED`));
+    expect(await failureOf(assertDriverReaches(endpoint.connectionString))).toBe(`${start}ECONNREFUSED`);
   });
 
   test("the Worker is told that there is no feed, or a key to show", () => {

@@ -35,16 +35,11 @@ async function start(upstream: RequestListener, options: Partial<FrontOptions> =
 
 /** @param outcomes of all that is released */
 function atMost(count: number, outcomes: string[] = []): FrontOptions["limiter"] {
-  const running = new Set<Permit>();
+  let running = 0;
   return {
-    async acquire() {
-      if (running.size >= count) return undefined;
-      const permit = { startedAt: 0 };
-      running.add(permit);
-      return permit;
-    },
-    release(permit, outcome) {
-      running.delete(permit);
+    acquire: async () => (running < count ? { startedAt: running++ } : undefined),
+    release(_, outcome) {
+      running--;
       outcomes.push(outcome);
     },
   };
@@ -86,12 +81,7 @@ test("it passes a request on as it is, and the response", async () => {
 });
 
 test.for<[what: string, options: RequestOptions, length: object, body?: string]>([
-  [
-    "of unknown length, whatever the method",
-    { method: "DELETE", headers: { "transfer-encoding": "chunked" } },
-    {},
-    "body",
-  ],
+  ["of unknown length", { method: "DELETE", headers: { "transfer-encoding": "chunked" } }, {}, "body"],
   ["that is not there", { method: "POST" }, { "content-length": "0" }],
 ])("it passes on a body %s", async ([_, options, length, body]) => {
   const { port } = await start(async (asked, response) =>
@@ -123,14 +113,8 @@ test("headers for one connection stay there, both ways", async () => {
 });
 
 test("a part of a response arrives before the rest is there", async () => {
-  const { port, server } = await start(() => {});
-  const [kept, response] = await Promise.all([
-    nextAt(server).then((kept) => {
-      kept.write("first");
-      return kept;
-    }),
-    ask(port),
-  ]);
+  const { port, server } = await start((_, response) => void response.write("first"));
+  const [kept, response] = await Promise.all([nextAt(server), ask(port)]);
   expect(String(await once(response, "data"))).toBe("first");
   kept.end("second");
   expect(await text(response)).toBe("second");
@@ -143,8 +127,8 @@ test("a client that hangs up ends the request behind, and makes room", async () 
   const kept = await nextAt(server);
   asked.destroy();
   await once(kept, "close");
-  const [next, response] = await Promise.all([nextAt(server).then((next) => next.end("next")), ask(port)]);
-  expect([next.writableEnded, await text(response)]).toStrictEqual([true, "next"]);
+  const [, response] = await Promise.all([nextAt(server).then((next) => next.end("next")), ask(port)]);
+  expect(await text(response)).toBe("next");
 });
 
 test("when there are too many requests under way it refuses, as the Worker would, and then serves again", async () => {

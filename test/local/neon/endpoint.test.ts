@@ -26,6 +26,10 @@ test("a result is JSON with the text of every value, and errors have every field
   expect(await post(shared, statement("SELECT $1::int AS n", "1"))).toEqual({ status: 200, json: one });
   const batch = { queries: [statement("SELECT 1 AS n"), statement("SELECT $1::int AS n", null)] };
   expect((await post(shared, batch)).json).toEqual({ results: [one, { ...result, rows: [[null]] }] });
+  expect((await post(shared, statement("CREATE TEMPORARY TABLE t ()"))).json).toMatchObject({
+    rows: [],
+    rowCount: null,
+  });
   const { status, json } = await post(shared, statement("SELECT nothing"));
   expect(status).toBe(400);
   expect(json).toMatchObject({ code: "42703", position: "8", severity: "ERROR", detail: null, constraint: null });

@@ -73,18 +73,11 @@ class StepwiseQuery implements pg.Submittable {
 
 describe("several clients at once", () => {
   test("talk to PostgreSQL 18, and each gets the results of its own queries", async () => {
-    const all = await Promise.all(Array.from({ length: 8 }, () => connect()));
-    const answers = await Promise.all(
-      all.map(async (client, i) => {
-        const sums: unknown[] = [await value(client, "SHOW server_version")];
-        for (let n = 0; n < 25; n++) sums.push(await value(client, `SELECT $1::int + ${i}`, [n * 100]));
-        return sums;
-      }),
-    );
-    for (const [i, [version, ...sums]] of answers.entries()) {
-      expect(version).toMatch(/^18\./);
-      expect(sums).toEqual(Array.from({ length: 25 }, (_, n) => n * 100 + i));
-    }
+    const ask = async (client: pg.Client, i: number) => {
+      expect(await value(client, "SHOW server_version")).toMatch(/^18\./);
+      for (let n = 0; n < 10; n++) expect(await value(client, `SELECT $1::int + ${i}`, [n * 100])).toBe(n * 100 + i);
+    };
+    await Promise.all(Array.from({ length: 8 }, async (_, i) => ask(await connect(), i)));
   });
 
   test("do not run each other's unnamed statement when their messages interleave", async () => {
