@@ -3,15 +3,11 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
-import { sql } from "drizzle-orm";
-import pg from "pg";
-import { migrate } from "../../drizzle/migrate.ts";
-import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
+import type { unstable_DevEnv as DevEnv } from "wrangler";
+import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import "../cli/support/quiet.ts";
-import { findDatabase, withDatabase } from "../cli/support/database.ts";
+import { context } from "../cli/support/context.ts";
 import { CommandError, usageError } from "../cli/support/errors.ts";
-import { isLoopback } from "../cli/support/loopback.ts";
 import { announce, withdraw } from "../cli/support/running.ts";
 import { ConcurrencyLimiter } from "../worker/db/limiter.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
@@ -19,9 +15,8 @@ import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
-import { assertDriverReaches } from "./driver.ts";
+import { type Closers, type OpenedDatabase, openDatabase } from "./database.ts";
 import { startFront } from "./front.ts";
-import { startNeonEndpoint } from "./neon/endpoint.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";
@@ -42,38 +37,55 @@ const FRESH_WITHOUT_FEED_SECONDS = String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECON
 /** As public as the seed's keys. */
 const PURGE_SECRET = "a-secret-for-this-machine-and-no-other";
 
-type Closer = () => Promise<unknown>;
-const closers: Closer[] = [];
+const closers: Closers = [];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { seed: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
   if (values.help) return console.log(HELP);
-  const port = readPort(process.env.PORT ?? DEFAULT_PORT);
+  const port = readPort(context().env.PORT ?? DEFAULT_PORT);
   await assertFree(port);
+  // Loads while Postgres starts. With another database, what may yet be refused comes first: it is quicker.
+  if (context().env.DATABASE_URL === undefined) void import("wrangler");
+  const database = await openDatabase(closers, values.seed ?? false);
+  const { postgresUrl, isSeeded, hasFeed } = database;
+  const upstream = await startWorker(closers, {
+    config: "wrangler.toml",
+    entrypoint: "src/local/worker.ts",
+    bindings: bindingsFor(database),
+  });
+  const limiter = new ConcurrencyLimiter({ queueingMs: QUEUEING_MS, expiryMs: Number.POSITIVE_INFINITY });
+  const front = await startFront({ hostname: HOST, port, upstream, limiter });
+  closers.unshift(front.close);
+
+  const url = `http://${HOST}:${port}`;
+  const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
+  announce(running);
+  closers.unshift(async () => withdraw());
+  console.log(greeting(url, isSeeded ? seedLines(url, postgresUrl) : []));
+  if (hasFeed) await runCron(upstream);
+}
+
+type WorkerInput = Parameters<DevEnv["startWorker"]>[0];
+
+/**
+ * Starts a Worker, and starts it anew with each change of its source.
+ *
+ * @returns where it is
+ * @throws CommandError if it cannot be built or started; later, requests are answered with the reason
+ */
+export async function startWorker(
+  closers: Closers,
+  input: Pick<WorkerInput, "config" | "entrypoint" | "bindings">,
+): Promise<URL> {
   // For Miniflare, which prints what the Worker does not catch.
   process.env.WRANGLER_LOG = "warn";
-
-  const postgresUrl = await startPostgres(values.seed ?? false);
-  const databaseUrl = await startEndpoint(postgresUrl);
-  await assertDriverReaches(databaseUrl);
-  const isSeeded = process.env.DATABASE_URL === undefined || values.seed;
-  // A feed here would take changes away from the feed of the edge that serves a remote database.
-  const hasFeed = isLoopback(new URL(postgresUrl).hostname);
-  // Here, because it takes as long to load as all that may be refused above takes together.
+  // Here, because it takes as long to load as all that may be refused before takes together.
   const { unstable_DevEnv: DevEnv } = await import("wrangler");
   const devEnv = new DevEnv();
   const watch = await watchForFailures(devEnv);
   closers.unshift(watch.close);
   const starting = devEnv.startWorker({
-    config: "wrangler.toml",
-    entrypoint: "src/local/worker.ts",
-    bindings: {
-      DATABASE_URL: { type: "secret_text", value: databaseUrl },
-      PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
-      ...(!hasFeed && { EDGE_FRESH_SECONDS: { type: "plain_text", value: FRESH_WITHOUT_FEED_SECONDS } }),
-      ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
-      ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
-    },
+    ...input,
     dev: {
       server: { hostname: "127.0.0.1", port: 0 },
       inspector: false,
@@ -88,19 +100,20 @@ async function main(): Promise<void> {
   const worker = await starting.catch((error) => {
     throw new CommandError(describeFailure(error));
   });
-  closers.unshift(() => worker.dispose());
+  // It fails where workerd has not started.
+  closers.unshift(() => worker.dispose().catch(() => {}));
   await watch.started;
-  const upstream = await worker.url;
-  const limiter = new ConcurrencyLimiter({ queueingMs: QUEUEING_MS, expiryMs: Number.POSITIVE_INFINITY });
-  const front = await startFront({ hostname: HOST, port, upstream, limiter });
-  closers.unshift(front.close);
+  return worker.url;
+}
 
-  const url = `http://${HOST}:${port}`;
-  const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
-  announce(running);
-  closers.unshift(async () => withdraw());
-  console.log(greeting(url, isSeeded ? seedLines(url, postgresUrl) : []));
-  if (hasFeed) await runCron(upstream);
+export function bindingsFor({ databaseUrl, isSeeded, hasFeed }: OpenedDatabase): NonNullable<WorkerInput["bindings"]> {
+  return {
+    DATABASE_URL: { type: "secret_text", value: databaseUrl },
+    PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
+    ...(!hasFeed && { EDGE_FRESH_SECONDS: { type: "plain_text", value: FRESH_WITHOUT_FEED_SECONDS } }),
+    ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
+    ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
+  };
 }
 
 /**
@@ -125,52 +138,14 @@ function startAnalyticsEngine(): (request: Request) => Promise<Response> {
   };
 }
 
-/** @returns how to reach the database with `pg` */
-async function startPostgres(seedIt: boolean): Promise<string> {
-  if (process.env.DATABASE_URL === undefined) {
-    const thread = new Worker(new URL("postgres/thread.ts", import.meta.url));
-    closers.unshift(() => thread.terminate());
-    const [connectionString] = await once(thread, "message");
-    await migrate(connectionString);
-    await seed(connectionString);
-    await forgetChanges(connectionString);
-    return connectionString;
-  }
-  const target = findDatabase();
-  const { connectionString } = target;
-  if (seedIt && !isLoopback(new URL(connectionString).hostname)) {
-    throw usageError("--seed writes to a database on this machine alone: the keys that it writes are public.");
-  }
-  // Fails where there is no schema.
-  await withDatabase(target, (db) => db.execute(sql`select from processes limit 0`));
-  if (seedIt) await seed(connectionString);
-  return connectionString;
-}
-
-/** Empties the outbox: nothing is cached yet that the feed would have to purge. */
-async function forgetChanges(connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  await client.query("delete from changes");
-  await client.end();
-}
-
-/** @returns how to reach the database with the Neon driver */
-async function startEndpoint(postgresUrl: string): Promise<string> {
-  if (new URL(postgresUrl).hostname.endsWith(".neon.tech")) return postgresUrl;
-  const endpoint = await startNeonEndpoint({ connectionString: postgresUrl });
-  closers.unshift(endpoint.close);
-  return endpoint.connectionString;
-}
-
-function readPort(text: string): number {
+export function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw usageError(`PORT is ${text}, and no port.`);
   return port;
 }
 
 /** Asked before anything starts: workerd would say it late and at length. */
-async function assertFree(port: number): Promise<void> {
+export async function assertFree(port: number): Promise<void> {
   const probe = createServer().listen(port, HOST);
   try {
     await once(probe, "listening");
@@ -182,7 +157,7 @@ async function assertFree(port: number): Promise<void> {
 }
 
 /** @param lines what else there is to see */
-function greeting(url: string, lines: readonly string[]): string {
+export function greeting(url: string, lines: readonly string[]): string {
   const all = [
     ...lines,
     `# in a browser\n  ${url}/docs`,
@@ -192,7 +167,7 @@ function greeting(url: string, lines: readonly string[]): string {
   return `\n  ${all.join("\n\n  ")}\n`;
 }
 
-function seedLines(url: string, postgresUrl: string): string[] {
+export function seedLines(url: string, postgresUrl: string): string[] {
   const reads = SEED_PROCESSES.map(({ shows, applicationId, processId, token }) => {
     const target = `${url}/v3/applications/${applicationId}/processes/${processId}`;
     return `# ${shows}\n  curl -i -H 'Authorization: Bearer ${token}' ${target}`;
@@ -213,12 +188,14 @@ function end(exitCode: number): Promise<void> {
   return ending;
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
-// npm passes SIGTERM to the shell between us, which dies without passing it on.
-const parent = process.ppid;
-setInterval(() => process.ppid !== parent && void end(0), PARENT_CHECK_MS).unref();
-main().catch(async (error) => {
-  const isOneLine = error instanceof CommandError || error.code?.startsWith("ERR_PARSE_ARGS");
-  console.error(isOneLine ? error.message : error);
-  await end(1);
-});
+if (import.meta.main) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
+  // npm passes SIGTERM to the shell between us, which dies without passing it on.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && void end(0), PARENT_CHECK_MS).unref();
+  main().catch(async (error) => {
+    const isOneLine = error instanceof CommandError || error.code?.startsWith("ERR_PARSE_ARGS");
+    console.error(isOneLine ? error.message : error);
+    await end(1);
+  });
+}

@@ -1,14 +1,13 @@
 // Vitest runs this once, in its main process: it makes what its workers start with.
 import { execFile } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { PGlite } from "@electric-sql/pglite";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
 import { migrate } from "../../drizzle/migrate.ts";
 import { seed } from "../../drizzle/seed.ts";
-import { serveEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
+import { startEmbeddedPostgres, writeWhole } from "../../src/local/postgres/embedded.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -65,15 +64,9 @@ async function findSnapshot(): Promise<string> {
   for (const file of madeOf.sort()) hash.update(readFileSync(file));
   const path = `${CACHE}/database-${hash.digest("hex").slice(0, 16)}.tar`;
   if (existsSync(path)) return path;
-  const db = await PGlite.create();
-  const server = await serveEmbeddedPostgres(db);
-  await fill(server.connectionString);
-  const snapshot = await db.dumpDataDir("none");
-  await server.close();
-  mkdirSync(CACHE, { recursive: true });
-  const unfinished = `${path}.${process.pid}`;
-  writeFileSync(unfinished, new Uint8Array(await snapshot.arrayBuffer()));
-  // Other runs find all of it or nothing.
-  renameSync(unfinished, path);
+  const { connectionString, dump, close } = await startEmbeddedPostgres();
+  await fill(connectionString);
+  writeWhole(path, await dump());
+  await close();
   return path;
 }

@@ -3,13 +3,13 @@ import type { StoredResponse } from "./stored.ts";
 /** How a request to the Worker ended, for those that waited for it. */
 export type Landing =
   /** With a response that the cache may give to others. */
-  | { kind: "storable"; response: StoredResponse }
+  | StoredResponse
   /** With one that it may not: each must ask for itself. */
-  | { kind: "uncacheable" }
+  | "uncacheable"
   /** With an exception or a 5xx. */
-  | { kind: "failed" }
+  | "failed"
   /** It has not, and waiting any longer is not worth it. */
-  | { kind: "overdue" };
+  | "overdue";
 
 const MIN_PAUSE_MS = 1;
 const MAX_PAUSE_MS = 25;
@@ -35,9 +35,9 @@ export class Flight {
   async wait(maxWaitMs: number): Promise<Landing> {
     let waitedMs = 0;
     while (this.#landing === undefined) {
-      if (waitedMs >= maxWaitMs) return { kind: "overdue" };
+      if (waitedMs >= maxWaitMs) return "overdue";
       const pauseMs = Math.min(Math.max(MIN_PAUSE_MS, DELAY * waitedMs), MAX_PAUSE_MS);
-      await scheduler.wait(pauseMs);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
       waitedMs += pauseMs;
     }
     return this.#landing;

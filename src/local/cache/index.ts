@@ -1,7 +1,5 @@
-import type { WorkerEntrypoint } from "cloudflare:workers";
 import { EntrypointCache } from "./cache.ts";
-import { keyOf, specialHeadersOf, targetOf } from "./key.ts";
-import { createCacheContext, PurgeBudget } from "./purge.ts";
+import { createPurge, PurgeBudget, type PurgeError } from "./purge.ts";
 import { CacheStore } from "./store.ts";
 import { outwardHead } from "./stored.ts";
 
@@ -9,22 +7,17 @@ import { outwardHead } from "./stored.ts";
 export interface CacheOptions {
   /** The clock, in milliseconds since the epoch: tests that move it need not sleep. Default: `Date.now`. */
   now?: () => number;
-  /**
-   * The Worker's version, as part of the key: what one version stored, another does not serve. Default: none, as with
-   * `cache.cross_version_cache`. A store lives no longer than its isolate, so a redeployment begins empty anyway.
-   */
+  /** The Worker's version, as part of the key: what one version stored, another does not serve. Default: none. */
   version?: () => string;
   /** Bound on everything stored, in bytes, by an estimate. What was not asked for longest goes first. Default: 64 MiB. */
   maxBytes?: number;
-  /** Larger bodies are not stored, in bytes. Default: 512 MB as on the platform, but no more than `maxBytes`. */
-  maxObjectBytes?: number;
   /** How long a request waits for another one with the same key before it asks the Worker itself. Default: 30,000. */
   maxWaitMs?: number;
   /**
-   * Asked before every purge; an error that it returns is the outcome. Default: the platform's rate limit, of which the
-   * entrypoint has a budget of its own.
+   * Asked before every purge; an error that it returns is the outcome. Default: the platform's rate limit, which here
+   * each entrypoint has for itself.
    */
-  refusePurge?: () => CachePurgeError | undefined;
+  refusePurge?: () => PurgeError | undefined;
 }
 
 /** Half of what an isolate may use. https://developers.cloudflare.com/workers/platform/limits/#memory */
@@ -34,47 +27,40 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
  * waited for has ended by then. https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil
  */
 const DEFAULT_MAX_WAIT_MS = 30_000;
-/** https://developers.cloudflare.com/cache/concepts/default-cache-behavior/#cacheable-size-limits */
-const PLATFORM_MAX_OBJECT_BYTES = 512 * 1000 * 1000;
 
-type EntrypointClass = new (...args: never[]) => Rpc.WorkerEntrypointBranded;
-type FetchingEntrypoint = new (
-  ctx: ExecutionContext,
-  env: unknown,
-) => WorkerEntrypoint<unknown, unknown> & { fetch(request: Request): Response | Promise<Response> };
+/** What is used of a `WorkerEntrypoint`. Spelled out, because tests run it in Node, too. */
+interface Entrypoint {
+  ctx: Context;
+  fetch(request: Request): Response | Promise<Response>;
+}
+interface Context {
+  props?: unknown;
+  waitUntil(work: Promise<unknown>): void;
+}
 
 /**
- * Puts a cache in front of an entrypoint that behaves as Cloudflare's Workers Caching does, for where there is none:
- * `wrangler dev` and tests. Export the result in place of the entrypoint, under the same name, and reach it as always:
+ * Puts a cache in front of an entrypoint, as Cloudflare's Workers Caching does, for where there is none: `wrangler dev`
+ * and tests. Export the result in place of the entrypoint, under the same name, and reach it as always:
  * `ctx.exports.Api({ props }).fetch(request)`.
  *
- * `fetch` goes through the cache. RPC methods do not, and `this.ctx.cache` is there in both. The store is in memory, one
- * for every call of this function, so that entrypoints share nothing.
- *
- * It differs from the platform in that the entrypoint is constructed for hits too, requests that wait for another get
- * its response when it is complete, there are no tiers, and `cache` imported from `cloudflare:workers` is not replaced.
+ * `fetch` goes through the cache. RPC methods do not, and `this.ctx.cache.purge` is there in both. The store is in
+ * memory, one for every call of this function.
  *
  * @returns a subclass of the entrypoint
- * @throws {TypeError} if the entrypoint has no method `fetch`, or a bound is not a positive number
  * @see https://developers.cloudflare.com/workers/cache/
  */
-export function cached<Entrypoint extends EntrypointClass>(
-  Entrypoint: Entrypoint,
+export function cached<Class extends new (...args: never[]) => object>(
+  entrypointClass: Class,
   options: CacheOptions = {},
-): Entrypoint {
+): Class {
   const { now = Date.now, version, maxBytes = DEFAULT_MAX_BYTES, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
-  const maxObjectBytes = options.maxObjectBytes ?? Math.min(PLATFORM_MAX_OBJECT_BYTES, maxBytes);
-  if (typeof Entrypoint.prototype.fetch !== "function") throw new TypeError(`${Entrypoint.name} has no method fetch`);
-  for (const [name, bound] of Object.entries({ maxBytes, maxObjectBytes, maxWaitMs })) {
-    if (!(bound > 0)) throw new TypeError(`${name} must be a positive number, not ${bound}`);
-  }
   const store = new CacheStore(maxBytes);
-  const cache = new EntrypointCache(store, { maxObjectBytes, maxWaitMs, now });
+  const cache = new EntrypointCache(store, { maxWaitMs, now });
   const budget = new PurgeBudget(now);
-  const context = createCacheContext(store, now, options.refusePurge ?? (() => budget.spend()));
+  const context = { purge: createPurge(store, options.refusePurge ?? (() => budget.spend())) };
 
-  class Cached extends (Entrypoint as unknown as FetchingEntrypoint) {
-    constructor(ctx: ExecutionContext, env: unknown) {
+  class Cached extends (entrypointClass as unknown as new (ctx: Context, env: unknown) => Entrypoint) {
+    constructor(ctx: Context, env: unknown) {
       // The runtime has the property, undefined, where there is no Workers Caching.
       Object.defineProperty(ctx, "cache", { value: context, configurable: true, enumerable: true });
       super(ctx, env);
@@ -82,23 +68,27 @@ export function cached<Entrypoint extends EntrypointClass>(
 
     /** Not async: a hit needs no promise. */
     override fetch(request: Request): Response | Promise<Response> {
-      const { method } = request;
-      const special = specialHeadersOf(request.headers);
+      const { method, url } = request;
       const run = async (asked: Request) => super.fetch(asked);
-      const isCacheable = (method === "GET" || method === "HEAD") && !isWebSocketUpgrade(special);
-      const key = isCacheable ? keyOf(targetOf(request), special, this.ctx.props, version?.()) : undefined;
-      if (key === undefined) return bypass(run(request));
-      return cache.answer({ request, method, special, key, run, waitUntil: (work) => this.ctx.waitUntil(work) });
+      if (method !== "GET" && method !== "HEAD") return bypass(run(request));
+      const key = keyOf(url, this.ctx.props, version?.());
+      return cache.respond({ request, method, key, run, waitUntil: (work) => this.ctx.waitUntil(work) });
     }
   }
-  return Cached as unknown as Entrypoint;
+  return Cached as unknown as Class;
+}
+
+/**
+ * Not the host, the method or a header; not the entrypoint either, because each has its own store.
+ *
+ * @see https://developers.cloudflare.com/workers/cache/cache-keys/
+ */
+function keyOf(url: string, props: unknown, version: string | undefined): string {
+  // JSON holds no raw NUL, and the path and query, which may, come last: the parts cannot run together.
+  return `${JSON.stringify([version, props])}\0${url.slice(url.indexOf("/", url.indexOf("://") + 3))}`;
 }
 
 async function bypass(running: Promise<Response>): Promise<Response> {
   const response = await running;
   return new Response(response.body, outwardHead(response, "BYPASS"));
-}
-
-function isWebSocketUpgrade(special: ReadonlyMap<string, string>): boolean {
-  return special.get("upgrade")?.toLowerCase() === "websocket";
 }

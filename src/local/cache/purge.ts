@@ -1,13 +1,27 @@
-// `ctx.cache`: https://developers.cloudflare.com/workers/cache/purge/
-import type { Selection } from "./selection.ts";
+// `ctx.cache.purge`: https://developers.cloudflare.com/workers/cache/purge/
 import type { CacheStore } from "./store.ts";
+
+export interface PurgeOptions {
+  tags?: string[];
+  purgeEverything?: boolean;
+}
+
+export interface PurgeError {
+  code: number;
+  message: string;
+}
+
+export interface PurgeResult {
+  success: boolean;
+  errors: PurgeError[];
+}
 
 /** Cloudflare documents that errors have a code, and none of the codes. */
 const INVALID_INPUT_CODE = 400;
 const RATE_LIMIT_CODE = 429;
 
 /** Those of the Free plan, on every plan: https://developers.cloudflare.com/workers/cache/purge/#rate-limits */
-const MAX_OPERATIONS_PER_CALL = 100;
+const MAX_TAGS_PER_CALL = 100;
 const BUCKET_SIZE = 25;
 /** Five tokens a minute. */
 const MS_PER_TOKEN = 12_000;
@@ -25,7 +39,7 @@ export class PurgeBudget {
   }
 
   /** @returns the error of a call for which there is no token */
-  spend(): CachePurgeError | undefined {
+  spend(): PurgeError | undefined {
     const now = this.#now();
     this.#savedMs = Math.min(BUCKET_SIZE * MS_PER_TOKEN, this.#savedMs + now - this.#countedAt);
     this.#countedAt = now;
@@ -35,52 +49,20 @@ export class PurgeBudget {
   }
 }
 
-/**
- * The `cache` of an entrypoint's context.
- *
- * @param refuse asked before every purge; an error that it returns is the purge's only effect
- */
-export function createCacheContext(
+/** @param refuse asked before every purge; an error that it returns is the purge's only effect */
+export function createPurge(
   store: CacheStore,
-  now: () => number,
-  refuse: () => CachePurgeError | undefined,
-): CacheContext {
-  function sweep(options: CachePurgeOptions, mode: "purge" | "invalidate"): CachePurgeResult {
+  refuse: () => PurgeError | undefined,
+): (options: PurgeOptions) => Promise<PurgeResult> {
+  return async ({ tags = [], purgeEverything = false }) => {
     const refusal = refuse();
     if (refusal !== undefined) return { success: false, errors: [refusal] };
-    const selection = parseSelection(options);
-    if (typeof selection === "string") {
-      return { success: false, errors: [{ code: INVALID_INPUT_CODE, message: selection }] };
+    const isValid = purgeEverything ? tags.length === 0 : tags.length > 0 && tags.length <= MAX_TAGS_PER_CALL;
+    if (!isValid) {
+      const message = `Give purgeEverything, or 1 to ${MAX_TAGS_PER_CALL} tags.`;
+      return { success: false, errors: [{ code: INVALID_INPUT_CODE, message }] };
     }
-    store.sweep({ selection, mode, at: now() });
+    store.purge(purgeEverything ? "everything" : tags);
     return { success: true, errors: [] };
-  }
-  return {
-    purge: async (options) => sweep(options, "purge"),
-    invalidate: async (options) => sweep(options, "invalidate"),
-  };
-}
-
-/** @returns what is wrong, if something is */
-function parseSelection({
-  tags = [],
-  pathPrefixes = [],
-  purgeEverything = false,
-}: CachePurgeOptions): Selection | string {
-  if (tags.length + pathPrefixes.length === 0 && !purgeEverything) {
-    return "Nothing to purge: give tags, pathPrefixes or purgeEverything.";
-  }
-  if (tags.length + pathPrefixes.length > 0 && purgeEverything) {
-    return "purgeEverything excludes tags and pathPrefixes.";
-  }
-  if (tags.length + pathPrefixes.length > MAX_OPERATIONS_PER_CALL) {
-    return `More than ${MAX_OPERATIONS_PER_CALL} tags and pathPrefixes.`;
-  }
-  const notAPath = pathPrefixes.find((prefix) => /^\/\/|:\/\/|[?#]/.test(prefix));
-  if (notAPath !== undefined) return `Not a path without scheme, host, query and fragment: ${notAPath}`;
-  return {
-    tags: tags.map((tag) => tag.toLowerCase()),
-    pathPrefixes: pathPrefixes.map((prefix) => (prefix.startsWith("/") ? prefix : `/${prefix}`)),
-    everything: purgeEverything,
   };
 }

@@ -3,8 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { EndpointError } from "./errors.ts";
 import type { Statement } from "./payload.ts";
 import type { Lease } from "./pool.ts";
-import type { RowFormat } from "./rows.ts";
-import { type ResponseSize, runStatement } from "./statement.ts";
+import { runStatement } from "./statement.ts";
 
 const ISOLATION_LEVELS = new Map([
   ["ReadUncommitted", "READ UNCOMMITTED"],
@@ -13,33 +12,15 @@ const ISOLATION_LEVELS = new Map([
   ["Serializable", "SERIALIZABLE"],
 ]);
 
-export interface TransactionMode {
-  /** As the header has it: `RepeatableRead`. Absent: the database's default. */
-  isolationLevel: string | undefined;
-  readOnly: boolean;
-  deferrable: boolean;
-}
-
-/** @throws EndpointError 400 for an unknown isolation level, also when the request turns out not to be a batch. */
-export function readTransactionMode(headers: IncomingHttpHeaders): TransactionMode {
-  const isolationLevel = headers["neon-batch-isolation-level"]?.toString();
-  if (isolationLevel !== undefined && !ISOLATION_LEVELS.has(isolationLevel)) {
-    throw new EndpointError(400, { message: "invalid isolation level" });
-  }
-  return {
-    isolationLevel,
-    readOnly: headers["neon-batch-read-only"] === "true",
-    deferrable: headers["neon-batch-deferrable"] === "true",
-  };
-}
-
-/** The response to a batch repeats what it was run with. */
-export function transactionHeaders({ isolationLevel, readOnly, deferrable }: TransactionMode): Record<string, string> {
-  return {
-    ...(readOnly && { "neon-batch-read-only": "true" }),
-    ...(deferrable && { "neon-batch-deferrable": "true" }),
-    ...(isolationLevel !== undefined && { "neon-batch-isolation-level": isolationLevel }),
-  };
+/**
+ * @returns undefined: the database's default
+ * @throws EndpointError 400 for an unknown isolation level, also when the request turns out not to be a batch.
+ */
+export function readIsolationLevel(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers["neon-batch-isolation-level"]?.toString();
+  const level = ISOLATION_LEVELS.get(header ?? "");
+  if (header !== undefined && level === undefined) throw new EndpointError(400, { message: "invalid isolation level" });
+  return level;
 }
 
 /**
@@ -52,22 +33,11 @@ export function transactionHeaders({ isolationLevel, readOnly, deferrable }: Tra
 export async function runBatch(
   lease: Lease,
   statements: readonly Statement[],
-  format: RowFormat,
-  mode: TransactionMode,
+  isolationLevel: string | undefined,
 ): Promise<string> {
-  await lease.client.query(startTransaction(mode));
-  const size: ResponseSize = { bytes: 0 };
+  await lease.client.query(`START TRANSACTION ${isolationLevel ? `ISOLATION LEVEL ${isolationLevel}` : ""}`);
   const results: string[] = [];
-  for (const statement of statements) results.push(await runStatement(lease, statement, format, size));
+  for (const statement of statements) results.push(await runStatement(lease, statement));
   await lease.client.query("COMMIT");
   return `{"results":[${results.join(",")}]}`;
-}
-
-/** https://www.postgresql.org/docs/current/sql-start-transaction.html */
-function startTransaction({ isolationLevel, readOnly, deferrable }: TransactionMode): string {
-  const modes: string[] = [];
-  if (isolationLevel !== undefined) modes.push(`ISOLATION LEVEL ${ISOLATION_LEVELS.get(isolationLevel)}`);
-  if (readOnly) modes.push("READ ONLY");
-  if (deferrable) modes.push("DEFERRABLE");
-  return `START TRANSACTION ${modes.join(", ")}`;
 }

@@ -2,14 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import pg from "pg";
-import { readTransactionMode, runBatch, transactionHeaders } from "./batch.ts";
+import { readIsolationLevel, runBatch } from "./batch.ts";
 import { readCredentials } from "./credentials.ts";
 import { cancelledError, EndpointError, upstreamError } from "./errors.ts";
-import { answer, answerPreflight, readBody } from "./http.ts";
 import { parseBody } from "./payload.ts";
 import { ConnectionPool, type Lease } from "./pool.ts";
-import type { RowFormat } from "./rows.ts";
 import { runStatement } from "./statement.ts";
 
 /** As many as the proxy keeps for one endpoint by default. */
@@ -36,8 +35,6 @@ export type Intercept = (request: InterceptedRequest, response: ServerResponse) 
 export interface NeonEndpointOptions {
   /** The Postgres to query. Requests bring their own user, password and database; this gives host, port and TLS. */
   connectionString: string;
-  /** TCP port on 127.0.0.1; a free one by default. */
-  port?: number;
   /** Upper bound of connections to Postgres; further requests wait. 20 by default. */
   maxConnections?: number;
   /** Upper bound of requests that wait; further ones are refused, with the proxy's error. 100 by default. */
@@ -53,8 +50,6 @@ export interface NeonEndpoint {
   connectionString: string;
   /** For `neonConfig.fetchEndpoint`: `http://127.0.0.1:PORT/sql`. */
   url: string;
-  /** How many `POST /sql` have arrived. */
-  readonly requests: number;
   /** Drops open requests and all connections. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -63,9 +58,9 @@ export interface NeonEndpoint {
  * Starts a server on 127.0.0.1 that speaks Neon's SQL-over-HTTP protocol.
  *
  * Follows the proxy's source: https://github.com/neondatabase/neon/tree/main/proxy/src/serverless.
- * Not there: HTTP/2, WebSockets, JWT authentication, rate limits, and TLS on the HTTP side.
+ * It knows what `@neondatabase/serverless` asks for, which is rows as arrays of Postgres's own text, and refuses the rest.
  *
- * @throws when the port is taken, or `connectionString` is not a URL.
+ * @throws when `connectionString` is not a URL.
  */
 export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<NeonEndpoint> {
   const upstream = completed(options.connectionString);
@@ -74,30 +69,17 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
     options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     options.maxWaiting ?? DEFAULT_MAX_WAITING,
   );
-  let requests = 0;
 
-  const server = createServer((request, response) => {
-    response.setHeader("neon-request-id", randomUUID());
-    const path = request.url?.split("?", 1)[0];
-    if (path === "/sql" && request.method === "POST") {
-      requests++;
-      void handleQuery(request, response);
-    } else if (path === "/sql" && request.method === "OPTIONS") {
-      answerPreflight(response);
-    } else {
-      answer(response, 400, JSON.stringify("query is not supported"));
-    }
-  });
+  const server = createServer((request, response) => void handleQuery(request, response));
   // A server that closes idle connections can do so while a request is on its way. Here the client closes first.
   server.keepAliveTimeout = 0;
 
   async function handleQuery(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.setHeader("access-control-allow-origin", "*");
     try {
+      assertDriver(request);
       const credentials = readCredentials(request.headers, upstream, ownPassword);
-      const format = readRowFormat(request.headers);
-      const mode = readTransactionMode(request.headers);
-      const { json, payload } = parseBody(await readBody(request));
+      const isolationLevel = readIsolationLevel(request.headers);
+      const { json, payload } = parseBody(await text(request));
 
       const { method = "", headers } = request;
       if (await options.intercept?.({ method, headers, body: json }, response)) return;
@@ -106,21 +88,21 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
         .use(credentials.upstreamUrl, (lease) =>
           cancelledByDisconnect(lease, response, () =>
             payload.kind === "single"
-              ? runStatement(lease, payload.statement, format, { bytes: 0 })
-              : runBatch(lease, payload.statements, format, mode),
+              ? runStatement(lease, payload.statement)
+              : runBatch(lease, payload.statements, isolationLevel),
           ),
         )
         .catch((error: unknown) => {
           throw upstreamError(error, credentials.user);
         });
-      answer(response, 200, body, payload.kind === "batch" ? transactionHeaders(mode) : {});
+      answer(response, 200, body);
     } catch (error) {
       const known = error instanceof EndpointError ? error : new EndpointError(500, { message: String(error) });
       answer(response, known.status, known.body);
     }
   }
 
-  server.listen(options.port ?? 0, "127.0.0.1");
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The Neon endpoint has no TCP address");
@@ -142,9 +124,6 @@ export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<N
   return {
     connectionString: connectionString.href,
     url: `http://127.0.0.1:${address.port}/sql`,
-    get requests() {
-      return requests;
-    },
     close: () => {
       closing ??= close();
       return closing;
@@ -166,12 +145,18 @@ function completed(connectionString: string): URL {
   return url;
 }
 
-/** Off unless the header says exactly `true`. */
-function readRowFormat(headers: IncomingHttpHeaders): RowFormat {
-  return {
-    rawText: headers["neon-raw-text-output"] === "true",
-    arrayMode: headers["neon-array-mode"] === "true",
-  };
+/** @throws EndpointError 400 for another path, method or format than the driver's */
+function assertDriver({ method, url, headers }: IncomingMessage): void {
+  const isKnown = method === "POST" && url === "/sql";
+  if (!isKnown || headers["neon-array-mode"] !== "true" || headers["neon-raw-text-output"] !== "true") {
+    throw new EndpointError(400, { message: "query is not supported" });
+  }
+}
+
+/** Ends the response with JSON text. */
+function answer(response: ServerResponse, status: number, json: string): void {
+  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(json) };
+  response.writeHead(status, headers).end(json);
 }
 
 /** Nobody is left to read the result of a client that hangs up: Postgres is told to stop, as the proxy does. */

@@ -1,83 +1,93 @@
-// Starts the fixture Worker of the tests of the cache and speaks to it.
-import { createTestHarness } from "wrangler";
-import type {
-  Call,
-  Command,
-  EntrypointName,
-  PurgeOutcome,
-  PurgeSpec,
-  Reply,
-  RequestSpec,
-  Seen,
-} from "../../support/workers/cache-protocol.ts";
+// A cache in front of a scripted entrypoint, in this process, under a clock that tests move.
+import { type CacheOptions, cached } from "../../../src/local/cache/index.ts";
+import type { PurgeOptions, PurgeResult } from "../../../src/local/cache/purge.ts";
 
-/** A response, with what the cache says of it at hand. */
-export interface Answer extends Seen {
-  /** Cf-Cache-Status. */
-  cache: string | undefined;
-  /** Age in seconds. */
-  age: number | undefined;
+/** How the entrypoint responds. Its body is the path and the number of the call. */
+export interface Reply {
+  status?: number;
+  control?: string;
+  tags?: string;
+  body?: string | ReadableStream;
+  headers?: Record<string, string>;
 }
 
-type Options = Omit<RequestSpec, "path">;
+/** A function may wait, or throw. */
+export type Step = Reply | (() => Reply | Promise<Reply>);
 
-export interface CacheFixture {
-  /** Replies for a path, the next one first. The last one stays. */
-  script(path: string, ...replies: Reply[]): Promise<void>;
-  get(path: string, options?: Options): Promise<Answer>;
-  /** The body of a response as it comes. */
-  stream(path: string): Promise<ReadableStream<string>>;
-  /** The calls for a path that have reached the entrypoint. */
-  calls(path: string): Promise<Call[]>;
-  /** Moves the clock on. */
-  pass(seconds: number): Promise<void>;
-  purge(options: PurgeSpec, entrypoint?: EntrypointName): Promise<PurgeOutcome>;
-  invalidate(options: PurgeSpec, entrypoint?: EntrypointName): Promise<PurgeOutcome>;
-  /** Waits until no entrypoint has work going on after its answers. */
-  settle(): Promise<void>;
-  open(gate: string): Promise<void>;
-  command(command: Command): Promise<unknown>;
-  close(): Promise<void>;
+export interface RequestOptions {
+  method?: string;
+  host?: string;
+  props?: unknown;
+  headers?: Record<string, string>;
 }
 
-export async function startCacheFixture(): Promise<CacheFixture> {
-  // Not asked of the internet: where this machine is (Request.cf).
-  process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
-  const harness = createTestHarness({
-    workers: [{ configPath: new URL("../../support/workers/cache.toml", import.meta.url) }],
-  });
-  await harness.listen();
+export const THROWS: Step = () => {
+  throw new Error("The database is gone");
+};
 
-  async function command(command: Command): Promise<unknown> {
-    const response = await harness.fetch("/", {
-      method: "POST",
-      body: JSON.stringify(command),
-    });
-    if (!response.ok) throw new Error(await response.text());
-    return response.json();
+/** @returns a step that waits until `open` is called */
+export function gated(step: Step = {}): { step: Step; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { step: () => promise.then(() => replyOf(step)), open: resolve };
+}
+
+const replyOf = (step: Step): Reply | Promise<Reply> => (typeof step === "function" ? step() : step);
+
+/** @param steps the next one first; the last one stays */
+export function startCache(steps: readonly Step[] = [{}], options: CacheOptions = {}) {
+  let nowMs = Date.UTC(2030, 0, 1);
+  let script = [...steps];
+  let work: Promise<unknown>[] = [];
+  const calls: string[] = [];
+
+  class Scripted {
+    readonly ctx: { cache: { purge(what: PurgeOptions): Promise<PurgeResult> } };
+
+    constructor(ctx: Scripted["ctx"]) {
+      this.ctx = ctx;
+    }
+
+    async fetch({ method, url }: Request): Promise<Response> {
+      const { pathname, search } = new URL(url);
+      const call = calls.push(`${method} ${pathname}${search}`);
+      const step = (script.length > 1 ? script.shift() : script[0]) ?? {};
+      const { status = 200, control = "public, max-age=60", tags, body, headers } = await replyOf(step);
+      return new Response(body ?? `${pathname} #${call}`, {
+        status,
+        headers: { ...(control && { "cache-control": control }), ...(tags && { "cache-tag": tags }), ...headers },
+      });
+    }
+
+    purge(what: PurgeOptions): Promise<PurgeResult> {
+      return this.ctx.cache.purge(what);
+    }
   }
-  return {
-    command,
-    script: async (path, ...replies) => void (await command({ do: "script", path, replies })),
-    get: async (path, options = {}) => toAnswer(await command({ do: "request", request: { path, ...options } })),
-    stream: async (path) => {
-      const { body } = await harness.fetch(path, { headers: { "accept-encoding": "identity" } });
-      return (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream());
-    },
-    calls: async (path) => (await command({ do: "calls", path })) as Call[],
-    pass: async (seconds) => void (await command({ do: "pass", ms: 1_000 * seconds })),
-    purge: async (options, entrypoint = "Fixture") =>
-      (await command({ do: "purge", entrypoint, props: {}, options })) as PurgeOutcome,
-    invalidate: async (options, entrypoint = "Fixture") =>
-      (await command({ do: "invalidate", entrypoint, props: {}, options })) as PurgeOutcome,
-    settle: async () => void (await command({ do: "settle" })),
-    open: async (gate) => void (await command({ do: "open", gate })),
-    close: () => harness.close(),
-  };
-}
+  const Cached = cached(Scripted, { now: () => nowMs, ...options });
+  const entrypoint = (props: unknown) =>
+    new Cached({ props, waitUntil: (one: Promise<unknown>) => work.push(one) } as never);
 
-export function toAnswer(response: unknown): Answer {
-  const seen = response as Seen;
-  const age = seen.headers.age;
-  return { ...seen, cache: seen.headers["cf-cache-status"], age: age === undefined ? undefined : Number(age) };
+  return {
+    calls,
+    async get(path = "/", { method = "GET", host = "cache.test", props = {}, headers = {} }: RequestOptions = {}) {
+      const response = await entrypoint(props).fetch(new Request(`https://${host}${path}`, { method, headers }));
+      const { status, headers: seen } = response;
+      const [cache, age] = [seen.get("cf-cache-status"), seen.get("age")];
+      return { status, cache, age: age && Number(age), body: await response.text(), headers: seen };
+    },
+    purge: (what: PurgeOptions) => entrypoint({}).purge(what),
+    /** Replaces what is left of the script. */
+    reply(...next: Step[]): void {
+      script = next;
+    },
+    pass(seconds: number): void {
+      nowMs += 1_000 * seconds;
+    },
+    /** Waits for the work that goes on after responses. */
+    async settle(): Promise<void> {
+      for (let pending = work; pending.length > 0; pending = work) {
+        work = [];
+        await Promise.all(pending);
+      }
+    },
+  };
 }

@@ -1,330 +1,222 @@
-// The endpoint as an HTTP server: what Neon's proxy does that no well-behaved driver asks for.
+// The endpoint as an HTTP server, and what becomes of its connections to Postgres.
+import "../../../src/local/loopback.ts";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, it } from "vitest";
-import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
-import { MAX_BODY_BYTES } from "../../../src/local/neon/http.ts";
-import { endpoint, isEmbedded, onPostgres, post, upstream, withEndpoint } from "./requests.ts";
+import { neon } from "@neondatabase/serverless";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { type InterceptedRequest, type NeonEndpoint, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
+import { as, listen, post, queryPostgres, startEndpoint, statement, tap } from "./requests.ts";
 
-const ERROR_KEYS = [
-  ...["message", "code", "detail", "hint", "position", "internalPosition", "internalQuery", "severity", "where"],
-  ...["table", "column", "schema", "dataType", "constraint", "file", "line", "routine"],
-];
+const upstream = inject("connectionString");
+const ONE = statement("SELECT 1");
+const randomName = (prefix: string) => `${prefix}_${randomBytes(4).toString("hex")}`;
 
-describe("a result", () => {
-  it("is JSON with fields, rows, command, rowCount and rowAsArray", async () => {
-    const { status, headers, json, text } = await post({ query: "SELECT 1 AS n" });
-    expect(status).toBe(200);
-    expect(headers.get("content-type")).toBe("application/json");
-    expect(headers.get("content-length")).toBe(String(Buffer.byteLength(text)));
-    expect(headers.get("access-control-allow-origin")).toBe("*");
-    expect(headers.get("neon-request-id")).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    const field = { name: "n", tableID: 0, columnID: 0, dataTypeID: 23, dataTypeSize: 4, dataTypeModifier: -1 };
-    expect(json).toEqual({
-      fields: [{ ...field, format: "text" }],
-      rows: [{ n: 1 }],
-      command: "SELECT",
-      rowCount: 1,
-      rowAsArray: false,
-    });
+let shared: NeonEndpoint;
+beforeAll(async () => {
+  shared = await startNeonEndpoint({ connectionString: upstream });
+});
+afterAll(() => shared.close());
+
+test("a result is JSON with the text of every value, and errors have every field", async () => {
+  const field = { name: "n", tableID: 0, columnID: 0, dataTypeID: 23, dataTypeSize: 4, dataTypeModifier: -1 };
+  const result = { fields: [{ ...field, format: "text" }], command: "SELECT", rowCount: 1, rowAsArray: true };
+  const one = { ...result, rows: [["1"]] };
+  expect(await post(shared, statement("SELECT $1::int AS n", "1"))).toEqual({ status: 200, json: one });
+  const batch = { queries: [statement("SELECT 1 AS n"), statement("SELECT $1::int AS n", null)] };
+  expect((await post(shared, batch)).json).toEqual({ results: [one, { ...result, rows: [[null]] }] });
+  expect((await post(shared, statement("CREATE TEMPORARY TABLE t ()"))).json).toMatchObject({
+    rows: [],
+    rowCount: null,
   });
-
-  it("has rows as arrays if the header says exactly so", async () => {
-    const query = "SELECT 1 AS n, 'x' AS t";
-    expect((await post({ query }, { "Neon-Array-Mode": "true" })).json).toMatchObject({
-      rows: [[1, "x"]],
-      rowAsArray: true,
-    });
-    expect((await post({ query }, { "Neon-Array-Mode": "TRUE" })).json).toMatchObject({ rows: [{ n: 1, t: "x" }] });
-  });
-
-  it("has rows as the query itself says, whatever the header", async () => {
-    const query = "SELECT 1 AS n";
-    const off = await post({ query, arrayMode: false }, { "Neon-Array-Mode": "true" });
-    expect(off.json).toMatchObject({ rows: [{ n: 1 }], rowAsArray: false });
-    expect((await post({ query, arrayMode: true })).json).toMatchObject({ rows: [[1]], rowAsArray: true });
-    const batch = await post({ queries: [{ query, arrayMode: true }, { query }] });
-    expect(batch.json.results).toMatchObject([{ rows: [[1]] }, { rows: [{ n: 1 }] }]);
-  });
-
-  it("has the text of every value if the header asks for it", async () => {
-    const query = `SELECT 1 AS n, true AS b, '{"a": 1}'::jsonb AS j, ARRAY[1, NULL] AS a, NULL AS nothing`;
-    const { json } = await post({ query }, { "Neon-Raw-Text-Output": "true" });
-    expect(json.rows).toEqual([{ n: "1", b: "t", j: '{"a": 1}', a: "{1,NULL}", nothing: null }]);
-  });
-
-  it.each([
-    ["(-1)::int2", "-1"],
-    ["2147483647", "2147483647"],
-    ["9223372036854775807", '"9223372036854775807"'],
-    ["1.10::numeric", '"1.10"'],
-    ["1.5::float4", "1.5"],
-    ["1e300::float8", "1e+300"],
-    ["'NaN'::float8", '"NaN"'],
-    ["'-Infinity'::float4", '"-Infinity"'],
-    ["true", "true"],
-    ["false", "false"],
-    [`E'a"b\\n'`, '"a\\"b\\n"'],
-    ["7::oid", '"7"'],
-    ["NULL::int", "null"],
-    [`'{"n": 123456789012345678901234567890}'::json`, '{"n": 123456789012345678901234567890}'],
-    ["'[1.50]'::jsonb", "[1.50]"],
-    ["ARRAY[1, NULL, 3]", "[1,null,3]"],
-    ["ARRAY[1::int8]", '["1"]'],
-    ["'{}'::int[]", "[]"],
-    ["ARRAY[[1, 2], [3, NULL]]", "[[1,2],[3,null]]"],
-    ["'[2:3]={7,8}'::int[]", "[7,8]"],
-    ["ARRAY[true, false]", "[true,false]"],
-    ["ARRAY[1.5, 'NaN']::float8[]", '[1.5,"NaN"]'],
-    [`ARRAY['a,b', 'c"d\\', 'NULL', NULL, '', '{x}', ' y ']`, '["a,b","c\\"d\\\\","NULL",null,"","{x}"," y "]'],
-    [`ARRAY['{"a": [1]}', '[]']::jsonb[]`, '[{"a": [1]},[]]'],
-    ["'1 2'::int2vector", '"1 2"'],
-    ["'2024-02-29'::date", '"2024-02-29"'],
-  ])("has %s as %s", async (expression, written) => {
-    const { text } = await post({ query: `SELECT ${expression} AS v` });
-    expect(text).toContain(`"rows":[{"v":${written}}]`);
-  });
-
-  it("has arrays of user-defined types as JSON arrays", async () => {
-    const type = `mood_${randomBytes(4).toString("hex")}`;
-    await onPostgres(`CREATE TYPE ${type} AS ENUM ('good', 'so so')`);
-    const { json } = await post({ query: `SELECT '{good,"so so"}'::${type}[] AS moods` });
-    await onPostgres(`DROP TYPE ${type}`);
-    expect(json.rows).toEqual([{ moods: ["good", "so so"] }]);
-  });
-
-  it("writes columns of the same name twice", async () => {
-    const { text } = await post({ query: "SELECT 1 AS n, 2 AS n" });
-    expect(text).toContain('"rows":[{"n":1,"n":2}]');
-  });
+  const { status, json } = await post(shared, statement("SELECT nothing"));
+  expect(status).toBe(400);
+  expect(json).toMatchObject({ code: "42703", position: "8", severity: "ERROR", detail: null, constraint: null });
+  expect(Object.keys(json)).toEqual([
+    ...["message", "code", "detail", "hint", "position", "internalPosition", "internalQuery", "severity", "where"],
+    ...["table", "column", "schema", "dataType", "constraint", "file", "line", "routine"],
+  ]);
 });
 
-describe("a parameter in JSON", () => {
-  it.each([
-    ['"as it is"', "as it is"],
-    ["null", null],
-    ["true", "true"],
-    ["1", "1"],
-    ["1.0", "1.0"],
-    ["1e3", "1000.0"],
-    ["-0", "-0.0"],
-    ["9007199254740993", "9007199254740993"],
-    ["18446744073709551615", "18446744073709551615"],
-    ['{"b": [1.0, null], "a": "x"}', '{"b":[1.0,null],"a":"x"}'],
-    ["[]", "{}"],
-    ['[1, 2.0, null, true, "NULL"]', '{1,2.0,NULL,true,"NULL"}'],
-    ['[["a\\"b"], ["c\\\\d"]]', '{{"a\\"b"},{"c\\\\d"}}'],
-    ['[{"a": "x"}]', '{"{\\"a\\":\\"x\\"}"}'],
-    ['["a\\nb"]', '{"a\\nb"}'],
-  ])("%s is the text %j", async (json, text) => {
-    const body = `{"query": "SELECT $1::text AS v", "params": [${json}]}`;
-    expect((await post(body)).json.rows).toEqual([{ v: text }]);
-  });
+const UNPARSABLE = "could not parse the HTTP request body: ";
+const NO_VARIANT = `${UNPARSABLE}data did not match any variant of untagged enum Payload`;
 
-  it("may be left out", async () => {
-    expect((await post({ query: "SELECT 1 AS n", params: [] })).json.rows).toEqual([{ n: 1 }]);
-    expect((await post({ query: "SELECT 1 AS n", arrayMode: null })).json.rows).toEqual([{ n: 1 }]);
-  });
+test.for<[what: string, body: unknown, init: Parameters<typeof post>[2] & { path?: string }, message: string]>([
+  ["no connection string", ONE, { headers: { "neon-connection-string": "" } }, "invalid connection string"],
+  ["no password", ONE, { headers: { "neon-connection-string": "postgres://u@h/d" } }, "invalid connection string"],
+  ["no database", ONE, { headers: { "neon-connection-string": "postgres://u:p@h" } }, "invalid connection string"],
+  ["another format of rows", ONE, { headers: { "neon-array-mode": "false" } }, "query is not supported"],
+  ["parsed values", ONE, { headers: { "neon-raw-text-output": "" } }, "query is not supported"],
+  ["another path", ONE, { path: "/" }, "query is not supported"],
+  ["another method", ONE, { method: "PUT" }, "query is not supported"],
+  ["no JSON", "{", {}, UNPARSABLE],
+  ["no query", {}, {}, NO_VARIANT],
+  ["null", null, {}, NO_VARIANT],
+  ["a query that is no text", { query: 1, params: [] }, {}, NO_VARIANT],
+  ["a parameter that is no text", { query: "SELECT $1", params: [1] }, {}, NO_VARIANT],
+  ["a batch with a bad member", { queries: [ONE, {}] }, {}, NO_VARIANT],
+  ["an unknown isolation level", ONE, { headers: { "neon-batch-isolation-level": "x" } }, "invalid isolation level"],
+])("a request is refused for %s", async ([_, body, { path = "/sql", ...init }, message]) => {
+  const { status, json } = await post({ ...shared, url: new URL(path, shared.url).href }, body, init);
+  expect({ status, ...json }).toMatchObject({ status: 400, code: "", severity: "" });
+  expect(json.message).toContain(message);
 });
 
-describe("a batch", () => {
-  const queries = [{ query: "SELECT 1 AS n" }, { query: "SELECT $1::text AS t", params: ["x"] }];
+test("it listens on 127.0.0.1 only, under a name that otherwise is that of Postgres, and lets clients close first", async () => {
+  const { host, port } = new URL(shared.url);
+  expect(shared.connectionString).toBe(upstream.replace(new URL(upstream).host, host));
+  await expect(once(connect(Number(port), "127.0.0.2"), "connect")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  const request = httpRequest(shared.url, { headers: { connection: "keep-alive" } }).end();
+  const [{ headers }] = await once(request, "response");
+  expect([headers.connection, headers["keep-alive"]]).toEqual(["keep-alive", undefined]);
+  request.destroy();
+});
 
-  it("answers with the results in order", async () => {
-    const { status, json } = await post({ queries });
-    expect(status).toBe(200);
-    expect(json).toEqual({
-      results: [expect.objectContaining({ rows: [{ n: 1 }] }), expect.objectContaining({ rows: [{ t: "x" }] })],
+test("Postgres is found as node-postgres finds it, where its URL lacks a part", async () => {
+  const { username, password, host, pathname } = new URL(upstream);
+  vi.stubEnv("PGUSER", decodeURIComponent(username));
+  vi.stubEnv("PGPASSWORD", decodeURIComponent(password));
+  vi.stubEnv("PGDATABASE", pathname.slice(1));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { connectionString } = await startEndpoint({ connectionString: `postgres://${host}` });
+  const rows = await neon(connectionString).query("SELECT current_user AS role, current_database() AS database");
+  expect(rows).toEqual([{ role: decodeURIComponent(username), database: pathname.slice(1) }]);
+});
+
+test("Postgres that cannot be reached is missed in the proxy's words", async () => {
+  const { port, server } = await listen(() => {});
+  server.close();
+  const unreachable = await startEndpoint({ connectionString: `postgres://u:p@127.0.0.1:${port}/db` });
+  const { status, json } = await post(unreachable, ONE);
+  expect({ status, ...json }).toMatchObject({ status: 500, code: "", message: "Couldn't connect to compute node" });
+});
+
+describe("many requests at once", () => {
+  test("each get their own result, and transactions do not mix", async () => {
+    const name = randomName("counter");
+    await queryPostgres(upstream, `CREATE TABLE ${name} AS SELECT 0 AS n`);
+    const increment = statement(`UPDATE ${name} SET n = n + 1 RETURNING n`);
+    const batch = { queries: [increment, increment, statement(`SELECT n FROM ${name}`)] };
+    const both = Array.from({ length: 15 }, async (_, i) => {
+      const [single, { json }] = await Promise.all([
+        post(shared, statement("SELECT $1::int", `${i}`)),
+        post(shared, batch),
+      ]);
+      expect(single.json.rows).toEqual([[`${i}`]]);
+      const [first, ...rest] = json.results.map(({ rows }: { rows: string[][] }) => Number(rows[0]?.[0]));
+      expect(rest).toEqual([first + 1, first + 1]);
     });
+    await Promise.all(both);
+    expect(await queryPostgres(upstream, `SELECT n FROM ${name}`)).toBe(30);
+    await queryPostgres(upstream, `DROP TABLE ${name}`);
   });
 
-  it("repeats its transaction mode in the response's headers", async () => {
-    const mode = {
-      "neon-batch-isolation-level": "Serializable",
-      "neon-batch-read-only": "true",
-      "neon-batch-deferrable": "true",
-    };
-    const { headers } = await post({ queries }, mode);
-    expect(Object.fromEntries(headers)).toMatchObject(mode);
-    const plain = await post({ queries }, { "neon-batch-read-only": "false" });
-    const single = await post({ query: "SELECT 1" }, mode);
-    for (const { status, headers } of [plain, single]) {
-      expect(status).toBe(200);
-      expect([...headers.keys()].filter((name) => name.startsWith("neon-batch"))).toEqual([]);
+  test("use no more than as many connections, again and again, also when a transaction fails or is never ended", async () => {
+    const { connectionString, count } = await tap(upstream);
+    const bounded = await startEndpoint({ connectionString, maxConnections: 3 });
+    for (let round = 0; round < 2; round++) {
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => post(bounded, ONE)));
+      expect(outcomes.map(({ status }) => status)).toEqual(Array(20).fill(200));
+      expect((await post(bounded, { queries: [ONE, statement("SELECT 1 / 0")] })).status).toBe(400);
+      expect((await post(bounded, statement("BEGIN"))).status).toBe(200);
     }
-  });
-});
-
-describe("a request that is refused", () => {
-  const query = { query: "SELECT 1" };
-  const password = "missing authentication credentials: required password";
-
-  it.each([
-    ["that is no URL", "nonsense", "invalid connection string: relative URL without a base"],
-    ["of another database", "mysql://u:p@host/db", "incorrect scheme"],
-    ["without a host or path", "postgres:db", "missing database name"],
-    ["without a user", "postgres://host/db", "missing username"],
-    ["without a password", "postgres://user@host/db", password],
-    ["with a stray percent sign", "postgres://u:100%@host/db", "invalid connection string: malformed percent-encoding"],
-    ["with an IPv6 host", "postgres://u:p@[::1]/db", "missing hostname"],
-  ])("for a connection string %s", async (_what, connectionString, message) => {
-    const { status, headers, json } = await post(query, { "Neon-Connection-String": connectionString });
-    expect({ status, message: json.message }).toEqual({ status: 400, message });
-    expect(Object.keys(json)).toEqual(ERROR_KEYS);
-    expect(json).toMatchObject({ code: "", severity: "", detail: null });
-    expect(headers.get("access-control-allow-origin")).toBe("*");
+    expect(count).toMatchObject({ peak: 3, total: 3 });
   });
 
-  it("for no connection string, and for a token", async () => {
-    const response = await fetch(endpoint.url, { method: "POST", body: JSON.stringify(query) });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ message: "invalid header: neon-connection-string" });
-    const { status, json } = await post(query, { Authorization: "Bearer x" });
-    expect({ status, message: json.message }).toEqual({ status: 400, message: password });
-  });
-
-  it.each([
-    ["no JSON", "{", /^could not parse the HTTP request body: ./],
-    ["empty", "", /^could not parse the HTTP request body: ./],
-    ["without a query", {}, /: data did not match any variant of untagged enum Payload$/],
-    ["a list", [query], /: data did not match any variant/],
-    ["a query that is no text", { query: 1 }, /: data did not match any variant/],
-    ["parameters that are no list", { ...query, params: { a: 1 } }, /: data did not match any variant/],
-    ["an array mode that is no boolean", { ...query, arrayMode: 1 }, /: data did not match any variant/],
-    ["a batch with a bad member", { queries: [query, {}] }, /: data did not match any variant/],
-  ])("for a body that is %s", async (_what, body, message) => {
-    const { status, json } = await post(body);
-    expect({ status, message: json.message }).toEqual({ status: 400, message: expect.stringMatching(message) });
-  });
-
-  it("for an unknown isolation level, batch or not", async () => {
-    for (const body of [query, { queries: [query] }]) {
-      const { status, json } = await post(body, { "Neon-Batch-Isolation-Level": "serializable" });
-      expect({ status, message: json.message }).toEqual({ status: 400, message: "invalid isolation level" });
+  test("of different users share the bound: a connection that is idle makes room", async () => {
+    const { connectionString, count, untilReset } = await tap(upstream);
+    const [one, other] = [randomName("one"), randomName("other")];
+    for (const role of [one, other]) await queryPostgres(upstream, `CREATE ROLE ${role} LOGIN PASSWORD 'p'`);
+    const single = await startEndpoint({ connectionString, maxConnections: 1 });
+    for (const [i, user] of [one, other, one].entries()) {
+      expect((await post({ ...single, connectionString: as(single.connectionString, { user }) }, ONE)).status).toBe(
+        200,
+      );
+      await untilReset(i + 1);
+      expect(count).toMatchObject({ total: i + 1, peak: 1 });
     }
+    for (const role of [one, other]) await queryPostgres(upstream, `DROP ROLE ${role}`);
   });
 
-  it.each(["announced", "sent in chunks"])("for a body too large, %s", async (how) => {
-    const headers = { "Neon-Connection-String": endpoint.connectionString };
-    const announced = { "content-length": MAX_BODY_BYTES + 1 };
-    const request = httpRequest(endpoint.url, {
-      method: "POST",
-      headers: how === "announced" ? { ...headers, ...announced } : headers,
-    });
-    request.on("error", () => {});
-    const answered = once(request, "response");
-    if (how === "announced") request.flushHeaders();
-    else for (let sent = 0; sent <= MAX_BODY_BYTES; sent += 2 ** 20) request.write(Buffer.alloc(2 ** 20, " "));
-    const [response] = await answered;
-    const [body] = await response.toArray();
-    request.destroy();
-    expect(response.statusCode).toBe(413);
-    expect(JSON.parse(body)).toMatchObject({ message: "request is too large (max is 67108864 bytes)" });
+  test("are refused beyond those that may wait, at once and in the proxy's words", async () => {
+    // It accepts connections and never speaks.
+    const { port } = await listen((socket) => socket.resume());
+    const connectionString = `postgres://u:p@127.0.0.1:${port}/d`;
+    const bounded = await startNeonEndpoint({ connectionString, maxConnections: 1, maxWaiting: 1 });
+    const all = Array.from({ length: 3 }, () => post(bounded, ONE));
+    const settled = Promise.allSettled(all);
+    const { status, json } = await Promise.race(all);
+    const message = expect.stringContaining("Too many database connection attempts");
+    expect({ status, ...json }).toMatchObject({ status: 500, code: "", message });
+    await bounded.close();
+    expect((await settled).filter(({ status }) => status === "rejected")).toHaveLength(2);
   });
 
-  describe("for a response too large", () => {
-    const tooLarge = { status: 507, message: "response is too large (max is 67108864 bytes)" };
-    const megabytes = (count: number) => ({
-      query: "SELECT repeat('x', 1048576) FROM generate_series(1, $1::int)",
-      params: [`${count}`],
-    });
-
-    it.each([
-      ["of one query", megabytes(66)],
-      ["of a batch together", { queries: [megabytes(33), megabytes(33), megabytes(1)] }],
-    ])("%s, and the next request is served", async (_what, body) => {
-      const { status, json } = await post(body);
-      expect({ status, message: json.message }).toEqual(tooLarge);
-      expect((await post(megabytes(2))).json.rowCount).toBe(2);
-    });
-
-    // PGlite answers a query only when it is done with it.
-    it.skipIf(isEmbedded)("before a result without end has filled the memory", async () => {
-      const { status, json } = await post(megabytes(1_000_000));
-      expect({ status, message: json.message }).toEqual(tooLarge);
-    });
+  test("go on after Postgres has dropped the connections", async () => {
+    const { connectionString, count, ...tapped } = await tap(upstream);
+    const endpoint = await startEndpoint({ connectionString });
+    expect((await post(endpoint, ONE)).status).toBe(200);
+    await tapped.untilReset(1);
+    await tapped.breakAll();
+    expect((await post(endpoint, ONE)).status).toBe(200);
+    expect(count.total).toBe(2);
   });
 
-  it("for any other path or method", async () => {
-    for (const [method, path] of [
-      ["GET", "/sql"],
-      ["PUT", "/sql"],
-      ["POST", "/"],
-      ["POST", "/sql/"],
-      ["OPTIONS", "/"],
-    ]) {
-      const response = await fetch(new URL(path ?? "", endpoint.url), { method: method ?? "" });
-      expect(response.status).toBe(400);
-      expect(response.headers.get("neon-request-id")).toBeTruthy();
-      expect(await response.json()).toBe("query is not supported");
-    }
-    const withQuery = { ...endpoint, url: `${endpoint.url}?source=test` };
-    expect((await post(query, {}, withQuery)).status).toBe(200);
+  test("end with the endpoint: it closes at once, also twice, and leaves no connection", async () => {
+    const tapped = await tap(upstream);
+    const arrived = Promise.withResolvers<void>();
+    const closing = await startNeonEndpoint({
+      connectionString: tapped.connectionString,
+      intercept({ body }) {
+        const isToHang = (body as { query: string }).query === "hang";
+        if (isToHang) arrived.resolve();
+        return isToHang;
+      },
+    });
+    await Promise.all(Array.from({ length: 5 }, () => post(closing, ONE)));
+    expect(tapped.open()).toBeGreaterThan(0);
+    const hanging = post(closing, statement("hang")).catch((error: Error) => error.name);
+    await arrived.promise;
+    const ended = tapped.ended();
+    await Promise.all([closing.close(), closing.close()]);
+    expect(await hanging).toBe("TypeError");
+    await ended;
+    await expect(fetch(closing.url)).rejects.toThrow();
   });
 });
 
-describe("a preflight request", () => {
-  it("is told what a browser may send", async () => {
-    const response = await fetch(endpoint.url, { method: "OPTIONS" });
-    expect(response.status).toBe(200);
-    expect(await response.text()).toBe("");
-    expect(Object.fromEntries(response.headers)).toMatchObject({
-      allow: "OPTIONS, POST",
-      "access-control-allow-origin": "*",
-      "access-control-max-age": "86400",
-      "access-control-allow-headers": expect.stringContaining("Neon-Connection-String, Neon-Raw-Text-Output"),
-    });
+test("an intercept sees every request, and may hold it back; one whose client has left is not served then", async () => {
+  const name = randomName("abandoned");
+  await queryPostgres(upstream, `CREATE TABLE ${name} (n int)`);
+  const insert = (n: number) => ({ queries: [statement(`INSERT INTO ${name} VALUES (${n})`)] });
+  const seen: InterceptedRequest[] = [];
+  const [arrived, passed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const endpoint = await startEndpoint({
+    connectionString: upstream,
+    maxConnections: 1,
+    async intercept(request, response) {
+      if (seen.push(request) > 1) return false;
+      arrived.resolve();
+      await once(response, "close");
+      passed.resolve();
+      return false;
+    },
   });
-});
-
-describe("a Postgres error", () => {
-  it("has every field, and null for those that Postgres did not send", async () => {
-    const { status, json } = await post({ query: "SELECT nothing" });
-    expect(status).toBe(400);
-    expect(Object.keys(json)).toEqual(ERROR_KEYS);
-    expect(json).toMatchObject({ code: "42703", position: "8", severity: "ERROR", detail: null, constraint: null });
-  });
-});
-
-describe("the server", () => {
-  it("counts each POST /sql, refused ones included, and nothing else", async () => {
-    await withEndpoint({}, async (counted) => {
-      expect(counted.requests).toBe(0);
-      await post({ query: "SELECT 1" }, {}, counted);
-      await post({ queries: [{ query: "SELECT 1" }, { query: "SELECT 1" }] }, {}, counted);
-      await post("{", {}, counted);
-      await fetch(counted.url, { method: "OPTIONS" });
-      await fetch(counted.url);
-      expect(counted.requests).toBe(3);
-    });
-  });
-
-  it("names itself in a connection string that otherwise is that of Postgres", async () => {
-    const theirs = new URL(upstream);
-    const ours = new URL(endpoint.connectionString);
-    expect(ours.host).toBe(new URL(endpoint.url).host);
-    expect([ours.username, ours.password, ours.pathname]).toEqual([theirs.username, theirs.password, theirs.pathname]);
-    await withEndpoint({ connectionString: `${upstream}?application_name=test` }, async ({ connectionString }) => {
-      expect(new URL(connectionString).search).toBe("");
-    });
-  });
-
-  it("listens on 127.0.0.1 alone, on the port it is told, and says so when it is taken", async () => {
-    const { port } = new URL(endpoint.url);
-    const elsewhere = connect(Number(port), "127.0.0.2");
-    await expect(once(elsewhere, "connect")).rejects.toMatchObject({ code: "ECONNREFUSED" });
-    await expect(startNeonEndpoint({ connectionString: upstream, port: Number(port) })).rejects.toMatchObject({
-      code: "EADDRINUSE",
-    });
-  });
-
-  it("never closes an idle connection first, and therefore announces no time limit", async () => {
-    const request = httpRequest(endpoint.url, { method: "OPTIONS", headers: { connection: "keep-alive" } }).end();
-    const [response] = await once(request, "response");
-    response.resume();
-    expect(response.headers.connection).toBe("keep-alive");
-    expect(response.headers["keep-alive"]).toBeUndefined();
-  });
+  const client = new AbortController();
+  const leaving = post(endpoint, insert(1), { headers: { "x-a": "1" }, signal: client.signal });
+  const outcome = expect(leaving).rejects.toThrow("aborted");
+  await arrived.promise;
+  expect((await post(endpoint, ONE)).json.rows).toEqual([["1"]]);
+  client.abort();
+  await outcome;
+  await passed.promise;
+  await post(endpoint, insert(2));
+  expect((await post(endpoint, statement(`SELECT n FROM ${name}`))).json.rows).toEqual([["2"]]);
+  expect(seen).toMatchObject([
+    { method: "POST", headers: { "x-a": "1" }, body: insert(1) },
+    { method: "POST", body: ONE },
+    ...[{ body: insert(2) }, {}],
+  ]);
+  await queryPostgres(upstream, `DROP TABLE ${name}`);
 });
