@@ -1,302 +1,284 @@
-// Every command of every README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs
-// accounts.
+// Every command of every README.md, as it stands there, against one `npm run dev`. Commands for accounts are only parsed:
+// test/cli/deploy runs them.
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { SEED_PROCESSES, seed } from "../../drizzle/seed.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import type { Key } from "../../src/cli/keys/read.ts";
 import { RULES } from "../../src/cli/stats/alerts.ts";
-import { connectionUris } from "../stand-ins/neon.ts";
-import { startWorld, type World } from "../stand-ins/world.ts";
+import type { Command } from "../../src/cli/support/program.ts";
+import { checkOut } from "../stand-ins/checkout.ts";
+import { type CommandOptions, run } from "../support/command.ts";
 import { type Dev, startDev } from "../support/dev.ts";
-import { anchorsOf, commandsOf, linksOf, PAGES, readBlocks } from "./readme.ts";
+import type { Outcome } from "../support/outcome.ts";
 
-/** npm installs a client; wrangler deploys. */
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 180_000 });
+interface Block {
+  page: string;
+  /** The heading that it stands under. */
+  heading: string;
+  language: string;
+  text: string;
+}
 
+/** The fenced blocks of a page, in their order. */
+function blocksOf(page: string): Block[] {
+  let heading = "";
+  return [...readFileSync(page, "utf8").matchAll(/^#+ (.+)$|^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap((found) => {
+    const [, title, language = "", text] = found;
+    heading = title ?? heading;
+    return text === undefined ? [] : [{ page, heading, language, text }];
+  });
+}
+
+/** The lines of a shell block, without comments. */
+const linesOf = ({ text }: Block): string[] =>
+  text
+    .split("\n")
+    .map((line) => line.replace(/(^|\s+)# .*$/, ""))
+    .filter((line) => line !== "");
+
+const PAGES = globSync("{,src/**/,test/**/,drizzle/}README.md", { exclude: (name) => name.includes("node_modules") });
+const blocks = PAGES.sort().flatMap(blocksOf);
+const RUNBOOK = "src/cli/runbook/README.md";
 const README_URL = "http://localhost:8787";
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
-const blocks = PAGES.flatMap(readBlocks);
 const [web] = SEED_PROCESSES;
-const under = (heading: string, language: string) =>
-  blocks.filter((block) => block.heading === heading && block.language === language);
 
+const directory = mkdtempSync(join(tmpdir(), "process-api-readme-"));
+/** Of its own, because commands find the `npm run dev` of their checkout. */
+const { root } = checkOut(join(directory, "checkout"));
+// The commands for accounts read it, where no `npm run dev` is to be found.
+copyFileSync("wrangler.toml", join(directory, "wrangler.toml"));
+const here = (text: string) => text.replaceAll(README_URL, `http://localhost:${dev.port}`);
+const databaseUrl = () => String(/postgres:\/\/\S+/.exec(dev.output())?.[0]);
 let dev: Dev;
-let directory: string;
+let installed: Promise<string>;
 beforeAll(async () => {
-  dev = await startDev();
-  directory = mkdtempSync(join(tmpdir(), "process-api-readme-"));
+  dev = await startDev({}, [], root);
   await dev.ready;
+  // Waits mostly for npm's registry.
+  installed = bash(under("A typed client in five minutes")[0]?.text, directory);
+  installed.catch(() => {});
 });
 afterAll(async () => {
   await dev.interrupt();
   rmSync(directory, { recursive: true });
 });
 
-/** Runs a script in bash to its first failure. */
-async function bash(script: string, cwd: string = process.cwd(), more: NodeJS.ProcessEnv = {}): Promise<string> {
-  const here = script.replaceAll(README_URL, `http://localhost:${dev.port}`);
-  const env = { ...process.env, ...more };
-  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd, env });
+const under = (heading: string, language = "sh") =>
+  blocks.filter((block) => block.heading === heading && block.language === language);
+
+/** Runs a script to its first failure. */
+async function bash(script = "", cwd = root): Promise<string> {
+  const DATABASE_URL = script.includes("$DATABASE_URL") ? databaseUrl() : undefined;
+  const env = { ...process.env, npm_config_yes: "true", KEY: web.token, DATABASE_URL };
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here(script)], { cwd, env });
   return stdout;
 }
 
-/** The same with the database's URL, for `psql`. */
-function psql(script: string): Promise<string> {
-  const [DATABASE_URL] = dev.output().match(/postgres:\/\/\S+/) ?? [];
-  return bash(script, undefined, { DATABASE_URL });
+/** Runs a line that needs no shell in this process. */
+async function npmRun(line: string, options: CommandOptions = {}): Promise<Outcome> {
+  const [, name = "", args = ""] = /^npm run (?:-s )?(\S+)(?: -- (.*))?$/.exec(line) ?? [];
+  const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
+  if (script === undefined) throw new Error(`${line} is no command of src/cli`);
+  const { default: command } = (await import(`../../src/cli/${script}.ts`)) as { default: Command };
+  return run(command, args.split(" ").filter(Boolean), { root, ...options });
 }
 
+/** Runs the lines of a heading's blocks one after the other. @returns all that they say */
+async function perform(heading: string, options?: CommandOptions): Promise<string> {
+  let said = "";
+  for (const line of under(heading).flatMap(linesOf)) {
+    if (!line.startsWith("npm run ")) said += await bash(line);
+    else {
+      const { exitCode, stdout, stderr } = await npmRun(line, options);
+      expect(exitCode, `${line}\n${stderr}`).toBe(0);
+      said += stdout + stderr;
+    }
+  }
+  return said;
+}
+
+const listKeys = async (): Promise<Key[]> => JSON.parse((await npmRun("npm run keys -- list --json")).stdout);
+
 test("there is no command that is not run here", () => {
-  const places = blocks.filter(({ language }) => language === "sh").map(({ page, heading }) => `${page}: ${heading}`);
-  expect([...new Set(places)]).toStrictEqual([
-    "README.md: Process API",
-    "src/cli/README.md: Keys",
-    "src/cli/README.md: Audit",
-    "src/cli/README.md: Purges",
-    "src/cli/README.md: Monitoring",
-    "src/cli/README.md: Deploy",
-    "src/cli/runbook/README.md: Alerts",
-    "src/cli/runbook/README.md: Look first",
-    "src/cli/runbook/README.md: The database is away",
-    "src/cli/runbook/README.md: Overloaded",
-    "src/cli/runbook/README.md: The feed is late or silent",
-    "src/cli/runbook/README.md: A key has leaked",
-    "src/cli/runbook/README.md: Restore to a point in time",
-    "src/docs/README.md: Call it",
-    "src/docs/README.md: A typed client in five minutes",
-    "src/docs/README.md: Write",
-    "src/docs/README.md: Caching",
-  ]);
+  const headings = Object.groupBy(
+    blocks.filter(({ language }) => language === "sh"),
+    ({ page }) => page,
+  );
+  const all = Object.entries(headings).map(([page, found = []]) => [page, [...new Set(found.map((b) => b.heading))]]);
+  expect(Object.fromEntries(all)).toStrictEqual({
+    "README.md": ["Process API"],
+    "src/cli/README.md": ["Keys", "Audit", "Purges", "Monitoring", "Deploy"],
+    [RUNBOOK]: [
+      "Alerts",
+      "Look first",
+      "The database is away",
+      "Overloaded",
+      "The feed is late or silent",
+      "A key has leaked",
+      "Restore to a point in time",
+    ],
+    "src/docs/README.md": ["Call it", "A typed client in five minutes", "Write", "Caching"],
+  });
 });
 
-describe("Process API", () => {
-  const [start, curl, tests] = under("Process API", "sh").map(commandsOf);
-
-  test("the two commands are those that CI and this suite run", () => {
+describe("to call the API", () => {
+  test("the first two commands are those that CI runs, and the third's response is the one that stands there", async () => {
+    const [start, curl, tests] = under("Process API").map(linesOf);
     expect([start, tests]).toStrictEqual([["npm ci && npm run dev"], ["npm ci && npm test"]]);
     expect(readFileSync(".ci/run", "utf8")).toMatch(/^npm ci .*\n(.*\n)*tests test$/m);
-  });
-
-  test("the answer is the one that stands there", async () => {
     const [head = "", body = ""] = (await bash(String(curl))).split("\r\n\r\n");
-    const [json] = under("Process API", "json");
-    expect(JSON.parse(body)).toStrictEqual(JSON.parse(String(json?.text)));
-    const [http] = under("Process API", "http");
-    const lines = String(http?.text).trim().split("\n");
-    expect(lines.length).toBeGreaterThan(5);
-    for (const line of lines) expect(head.split("\r\n")).toContain(line);
+    expect(JSON.parse(body)).toStrictEqual(JSON.parse(String(under("Process API", "json")[0]?.text)));
+    const fields = String(under("Process API", "http")[0]?.text).trim().split("\n");
+    expect(fields.length).toBeGreaterThan(5);
+    for (const field of fields) expect(head.split("\r\n")).toContain(field);
     expect(await bash(String(curl))).toMatch(/^cache-status: process-api; hit/im);
   });
-});
 
-describe("Call the API", () => {
-  const [calls] = under("Call it", "sh");
-  const [install, run] = under("A typed client in five minutes", "sh");
+  test("the reference has a demo key entered", async () => {
+    const page = await (await fetch(here(`${README_URL}/docs`))).text();
+    expect(page).toContain(`<meta name="demo-key" content="${SEED_TOKENS.full}">`);
+  });
 
-  test("the calls are answered", async () => {
-    const output = await bash(String(calls?.text));
-    const [list = "", answer = ""] = output.split(/(?=HTTP\/1\.1)/);
+  test("there are calls, writes, and reads of what the database says now", async () => {
+    const [calls] = under("Call it");
+    const [list = "", answer = ""] = (await bash(calls?.text)).split(/(?=HTTP\/1\.1)/);
     expect(JSON.parse(list)).toMatchObject({ total: 4, limit: 2, data: [{ key: "web" }, { key: "worker" }] });
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  });
-
-  test("a write is tried, one is done, and a run is asked for and listed", async () => {
-    const [writes] = under("Write", "sh");
     const [settings] = String(calls?.text).split("curl", 1);
-    const output = await bash(String(settings) + String(writes?.text));
-    expect(output.match(/HTTP\/1\.1 200 /g)?.length).toBe(3);
-    expect(output).toContain('"key":"report"');
-    expect(output).toContain('"entrypoint":"npx migrate"');
-    expect(JSON.parse(output.slice(output.lastIndexOf('{"data"')))).toMatchObject({ total: 1 });
-    const [audit] = under("Audit", "sh");
-    expect(await bash(String(audit?.text))).toContain('"operation": "trigger"');
+    const written = await bash(String(settings) + under("Write")[0]?.text);
+    expect(written.match(/HTTP\/1\.1 200 /g)?.length).toBe(3);
+    expect(written).toContain('"key":"report"');
+    expect(written).toContain('"entrypoint":"npx migrate"');
+    expect(JSON.parse(written.slice(written.lastIndexOf('{"data"')))).toMatchObject({ total: 1 });
+    expect(await perform("Audit")).toContain('"operation": "trigger"');
+    for (let n = 0; n < 2; n++) expect(await perform("Caching")).toMatch(/^cache-status: .*fwd=request/im);
   });
 
-  test("from an empty folder to a typed call", async () => {
+  test("a typed client calls from an empty folder", async () => {
+    await installed;
     const [code] = under("A typed client in five minutes", "ts");
-    await bash(String(install?.text), directory);
-    writeFileSync(
-      join(directory, "call.ts"),
-      String(code?.text).replaceAll(README_URL, `http://localhost:${dev.port}`),
-    );
-    const key = `export KEY=${web.token}\n`;
-    expect(await bash(key + String(run?.text), directory)).toBe("10\n");
-  });
-
-  test("a request that must be fresh is answered by the database", async () => {
-    const [fresh] = under("Caching", "sh");
-    for (let n = 0; n < 2; n++) expect(await bash(String(fresh?.text))).toMatch(/^cache-status: .*fwd=request/im);
+    writeFileSync(join(directory, "call.ts"), here(String(code?.text)));
+    expect(await bash(under("A typed client in five minutes")[1]?.text, directory)).toBe("10\n");
   });
 });
 
-describe("When something is wrong", () => {
-  const RUNBOOK = "src/cli/runbook/README.md";
-  const steps = (heading: string) => under(heading, "sh").map(({ text }) => text);
-  test("the statistics are shown", async () => {
-    const [monitoring] = steps("Monitoring");
-    expect(await bash(String(monitoring))).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
+describe("to operate it", () => {
+  test("keys are issued, rotated, switched and revoked", async () => {
+    const before = await listKeys();
+    const [block, first] = under("Keys");
+    const output = await bash(block?.text);
+    expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(2);
+    expect(output).toMatch(
+      /^history +\S+ +issued by .*\n.* rotated by .*\n.* disabled by .*\n.* enabled by .*\n.* revoked by /m,
+    );
+    const after = await listKeys();
+    const issued = after.filter(({ id }) => !before.some((key) => key.id === id));
+    expect(issued.map(({ name, state }) => [name, state])).toStrictEqual([
+      ["My App only", "live"],
+      ["CI", "revoked"],
+    ]);
+    // No other key has changed: the reference and the examples use one of them.
+    const changes = (keys: Key[]) => keys.map(({ id, state, updated_at }) => [id, state, updated_at]);
+    expect(changes(after.filter((key) => !issued.includes(key)))).toStrictEqual(changes(before));
+    expect(await bash(first?.text)).toMatch(/^svl_[0-9a-f]{64}$/m);
+    expect((await listKeys()).map(({ company }) => company.name)).toContain("My Company");
   });
 
-  test("the check says nothing, or what is wrong", async () => {
-    const [check] = steps("Alerts");
-    const lines = await bash(String(check)).catch(({ code, stdout }) => {
-      expect(code).toBe(1);
-      return String(stdout);
-    });
-    const names = RULES.map(({ name }) => name);
-    for (const line of lines.split("\n").filter(Boolean)) expect(names).toContain(line.split(":")[0]);
+  test("purges are made in two ways", async () => {
+    const purged = await bash(under("Purges")[0]?.text);
+    expect(purged.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
   });
 
-  test("each alert has its row, and each row its alert", () => {
+  test("the statistics and the smoke test show how it does, and the database is asked", async () => {
+    expect(await perform("Monitoring")).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
+    const looked = await perform("Look first");
+    expect(looked).toContain('"status":"ok"');
+    expect(looked).toMatch(/^server-timing: key;dur=\d+, cache;dur=\d+/im);
+    expect(await perform("The database is away")).toMatch(/\d{4}-\d\d-\d\d .*\n[\s\S]*^database/m);
+    expect(await perform("The feed is late or silent")).toContain("healthy_at");
+  });
+
+  test("the check names the alerts, each of which has its row", async () => {
     const rows = [...readFileSync(RUNBOOK, "utf8").matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
     expect(rows).toStrictEqual(RULES.map(({ name }) => name));
+    const { exitCode, stdout } = await npmRun(String(under("Alerts").flatMap(linesOf)));
+    const alerts = stdout.split("\n").filter(Boolean);
+    expect(exitCode).toBe(alerts.length === 0 ? 0 : 1);
+    for (const alert of alerts) expect(rows).toContain(alert.split(":")[0]);
   });
 
-  test("one looks first", async () => {
-    const [look, timing] = steps("Look first");
-    expect(await bash(String(look))).toContain('"status":"ok"');
-    expect(await bash(String(timing))).toMatch(/^server-timing: key;dur=\d+, cache;dur=\d+/im);
+  test("a key is switched off and on, and a leaked one is revoked", async () => {
+    // Not known as the database of `npm run dev`, whose Worker takes ten purges a minute.
+    expect(await perform("Overloaded", { root: directory, env: { DATABASE_URL: databaseUrl() } })).toContain("live");
+    expect(await perform("A key has leaked")).toMatch(/^key:[0-9a-f-]{36}$/m);
+    const { state } = (await listKeys()).find(({ id }) => id === "00000000-0000-4000-8000-000000000202") ?? {};
+    expect(state).toBe("revoked");
   });
 
-  test("the database is asked", async () => {
-    expect(await psql(String(steps("The database is away")))).toMatch(/\d{4}-\d\d-\d\d .*\n[\s\S]*^database/m);
-    expect(await psql(String(steps("The feed is late or silent")))).toContain("healthy_at");
-  });
-
-  test("a key is switched off and on, and a leaked one ends", async () => {
-    expect(await bash(String(steps("Overloaded")))).toContain("live");
-    expect(await bash(String(steps("A key has leaked")))).toMatch(/^key:[0-9a-f-]{36}$/m);
-    const keys = JSON.parse(await bash("npm run -s keys -- list --json | cat")) as { id: string; state: string }[];
-    expect(keys.find(({ id }) => id === "00000000-0000-4000-8000-000000000202")?.state).toBe("revoked");
-  });
-
-  test("the feed purges everything", async () => {
+  test("the feed purges everything after a restore", async () => {
     const path = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
     const get = async () => {
-      const { headers } = await fetch(`http://localhost:${dev.port}${path}`, {
-        headers: { authorization: `Bearer ${web.token}` },
-      });
-      return headers.get("cache-status");
+      const headers = { authorization: `Bearer ${web.token}` };
+      return (await fetch(here(README_URL + path), { headers })).headers.get("cache-status");
     };
     await get();
     expect(await get()).toContain("; hit");
-    expect(await psql(String(steps("Restore to a point in time")))).toBe("INSERT 0 1\n");
+    expect(await perform("Restore to a point in time")).toBe("INSERT 0 1\n");
     await expect.poll(get, { interval: 500 }).toContain("fwd=miss");
   });
+});
 
-  /** Of what needs an account: that there is such a command, with such options. */
-  test("the commands for accounts exist", async () => {
-    const commands = blocks
-      .filter(({ page, language }) => [RUNBOOK, "src/cli/README.md"].includes(page) && language === "bash")
-      .flatMap(commandsOf)
-      .map((command) => command.replace(/^\w+="[^"]*" /, "").replace(/ \| gh secret set .*$/, ""));
-    expect(commands.length).toBeGreaterThan(6);
-    for (const command of commands) {
-      const script = /^npm run (?:-s )?(\S+)/.exec(command)?.[1];
+describe("to deploy it, there is the command", () => {
+  const isForAccounts = ({ page, heading, language }: Block) =>
+    language === "bash" ? [RUNBOOK, "src/cli/README.md"].includes(page) : heading === "Deploy" && language === "sh";
+  const lines = blocks.filter(isForAccounts).flatMap(linesOf);
+  const commands = lines.map((line) => line.replace(/^\w+="[^"]*" /, "").replace(/ \| gh secret set .*$/, ""));
+
+  test.for([...new Set(commands)])("%s", async (command) => {
+    if (command.startsWith("npm run ")) {
+      const refuse = () => Promise.reject(new TypeError("no account"));
+      const { stdout, stderr } = await npmRun(command, { root: directory, fetch: refuse, wrangler: refuse });
+      // Its arguments are right: it asks for what it is to work with.
+      expect(stdout + stderr).toMatch(/ is not set\.|No database|GITHUB_TOKEN say|no account|no answer/);
+    } else {
       const [words] = /^(?:npx )?\S+(?: [a-z]+)*/.exec(command) ?? [];
-      const help = script === undefined ? `${words} --help 2>&1` : `npm run -s ${script} -- --help`;
-      const said = await bash(help, script === undefined ? directory : undefined, { npm_config_yes: "true" });
-      expect(said, command).toMatch(/usage|options/i);
-      for (const [, option] of command.matchAll(/ (--[a-z-]+)/g)) expect(said, command).toContain(option);
+      const help = await bash(`${words} --help 2>&1`);
+      for (const [, option] of command.matchAll(/ (--[a-z-]+)/g)) expect(help).toContain(option);
+      expect(help).toMatch(/usage|options/i);
     }
   });
 });
 
-test("the commands for keys do what they say, one after another", async () => {
-  const list = async (): Promise<Key[]> => JSON.parse(await bash("npm run -s keys -- list --json | cat"));
-  const before = await list();
-  const [block, first] = under("Keys", "sh").map(({ text }) => text);
-  const output = await bash(String(block));
-  expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(2);
-  expect(output).toMatch(
-    /^history +\S+ +issued by .*\n.* rotated by .*\n.* disabled by .*\n.* enabled by .*\n.* revoked by /m,
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchorsOf = (page: string): string[] =>
+  [...readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
   );
-  const after = await list();
-  const issued = after.filter(({ id }) => !before.some((key) => key.id === id));
-  expect(issued.map(({ name, state }) => [name, state])).toStrictEqual([
-    ["My App only", "live"],
-    ["CI", "revoked"],
-  ]);
-  // No other key has changed: the reference and the examples use one of them.
-  const changes = (keys: Key[]) => keys.map(({ id, state, updated_at }) => [id, state, updated_at]);
-  expect(changes(after.filter((key) => !issued.includes(key)))).toStrictEqual(changes(before));
-  expect(await psql(String(first))).toMatch(/^svl_[0-9a-f]{64}$/m);
-  expect((await list()).map(({ company }) => company.name)).toContain("My Company");
-});
 
-test("the two ways to purge tell what was purged", async () => {
-  // A Worker takes ten purges a minute, and the commands above have had those of this one.
-  await dev.interrupt();
-  dev = await startDev();
-  await dev.ready;
-  const [block] = under("Purges", "sh");
-  const output = await bash(String(block?.text));
-  expect(output.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
-});
-
-describe("Deploy", () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.close());
-
-  test("each command is done, against the stand-ins", async () => {
-    const [main] = world.neon.branches;
-    if (main === undefined) throw new Error("The project has no branch");
-    const { direct, pooled } = connectionUris(main);
-    const environments: Record<string, Record<string, string>> = {
-      deploy: {
-        MIGRATION_DATABASE_URL: direct,
-        DATABASE_URL: pooled,
-        PURGE_SECRET: "the-purge-secret-of-production-and-no-other",
-      },
-      "db:migrate": { DATABASE_URL: direct },
-      smoke: { SMOKE_TOKEN: web.token, SMOKE_APPLICATION: web.applicationId, SMOKE_PROCESS: web.processId },
-    };
-    const commands = under("Deploy", "sh").flatMap(commandsOf);
-    expect(commands.length).toBeGreaterThan(4);
-    for (const command of commands) {
-      const [, name = "", args = ""] = /^npm run (\S+)(?: -- (.*))?$/.exec(command) ?? [];
-      const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
-      if (script === undefined) throw new Error(`${command} is no command of src/cli`);
-      // There must be a version before.
-      if (name === "rollback") await world.run("deploy", ["--steps", "100"], environments.deploy);
-      // The smoke test reads it: operators have data.
-      if (name === "smoke") await seed(main.postgres.connectionString);
-      const { exitCode, stderr } = await world.run(script, args.split(" ").filter(Boolean), environments[name]);
-      expect(exitCode, `${command}\n${stderr}`).toBe(0);
-    }
-  });
-});
-
-test.for(PAGES)("every link of %s leads somewhere", (page) => {
-  for (const { path, anchor } of linksOf(page)) {
+test.for(PAGES)("every link of %s leads somewhere, and every file that it names exists", (page) => {
+  const text = readFileSync(page, "utf8");
+  for (const [, link, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+    const path = link === "" ? page : new URL(String(link), `file:///${page}`).pathname.slice(1);
     expect(existsSync(path), path).toBe(true);
     if (anchor !== undefined) expect(anchorsOf(path)).toContain(anchor);
   }
-});
-
-test.for(PAGES)("every file that %s names exists", (page) => {
-  const text = readFileSync(page, "utf8");
-  const named = [...text.matchAll(/`((?:src|test|drizzle|gateway|api|db|feed|shared)\/[\w./-]+)`/g)].map(
-    ([, path]) => path,
-  );
-  const missing = named.filter((path) => !existsSync(String(path)) && !existsSync(`src/worker/${path}`));
-  expect(missing).toStrictEqual([]);
+  const named = [...text.matchAll(/`((?:src|test|drizzle|gateway|api|db|feed|shared)\/[\w./-]+)`/g)];
+  const paths = named.map(([, path]) => String(path));
+  expect(paths.filter((path) => !existsSync(path) && !existsSync(`src/worker/${path}`))).toStrictEqual([]);
 });
 
 test("every script that is named exists, and CI runs each that tests", () => {
-  const text = PAGES.map((page) => readFileSync(page, "utf8"))
-    .join("\n")
-    .replaceAll(/^```json$.*?^```$/gms, "");
-  const named = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)].map((found) =>
-    String(found[1] ?? found[2]),
-  );
+  const text = PAGES.map((page) => readFileSync(page, "utf8").replaceAll(/^```json$.*?^```$/gms, "")).join("\n");
+  const found = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)];
+  const named = found.map(([, script, tests]) => String(script ?? tests));
   expect(named.filter((name) => scripts[name] === undefined)).toStrictEqual([]);
   const ci = readFileSync(".ci/run", "utf8");
   for (const name of ["check", "test", "test:postgres", "test:browser", "test:readme", "openapi:lint"]) {
