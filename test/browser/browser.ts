@@ -5,16 +5,10 @@ import { type Browser, type BrowserContextOptions, chromium, type Page, type Res
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
 const CHROMIUM = "/usr/bin/chromium";
-
 /** Nothing looked up, reported or kept elsewhere; no sandbox, since CI is root. */
 const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+  ...["--disable-background-networking", "--disable-component-update"],
 ];
 
 export const DESKTOP = { width: 1280, height: 900 };
@@ -22,22 +16,16 @@ export const PHONE = { width: 390, height: 844 };
 
 export interface Tab {
   page: Page;
-  /**
-   * Faults that nobody sees: errors, warnings, violations of the page's policy, requests to elsewhere. A test that leaves
-   * one here fails.
-   */
+  /** Errors, warnings, violations of the page's policy, requests to elsewhere. A test that leaves one here fails. */
   complaints: string[];
   /** The bytes of all responses so far, each body as gzip makes it. */
   transferredBytes(): Promise<number>;
 }
 
-export type OpenTab = (
-  url: string,
-  options?: Pick<BrowserContextOptions, "viewport" | "colorScheme" | "javaScriptEnabled">,
-) => Promise<Tab>;
+export type TabOptions = Pick<BrowserContextOptions, "viewport" | "colorScheme" | "javaScriptEnabled">;
 
-/** A browser for the tests of a file. @returns what opens a tab that shares nothing with others, until the test ends */
-export function useBrowser(): OpenTab {
+/** A browser for the tests of a file. @returns what opens a tab of its own, until the test ends */
+export function useBrowser(): (url: string, options?: TabOptions) => Promise<Tab> {
   let browser: Browser | undefined;
   let tab: Tab | undefined;
   beforeAll(async () => {
@@ -51,30 +39,26 @@ export function useBrowser(): OpenTab {
     tab = undefined;
   });
   return async (url, options) => {
-    const context = await browser?.newContext({ viewport: DESKTOP, colorScheme: "light", ...options });
-    tab = watch((await context?.newPage()) as Page, new URL(url));
-    await tab.page.goto(url);
+    const page = await (browser as Browser).newPage({ viewport: DESKTOP, colorScheme: "light", ...options });
+    tab = watch(page, new URL(url).origin);
+    await page.goto(url);
     return tab;
   };
 }
 
-function watch(page: Page, { origin }: URL): Tab {
+function watch(page: Page, origin: string): Tab {
   // Sooner than the test's own limit: what it waits for in vain is then named.
   page.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   const responses: Response[] = [];
   page.on("pageerror", ({ message }) => complaints.push(message));
   // A violation of the policy is an error there, too.
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
+  page.on("console", (message) => /error|warning/.test(message.type()) && complaints.push(message.text()));
   page.on("request", (request) => {
     const url = new URL(request.url());
     if (url.protocol !== "data:" && url.origin !== origin) complaints.push(`request to ${url.origin}`);
   });
-  page.on("response", (response) => {
-    if (response.status() === 200) responses.push(response);
-  });
+  page.on("response", (response) => response.status() === 200 && responses.push(response));
   const transferredBytes = async () => {
     const bodies = await Promise.all(responses.map((response) => response.body()));
     return bodies.reduce((sum, body) => sum + gzipSync(body).length, 0);

@@ -6,22 +6,26 @@ import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { useApi } from "../support/api.ts";
 import { operations } from "../support/operations.ts";
 import { bearer } from "../support/records.ts";
-import { DESKTOP, PHONE, useBrowser } from "./browser.ts";
+import { DESKTOP, PHONE, type TabOptions, useBrowser } from "./browser.ts";
 
 const MAX_TRANSFER_BYTES = 40_000;
-type Process = (typeof SEED_PROCESSES)[number];
 const [web, , cron] = SEED_PROCESSES;
+const PROCESSES = `/v3/applications/${web.applicationId}/processes`;
+const LIST = "List an application's processes";
+const IDS = { id: web.applicationId, process_id: web.processId };
 
 const api = useApi();
 const openTab = useBrowser();
-const open = (path = "/docs", options: Parameters<typeof openTab>[1] = {}) => openTab(api.url.origin + path, options);
+const open = (path = "/docs", options: TabOptions = {}) => openTab(api.url.origin + path, options);
 
-const getProcess = (page: Page) => page.getByRole("form", { name: "Get a process: request" });
+const formOf = (page: Page, operation: string) => page.getByRole("form", { name: `${operation}: request` });
 
-async function enterProcess(page: Page, { applicationId, processId, token }: Omit<Process, "kind" | "shows">) {
-  await page.getByLabel("API key", { exact: true }).fill(token);
-  await getProcess(page).getByLabel("id", { exact: true }).fill(applicationId);
-  await getProcess(page).getByLabel("process_id").fill(processId);
+/** Enters a key and values for an operation. @returns its form */
+async function enter(page: Page, operation: string, values: Record<string, string>): Promise<Locator> {
+  await page.getByLabel("API key", { exact: true }).fill(web.token);
+  const form = formOf(page, operation);
+  for (const [label, value] of Object.entries(values)) await form.getByLabel(label, { exact: true }).fill(value);
+  return form;
 }
 
 const send = (form: Locator) => form.getByRole("button", { name: "Send" }).click();
@@ -35,9 +39,9 @@ async function shown(form: Locator): Promise<{ status: string; payload: unknown 
   return { status, payload: body === "" ? undefined : JSON.parse(body) };
 }
 
-async function payloadOf({ applicationId, processId, token }: Process): Promise<unknown> {
-  const path = `/v3/applications/${applicationId}/processes/${processId}`;
-  return (await api.fetch(path, bearer(token))).json();
+async function expectProcess(form: Locator, { processId, token }: typeof web | typeof cron): Promise<void> {
+  const payload = await (await api.fetch(`${PROCESSES}/${processId}`, bearer(token))).json();
+  expect(await shown(form)).toStrictEqual({ status: "200", payload });
 }
 
 /** Expects all of an element on the screen. */
@@ -70,9 +74,9 @@ describe("the reference", () => {
   });
 
   test.for([
-    { path: "/docs#getProcessV3", viewport: DESKTOP },
-    { path: "/docs#Process", viewport: PHONE },
-  ])("shows memory_limit and its unit on one screen, without a click: $path", async ({ path, viewport }) => {
+    ["/docs#getProcessV3", DESKTOP],
+    ["/docs#Process", PHONE],
+  ] as const)("shows memory_limit and its unit on one screen, without a click: %s", async ([path, viewport]) => {
     const { page } = await open(path, { viewport });
     const field = page.locator('[id="Process.memory_limit"]');
     expect(await field.textContent()).toMatch(/^\s*memory_limit\s+Memory limit in megabytes integer or null\s*$/);
@@ -93,11 +97,11 @@ describe("the reference", () => {
     await page.getByRole("button", { name: "Contents" }).click();
     const search = page.getByRole("searchbox", { name: "Search" });
     const found = page.locator("#found a");
-    for (const [words = "", href] of [
-      ["get a process", "#getProcessV3"],
-      ["429", "#status-429"],
-      ["etag", "#header-ETag"],
-    ]) {
+    for (const [words, href] of Object.entries({
+      "get a process": "#getProcessV3",
+      429: "#status-429",
+      etag: "#header-ETag",
+    })) {
       await search.fill(words);
       expect(await found.first().getAttribute("href")).toBe(href);
     }
@@ -140,65 +144,61 @@ describe("a request", () => {
     await page.keyboard.type(cron.applicationId);
     await page.keyboard.press("Tab");
     await page.keyboard.type(cron.processId);
-    await getProcess(page).getByText("with your API key").waitFor();
+    const form = formOf(page, "Get a process");
+    await form.getByText("with your API key").waitFor();
     await page.keyboard.press("Enter");
-    expect(await shown(getProcess(page))).toStrictEqual({ status: "200", payload: await payloadOf(cron) });
+    await expectProcess(form, cron);
   });
 
   test("is filled in, with a demo key and a word that it is one, where npm run dev tells the key", async () => {
     const { page } = await open();
     await page.route("**/docs", async (route) => {
       const response = await route.fetch();
-      const html = (await response.text()).replace("</head>", `<meta name="demo-key" content="${web.token}"></head>`);
-      await route.fulfill({ response, body: html });
+      const meta = `<meta name="demo-key" content="${web.token}">`;
+      await route.fulfill({ response, body: (await response.text()).replace("</head>", `${meta}</head>`) });
     });
     await page.reload();
     await page.getByText("A demo key is entered").waitFor();
-    await getProcess(page).getByText("with the demo key").waitFor();
-    await send(getProcess(page));
-    expect(await shown(getProcess(page))).toStrictEqual({ status: "200", payload: await payloadOf(web) });
+    const form = formOf(page, "Get a process");
+    await form.getByText("with the demo key").waitFor();
+    await send(form);
+    await expectProcess(form, web);
   });
 
   test("shows all of a long response", async () => {
     const { page } = await open("/docs", { viewport: PHONE });
-    await enterProcess(page, web);
-    const list = page.getByRole("form", { name: "List an application's processes: request" });
-    await list.getByLabel("id", { exact: true }).fill(web.applicationId);
-    await send(list);
-    expect(await shown(list)).toMatchObject({ status: "200" });
-    const heights = await list.locator("code.body").evaluate((code) => {
-      const whole = code.getBoundingClientRect().height;
-      return { whole, visible: code.closest("section")?.getBoundingClientRect().height ?? 0 };
+    const form = await enter(page, LIST, { id: web.applicationId });
+    await send(form);
+    expect(await shown(form)).toMatchObject({ status: "200" });
+    const [whole = 0, visible] = await form.locator("code.body").evaluate((code) => {
+      return [code, code.closest("section")].map((one) => one?.getBoundingClientRect().height);
     });
-    expect(heights.whole).toBeGreaterThan(1_500);
-    expect(heights.visible).toBeGreaterThan(heights.whole);
+    expect(whole).toBeGreaterThan(1_500);
+    expect(visible).toBeGreaterThan(whole);
   });
 
   test("without a key, or with a wrong id, is refused in the API's words", async () => {
     const { page, complaints } = await open();
-    const getKey = page.getByRole("form", { name: "Get your API key: request" });
-    await getKey.getByText("with no API key").waitFor();
-    await send(getKey);
-    expect(await shown(getKey)).toMatchObject({ status: "401", payload: { message: "A valid API key is required." } });
+    const keyless = formOf(page, "Get your API key");
+    await keyless.getByText("with no API key").waitFor();
+    await send(keyless);
+    expect(await shown(keyless)).toMatchObject({ status: "401", payload: { message: "A valid API key is required." } });
     expect(complaints.splice(0)).toStrictEqual([expect.stringContaining("401 (Unauthorized)")]);
 
-    await enterProcess(page, { ...web, processId: "my process?" });
-    await send(getProcess(page));
+    const form = await enter(page, "Get a process", { ...IDS, process_id: "my process?" });
+    await send(form);
     const payload = { message: 'The path parameter "process_id" is invalid.', data: { message: "Expected a UUID." } };
-    expect(await shown(getProcess(page))).toMatchObject({ status: "400", payload });
+    expect(await shown(form)).toMatchObject({ status: "400", payload });
     expect(complaints.splice(0)).toStrictEqual([expect.stringContaining("400 (Bad Request)")]);
   });
 
   test("takes what is typed for query and headers, and shows it in every sample", async () => {
     const { page } = await open();
-    await enterProcess(page, web);
-    const path = `/v3/applications/${web.applicationId}/processes?limit=1`;
+    const path = `${PROCESSES}?limit=1`;
     const etag = String((await api.fetch(path, bearer(web.token))).headers.get("etag"));
-    const list = page.getByRole("form", { name: "List an application's processes: request" });
-    await list.getByLabel("id", { exact: true }).fill(web.applicationId);
-    await list.getByLabel("limit").fill("1");
-    await list.locator("summary", { hasText: "If-None-Match" }).click();
-    await list.getByLabel("If-None-Match").fill(etag);
+    const form = await enter(page, LIST, { id: web.applicationId, limit: "1" });
+    await form.locator("summary", { hasText: "If-None-Match" }).click();
+    await form.getByLabel("If-None-Match").fill(etag);
     const samples = page.locator(".samples", { has: page.locator("[name=listProcessesV3-language]") });
     for (const language of ["curl", "TypeScript", "Python"]) {
       await samples.getByLabel(language).check();
@@ -208,19 +208,16 @@ describe("a request", () => {
     }
     // A language is chosen for all operations.
     expect(await page.getByLabel("Python").nth(0).isChecked()).toBe(true);
-    await send(list);
-    expect(await shown(list)).toStrictEqual({ status: "304", payload: undefined });
+    await send(form);
+    expect(await shown(form)).toStrictEqual({ status: "304", payload: undefined });
   });
 
   test("that writes is sent only after a question that names it", async () => {
     const { page } = await open();
-    await enterProcess(page, web);
-    const create = page.getByRole("form", { name: "Create a process: request" });
-    await create.getByLabel("id", { exact: true }).fill(web.applicationId);
+    const create = await enter(page, "Create a process", { id: web.applicationId });
     await create.getByLabel("Example").selectOption("A cron process");
     const sent: string[] = [];
     page.on("request", (request) => sent.push(`${request.method()} ${request.url()}`));
-    const processes = `${api.url.origin}/v3/applications/${web.applicationId}/processes`;
     const dialog = page.getByRole("dialog", { name: "Send this request?" });
     for (const refuse of [
       () => page.keyboard.press("Escape"),
@@ -229,7 +226,7 @@ describe("a request", () => {
       () => dialog.getByRole("button", { name: "Cancel" }).click(),
     ]) {
       await send(create);
-      await dialog.getByText(`POST ${processes}`, { exact: true }).waitFor();
+      await dialog.getByText(`POST ${api.url.origin}${PROCESSES}`, { exact: true }).waitFor();
       await refuse();
       await dialog.waitFor({ state: "hidden" });
     }
@@ -237,45 +234,38 @@ describe("a request", () => {
 
     await send(create);
     await dialog.getByRole("button", { name: "Send POST" }).click();
-    const created = await shown(create);
-    expect(created).toMatchObject({ status: "200", payload: { type: "cron" } });
-
-    const { id } = created.payload as { id: string };
-    const remove = page.getByRole("form", { name: "Delete a process: request" });
-    await remove.getByLabel("id", { exact: true }).fill(web.applicationId);
-    await remove.getByLabel("process_id").fill(id);
+    const { status, payload } = (await shown(create)) as { status: string; payload: { type: string; id: string } };
+    expect([status, payload.type]).toStrictEqual(["200", "cron"]);
+    const remove = await enter(page, "Delete a process", { id: web.applicationId, process_id: payload.id });
     await send(remove);
     await dialog.getByRole("button", { name: "Send DELETE" }).click();
     expect(await shown(remove)).toMatchObject({ status: "200", payload: { message: "Process deleted" } });
-    expect(sent).toStrictEqual([`POST ${processes}`, `DELETE ${processes}/${id}`]);
+    const url = api.url.origin + PROCESSES;
+    expect(sent).toStrictEqual([`POST ${url}`, `DELETE ${url}/${payload.id}`]);
   });
 });
 
 describe.for([DESKTOP, PHONE])("$width pixels wide", (viewport) => {
   test("the focus is always to be seen", async () => {
     const { page } = await open("/docs#getProcessV3", { viewport, colorScheme: "dark" });
-    const invisible: string[] = [];
     for (let presses = 0; presses < 60; presses++) {
       await page.keyboard.press("Tab");
-      const { html, outline, isOnScreen } = await page.locator(":focus").evaluate((element) => {
+      const [html, outline, top, bottom] = await page.locator(":focus").evaluate((element) => {
         const { top, bottom } = element.getBoundingClientRect();
-        const { documentElement, defaultView } = element.ownerDocument;
-        return {
-          html: element.outerHTML.slice(0, 100),
-          outline: String(defaultView?.getComputedStyle(element).outline),
-          isOnScreen: bottom > 0 && top < documentElement.clientHeight,
-        };
+        const style = element.ownerDocument.defaultView?.getComputedStyle(element);
+        return [element.outerHTML.slice(0, 100), style?.outline, top, bottom] as const;
       });
-      if (!/\b2px\b/.test(outline) || !isOnScreen) invisible.push(html);
+      expect(outline, html).toMatch(/\b2px\b/);
+      expect(bottom, html).toBeGreaterThan(0);
+      expect(top, html).toBeLessThan(viewport.height);
     }
-    expect(invisible).toStrictEqual([]);
   });
 
   test("a page with a response, all unfolded, fits the screen, turns dark with the system, and pleases axe", async () => {
     const { page } = await open("/docs", { viewport });
-    await enterProcess(page, web);
-    await send(getProcess(page));
-    expect(await shown(getProcess(page))).toMatchObject({ status: "200" });
+    const form = await enter(page, "Get a process", IDS);
+    await send(form);
+    expect(await shown(form)).toMatchObject({ status: "200" });
     await page.locator("details").evaluateAll((all) => {
       for (const details of all) {
         details.removeAttribute("name");

@@ -17,23 +17,19 @@ const api = useApi();
 const records = useRecords();
 let token: string;
 let base: string;
-let sizeId: string;
+let resource_type_id: string;
 beforeAll(async () => {
   const companyId = await records.company();
   ({ token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] }));
   base = `/v3/applications/${(await records.application(companyId)).id}/processes`;
-  sizeId = (await records.resourceType()).id;
+  resource_type_id = (await records.resourceType()).id;
 });
 
 const calls = { reads: 0, writes: 0 };
 
 async function call(method: string, path: string, body?: Attributes): Promise<{ status: number; body: Attributes }> {
   calls[method === "GET" ? "reads" : "writes"]++;
-  const headers = {
-    authorization: `Bearer ${token}`,
-    accept: "application/json",
-    ...(body && { "content-type": "application/json" }),
-  };
+  const headers = { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) };
   const response = await api.fetch(base + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   return { status: response.status, body: (await response.json()) as Attributes };
 }
@@ -62,16 +58,20 @@ async function update(resource: Resource, change: Attributes): Promise<void> {
   Object.assign(resource, { config, state: body });
 }
 
+async function destroy({ state }: Resource): Promise<void> {
+  expect(await call("DELETE", `/${state.id}`)).toMatchObject({ status: 200 });
+  expect(await call("GET", `/${state.id}`)).toMatchObject({ status: 404 });
+}
+
 const scaling = (instanceCount: number) => ({ type: "manual", config: { instanceCount } });
-const CONFIGS: Attributes[] = [
-  { display_name: "web", type: "web", entrypoint: "npm start", port: 3000 },
-  ...Array.from({ length: 4 }, () => ({ display_name: "worker", type: "worker", entrypoint: " npm run worker " })),
-  ...Array.from({ length: 3 }, () => ({ display_name: "cleanup", type: "cron", schedule: "0 */6 * * *" })),
-  ...Array.from({ length: 2 }, () => ({ display_name: "migrate", type: "job", job_start_policy: "beforeDeployment" })),
-];
+const WORKER = { display_name: "worker", type: "worker", entrypoint: " npm run worker " };
+const CRON = { display_name: "cleanup", type: "cron", schedule: "0 */6 * * *" };
+const JOB = { display_name: "migrate", type: "job", job_start_policy: "beforeDeployment" };
+const WEB = { display_name: "web", type: "web", entrypoint: "npm start", port: 3000 };
+const CONFIGS: Attributes[] = [WEB, WORKER, WORKER, WORKER, WORKER, CRON, CRON, CRON, JOB, JOB];
 
 test("ten are created at once, planned, five changed and all destroyed, without drift and within the limits", async () => {
-  const configs = CONFIGS.map((config) => ({ ...config, resource_type_id: sizeId, scaling_strategy: scaling(1) }));
+  const configs = CONFIGS.map((config) => ({ ...config, resource_type_id, scaling_strategy: scaling(1) }));
   const resources = await Promise.all(configs.map(create));
   // After the apply, and again for the next plan, which is answered from the cache.
   for (const _ of [1, 2]) await Promise.all(resources.map(refresh));
@@ -82,10 +82,7 @@ test("ten are created at once, planned, five changed and all destroyed, without 
   for (const _ of [1, 2]) await Promise.all(resources.map(refresh));
 
   const [web, ...others] = resources as [Resource, ...Resource[]];
-  await Promise.all(
-    others.map(async ({ state }) => expect(await call("DELETE", `/${state.id}`)).toMatchObject({ status: 200 })),
-  );
-  for (const { state } of others) expect(await call("GET", `/${state.id}`)).toMatchObject({ status: 404 });
+  await Promise.all(others.map(destroy));
   // A web process is deleted with its application.
   expect(await call("DELETE", `/${web.state.id}`)).toMatchObject({ status: 400 });
   // However fast it is: a client that must wait may give up after 30 seconds.
