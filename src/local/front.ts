@@ -45,6 +45,8 @@ const HOP_BY_HOP = new Set([
 ]);
 /** Less than the five seconds after which workerd closes a connection. */
 const IDLE_MS = 3_000;
+/** Queries of the statistics are never refused: an operator looks at them when there are too many requests. */
+const STATISTICS = "/analytics_engine/sql";
 /** More than workerd takes, or than the Worker does, which refuses in its own words. */
 const MAX_HEADER_BYTES = 256 * 1_024;
 
@@ -54,18 +56,20 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
 
   async function answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
-    const permit = await limiter.acquire();
-    if (permit === undefined) return refuse(response, OVERLOADED);
-    // The client has hung up meanwhile.
-    if (asked.destroyed) return limiter.release(permit, "unmeasured");
     const { method, url: path } = asked;
+    const isLimited = !path?.endsWith(STATISTICS);
+    const permit = isLimited ? await limiter.acquire() : undefined;
+    const release = (outcome: Outcome) => permit && limiter.release(permit, outcome);
+    if (isLimited && permit === undefined) return refuse(response, OVERLOADED);
+    // The client has hung up meanwhile.
+    if (asked.destroyed) return release("unmeasured");
     const { hostname, port } = upstream;
     const passedOn = request({ agent, hostname, port, method, path, setHost: false });
     copyHeaders(asked, passedOn);
     if (asked.headers["transfer-encoding"] !== undefined) passedOn.setHeader("Transfer-Encoding", "chunked");
     response.once("close", () => {
       if (!response.writableFinished) passedOn.destroy();
-      limiter.release(permit, outcomeOf(response));
+      release(outcomeOf(response));
     });
     passedOn.on("error", () => response.headersSent || refuse(response, UNREACHABLE));
     passedOn.once("response", (answered) => {
@@ -103,7 +107,9 @@ function refuse(response: ServerResponse, failure: Failure): void {
   response.writeHead(status, { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId }).end(body);
 }
 
-function outcomeOf({ writableFinished, statusCode }: ServerResponse): "measured" | "unmeasured" | "overload" {
+type Outcome = Parameters<ConcurrencyLimiter["release"]>[1];
+
+function outcomeOf({ writableFinished, statusCode }: ServerResponse): Outcome {
   if (statusCode === 503) return "overload";
   return writableFinished ? "measured" : "unmeasured";
 }

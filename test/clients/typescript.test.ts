@@ -1,158 +1,106 @@
-// A client as a caller would make it, from the committed document: its types hold, and so do the calls.
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+// A client as a caller would write it, against the Worker. `npm run check` generates its types and compiles it.
+import { expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
-import { startApi, type TestApi } from "../support/api.ts";
-import { openRecords, type Records } from "../support/records.ts";
-import {
-  changeProcess,
-  connect,
-  createProcess,
-  getProcess,
-  listProcesses,
-  maxInstances,
-  RefusedError,
-  remember,
-} from "./typescript/client.ts";
+import { useApi } from "../support/api.ts";
+import { useRecords } from "../support/records.ts";
+import * as program from "./typescript/client.ts";
 
-const PROJECT = "test/clients/typescript";
-const run = promisify(execFile);
+const api = useApi();
+const records = useRecords();
+const connect = (token: string) => program.connect(api.url.origin, token);
+const [web, worker, , , sparse] = SEED_PROCESSES;
+const manual = (instanceCount: number) => ({ type: "manual" as const, config: { instanceCount } });
 
-let api: TestApi;
-let records: Records;
-beforeAll(async () => {
-  api = await startApi({ connectionString: inject("connectionString") });
-  records = await openRecords(inject("connectionString"));
-});
-afterAll(async () => {
-  await records.close();
-  await api.close();
-});
+/** An application of a new company, a client whose key may read and write there, and a process to create. */
+async function newApplication() {
+  const companyId = await records.company();
+  const { id } = await records.application(companyId);
+  const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
+  const { id: resource_type_id } = await records.resourceType();
+  const body = { display_name: "Worker", type: "worker" as const, resource_type_id, scaling_strategy: manual(0) };
+  return { companyId, id, client: connect(token), body };
+}
 
-const [web, worker] = SEED_PROCESSES;
-const client = (token: string = SEED_TOKENS.full) => connect(api.url.origin, token);
-
-describe("the types", () => {
-  test("are those that openapi-typescript makes of the committed document", async () => {
-    await run("npm", ["run", "-s", "generate", "--workspace", "process-api-client", "--", "--check"]);
-  });
-
-  test.for([`${PROJECT}/node_modules/.bin/tsc`, "node_modules/.bin/tsc"])(
-    "hold, and refuse what is wrong, by %s",
-    async (compiler) => {
-      await run(String(compiler), ["--project", PROJECT]);
-    },
-  );
+test.for([
+  { process: web, instances: 1 },
+  { process: worker, instances: 10 },
+  { process: sparse, instances: null },
+])("it gets $process.shows and its scaling strategy", async ({ process: { applicationId, processId }, instances }) => {
+  const got = await program.getProcess(connect(SEED_TOKENS.full), applicationId, processId);
+  expect([got.id, program.maxInstances(got)]).toStrictEqual([processId, instances]);
 });
 
-describe("a call", () => {
-  test("gets a process, whose scaling strategy its type tells apart", async () => {
-    const manual = await getProcess(client(), web.applicationId, web.processId);
-    expect(manual.display_name).toBe("Web Process");
-    expect(maxInstances(manual)).toBe(1);
-    expect(maxInstances(await getProcess(client(), worker.applicationId, worker.processId))).toBe(10);
-    const sparse = SEED_PROCESSES[4];
-    expect(maxInstances(await getProcess(client(), sparse.applicationId, sparse.processId))).toBeNull();
-  });
-
-  test("lists them all, page by page", async () => {
-    for (const limit of [1, 3, 100]) {
-      const all = await listProcesses(client(), web.applicationId, limit);
-      expect(all.map(({ key }) => key)).toStrictEqual(["web", "worker", "cleanup", "migrate"]);
-    }
-  });
-
-  test("that is refused says why, and by which request", async () => {
-    const refusal = await getProcess(client(SEED_TOKENS.unpermitted), web.applicationId, web.processId).catch((e) => e);
-    expect(refusal).toBeInstanceOf(RefusedError);
-    expect(refusal).toMatchObject({ status: 403, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
-    expect(refusal.message).toContain("needs the permission APP:READ");
-  });
-
-  test("for what is known is a 304, and a change is seen", async () => {
-    const companyId = await records.company();
-    const application = await records.application(companyId);
-    const process = await records.process(application.id);
-    const key = await records.key(companyId);
-    const statuses: number[] = [];
-    const counting = client(key.token);
-    counting.use({
-      onResponse: ({ response }) => {
-        statuses.push(response.status);
-      },
-    });
-    const get = remember(counting, application.id, process.id);
-    const first = await get();
-    expect(await get()).toBe(first);
-    await records.pool.query("update processes set display_name = 'Renamed' where id = $1", [process.id]);
-    await api.purge({ processes: [process.id] });
-    expect((await get()).display_name).toBe("Renamed");
-    expect(statuses).toStrictEqual([200, 304, 200]);
-  });
-
-  test("reaches every other operation", async () => {
-    const key = await client().GET("/api-keys/me");
-    expect(key.data?.capabilities).toStrictEqual([
-      { permission: "APP:READ", resource_id: null },
-      { permission: "APP:UPDATE", resource_id: null },
-    ]);
-    const sizes = await client().GET("/resources/process-resource-types");
-    expect(sizes.data?.map(({ name }) => name)).toContain("s1");
-  });
-});
-
-describe("a write", () => {
-  async function newApplication() {
-    const companyId = await records.company();
-    const application = await records.application(companyId);
-    const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
-    return { id: application.id, api: client(token), resource_type_id: (await records.resourceType()).id };
+test("it finds every process, knowing no more than its key", async () => {
+  const { companyId: company_id, id, client, body } = await newApplication();
+  const processes: program.Process[] = [];
+  for (const display_name of ["A", "B", "C"]) {
+    processes.push(await program.createProcess(client, id, { ...body, display_name }));
   }
-  const manual = (instanceCount: number) => ({ type: "manual" as const, config: { instanceCount } });
+  const validation = await client.GET("/api-keys/validate");
+  expect(validation.data).toMatchObject({ company_id, name: "A key", status: "active" });
+  const me = await client.GET("/api-keys/me");
+  const capabilities = ["APP:READ", "APP:UPDATE"].map((permission) => ({ permission, resource_id: null }));
+  expect(me.data).toMatchObject({ company_id, capabilities });
+  const sizes = await client.GET("/resources/process-resource-types");
+  expect(sizes.data?.map((size) => size.id)).toContain(body.resource_type_id);
+  const page = await client.GET("/applications", { params: { query: { limit: 100 } } });
+  expect(page.data?.data.map((item) => item.id)).toStrictEqual([id]);
+  const application = await client.GET("/applications/{id}", { params: { path: { id } } });
+  expect(application.data).toMatchObject({ ...page.data?.data[0], company_id });
+  for (const limit of [1, 3, 100]) {
+    expect(await program.listProcesses(client, id, limit)).toStrictEqual(processes);
+  }
+});
 
-  test("is done once, also when its answer is lost", async () => {
-    const { id, api: caller, resource_type_id } = await newApplication();
-    let fails = 2;
-    api.fail(() => (fails-- > 0 ? "lost answer" : undefined));
-    const body = { display_name: "Worker", type: "worker" as const, resource_type_id, scaling_strategy: manual(1) };
-    const process = await createProcess(caller, id, body);
-    api.fail(undefined);
-    expect(process).toMatchObject({ key: "worker", entrypoint: "" });
-    expect(await listProcesses(caller, id)).toStrictEqual([process]);
-    await expect(createProcess(caller, id, { ...body, display_name: "" })).rejects.toThrow("display_name");
-  });
+test("it says why it was refused, and by which request", async () => {
+  const client = connect(SEED_TOKENS.unpermitted);
+  const refusal = await program.getProcess(client, web.applicationId, web.processId).catch((error) => error);
+  expect(refusal).toBeInstanceOf(program.RefusedError);
+  expect(refusal).toMatchObject({ status: 403, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  expect(refusal.message).toContain("needs the permission APP:READ");
+});
 
-  test("by what there is now loses nothing to others who write at the same time", async () => {
-    const { id, api: caller, resource_type_id } = await newApplication();
-    const { id: process_id } = await createProcess(caller, id, {
-      display_name: "Worker",
-      type: "worker",
-      resource_type_id,
-      scaling_strategy: manual(0),
-    });
-    const path = { id, process_id };
-    const addOne = () =>
-      changeProcess(caller, path, (now) => ({ scaling_strategy: manual((maxInstances(now) ?? 0) + 1) }));
-    await Promise.all(Array.from({ length: 8 }, addOne));
-    expect(maxInstances(await changeProcess(caller, path, () => ({})))).toBe(8);
-  });
+test("it remembers what is answered with 304, and sees a change", async () => {
+  const { id, client, body } = await newApplication();
+  const process = await program.createProcess(client, id, body);
+  const statuses: number[] = [];
+  client.use({ onResponse: ({ response }) => void statuses.push(response.status) });
+  const get = program.remember(client, id, process.id);
+  const first = await get();
+  expect(await get()).toBe(first);
+  await records.pool.query("update processes set display_name = 'Renamed' where id = $1", [process.id]);
+  await api.purge({ processes: [process.id] });
+  expect((await get()).display_name).toBe("Renamed");
+  expect(statuses).toStrictEqual([200, 304, 200]);
+});
 
-  test("reaches every other operation", async () => {
-    const { id, api: caller, resource_type_id } = await newApplication();
-    const { id: process_id } = await createProcess(caller, id, {
-      display_name: "Cleanup",
-      type: "cron",
-      resource_type_id,
-      scaling_strategy: manual(1),
-      schedule: "0 3 * * *",
-    });
-    const params = { path: { id, process_id } };
-    const triggered = await caller.POST("/applications/{id}/processes/{process_id}/trigger", { params });
-    expect(triggered.data?.message).toBe("Cron job triggered");
-    const runs = await caller.GET("/applications/{id}/processes/{process_id}/runs", { params });
-    expect(runs.data?.data).toMatchObject([{ process_id, started_at: null }]);
-    const deleted = await caller.DELETE("/applications/{id}/processes/{process_id}", { params });
-    expect(deleted.data?.message).toBe("Process deleted");
-  });
+test("it creates a process once, also when the response is lost", async () => {
+  const { id, client, body } = await newApplication();
+  let fails = 2;
+  api.fail(() => (fails-- > 0 ? "lost answer" : undefined));
+  const process = await program.createProcess(client, id, body).finally(() => api.fail(undefined));
+  expect(process).toMatchObject({ key: "worker", entrypoint: "" });
+  expect(await program.listProcesses(client, id)).toStrictEqual([process]);
+  await expect(program.createProcess(client, id, { ...body, display_name: "" })).rejects.toThrow("display_name");
+});
+
+test("it loses no change that others make at the same time", async () => {
+  const { id, client, body } = await newApplication();
+  const path = { id, process_id: (await program.createProcess(client, id, body)).id };
+  const addOne = () =>
+    program.changeProcess(client, path, (now) => ({ scaling_strategy: manual((program.maxInstances(now) ?? 0) + 1) }));
+  await Promise.all([addOne(), addOne(), addOne(), addOne()]);
+  expect(program.maxInstances(await program.changeProcess(client, path, () => ({})))).toBe(4);
+});
+
+test("it triggers and deletes a process", async () => {
+  const { id, client, body } = await newApplication();
+  const cron = { ...body, type: "cron" as const, schedule: "0 3 * * *" };
+  const params = { path: { id, process_id: (await program.createProcess(client, id, cron)).id } };
+  const triggered = await client.POST("/applications/{id}/processes/{process_id}/trigger", { params });
+  expect(triggered.data?.message).toBe("Cron job triggered");
+  const runs = await client.GET("/applications/{id}/processes/{process_id}/runs", { params });
+  expect(runs.data?.data).toMatchObject([{ process_id: params.path.process_id, started_at: null }]);
+  const deleted = await client.DELETE("/applications/{id}/processes/{process_id}", { params });
+  expect(deleted.data?.message).toBe("Process deleted");
 });

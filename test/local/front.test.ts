@@ -159,6 +159,12 @@ test("when there are too many requests under way it refuses, as the Worker would
   expect(response.statusCode).toBe(200);
 });
 
+test("it passes on queries of the statistics however many requests are under way", async () => {
+  const { port } = await start((_, response) => response.end(), { limiter: atMost(0) });
+  expect((await ask(port)).statusCode).toBe(503);
+  expect((await ask(port, { path: "/client/v4/accounts/local/analytics_engine/sql" })).statusCode).toBe(200);
+});
+
 test("a client that hangs up before its turn is not passed on, and takes nobody's place", async () => {
   const waiting = Promise.withResolvers<void>();
   const given = Promise.withResolvers<Permit>();

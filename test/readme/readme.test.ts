@@ -1,268 +1,266 @@
-// Every command of every README.md, run as it stands there: against `npm run dev`, and against stand-ins where it needs
-// accounts.
+// Every command of every README.md, as it stands there, against one `npm run dev`. Commands for accounts are only parsed:
+// test/cli/deploy runs them.
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { SEED_PROCESSES } from "../../drizzle/seed.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
 import type { Key } from "../../src/cli/keys/read.ts";
 import { RULES } from "../../src/cli/stats/alerts.ts";
+import type { Command } from "../../src/cli/support/program.ts";
+import { checkOut } from "../stand-ins/checkout.ts";
+import { type CommandOptions, run } from "../support/command.ts";
 import { type Dev, startDev } from "../support/dev.ts";
-import { anchorsOf, commandsOf, linksOf, PAGES, readBlocks } from "./readme.ts";
 
-/** npm installs a client; wrangler deploys. */
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 180_000 });
+/** A fenced block, and the heading that it stands under. */
+type Block = Record<"page" | "heading" | "language" | "text", string>;
 
+function blocksOf(page: string): Block[] {
+  let heading = "";
+  return [...read(page).matchAll(/^#+ (.+)$|^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap((found) => {
+    const [, title, language = "", text] = found;
+    heading = title ?? heading;
+    return text === undefined ? [] : [{ page, heading, language, text }];
+  });
+}
+
+/** The lines of a shell block, without comments. */
+const linesOf = ({ text }: Block) =>
+  text
+    .replaceAll(/(^|\s+)# .*$/gm, "")
+    .split("\n")
+    .filter(Boolean);
+const read = (file: string) => readFileSync(file, "utf8");
+
+const PAGES = globSync("{,src/**/,test/**/,drizzle/}README.md", { exclude: (name) => name.includes("node_modules") });
+const RUNBOOK = "src/cli/runbook/README.md";
 const README_URL = "http://localhost:8787";
-const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
-const blocks = PAGES.flatMap(readBlocks);
-const [web] = SEED_PROCESSES;
-const under = (heading: string, language: string) =>
+const blocks = PAGES.sort().flatMap(blocksOf);
+const under = (heading: string, language = "sh") =>
   blocks.filter((block) => block.heading === heading && block.language === language);
+const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+const [web] = SEED_PROCESSES;
 
+const directory = mkdtempSync(join(tmpdir(), "process-api-readme-"));
+// The commands for accounts read it, where no `npm run dev` is to be found.
+copyFileSync("wrangler.toml", join(directory, "wrangler.toml"));
+/** Of its own, because commands find the `npm run dev` of their checkout. */
+const { root } = checkOut(join(directory, "checkout"));
 let dev: Dev;
-let directory: string;
+let installed: Promise<string>;
 beforeAll(async () => {
-  dev = await startDev();
-  directory = mkdtempSync(join(tmpdir(), "process-api-readme-"));
+  dev = await startDev({}, [], root);
   await dev.ready;
+  // Waits mostly for npm's registry.
+  installed = bash(under("A typed client in five minutes")[0]?.text, directory);
+  installed.catch(() => {});
 });
 afterAll(async () => {
   await dev.interrupt();
   rmSync(directory, { recursive: true });
 });
+const here = (text: string) => text.replaceAll(README_URL, `http://localhost:${dev.port}`);
+const databaseUrl = () => String(/postgres:\/\/\S+/.exec(dev.output())?.[0]);
 
-/** Runs a script in bash to its first failure. */
-async function bash(script: string, cwd: string = process.cwd(), more: NodeJS.ProcessEnv = {}): Promise<string> {
-  const here = script.replaceAll(README_URL, `http://localhost:${dev.port}`);
-  const env = { ...process.env, ...more };
-  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], { cwd, env });
-  return stdout;
+/** Runs a script to its first failure. */
+async function bash(script = "", cwd = root): Promise<string> {
+  const DATABASE_URL = script.includes("$DATABASE_URL") ? databaseUrl() : undefined;
+  const env = { ...process.env, npm_config_yes: "true", DATABASE_URL };
+  return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here(script)], { cwd, env })).stdout;
 }
 
-/** The same with the database's URL, for `psql`. */
-function psql(script: string): Promise<string> {
-  const [DATABASE_URL] = dev.output().match(/postgres:\/\/\S+/) ?? [];
-  return bash(script, undefined, { DATABASE_URL });
+/** Runs a line that needs no shell in this process: npm takes as long to start as most commands take to run. */
+async function npmRun(line: string, options: CommandOptions = {}) {
+  const [, name = "", args = ""] = /^npm run (?:-s )?(\S+)(?: -- (.*))?$/.exec(line) ?? [];
+  const [, script] = /^node src\/cli\/([\w-]+)\.ts$/.exec(String(scripts[name])) ?? [];
+  if (script === undefined) throw new Error(`${line} is no command of src/cli`);
+  const { default: command } = (await import(`../../src/cli/${script}.ts`)) as { default: Command };
+  const words = [...args.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => String(quoted ?? word));
+  return run(command, words, { root, ...options });
 }
+
+/** Runs lines one after the other. @returns all that they say */
+async function perform(lines: string[], options?: CommandOptions): Promise<string> {
+  let said = "";
+  let keyId = "";
+  for (const written of lines) {
+    const line = written.replace("$KEY_ID", keyId);
+    if (line.startsWith("KEY_ID=")) keyId = (await bash(`${line}\necho "$KEY_ID"`)).trim();
+    else if (!line.startsWith("npm run ")) said += await bash(line);
+    else {
+      const { exitCode, stdout, stderr } = await npmRun(line, options);
+      expect(exitCode, `${line}\n${stderr}`).toBe(0);
+      said += stdout + stderr;
+    }
+  }
+  return said;
+}
+
+/** Runs all that stands under a heading. */
+const performAll = (heading: string, options?: CommandOptions) => perform(under(heading).flatMap(linesOf), options);
+
+const listKeys = async (): Promise<Key[]> => JSON.parse((await npmRun("npm run keys -- list --json")).stdout);
 
 test("there is no command that is not run here", () => {
-  const places = blocks.filter(({ language }) => language === "sh").map(({ page, heading }) => `${page}: ${heading}`);
-  expect([...new Set(places)]).toStrictEqual([
-    "README.md: Process API",
-    "src/cli/README.md: Keys",
-    "src/cli/README.md: Audit",
-    "src/cli/README.md: Purges",
-    "src/cli/README.md: Monitoring",
-    "src/cli/README.md: Deploy",
-    "src/cli/runbook/README.md: Alerts",
-    "src/cli/runbook/README.md: Look first",
-    "src/cli/runbook/README.md: The database is away",
-    "src/cli/runbook/README.md: Overloaded",
-    "src/cli/runbook/README.md: The feed is late or silent",
-    "src/cli/runbook/README.md: A key has leaked",
-    "src/cli/runbook/README.md: Restore to a point in time",
-    "src/docs/README.md: Call it",
-    "src/docs/README.md: A typed client in five minutes",
-    "src/docs/README.md: Write",
-    "src/docs/README.md: Caching",
+  const headings = blocks.filter(({ language }) => language === "sh").map(({ heading }) => heading);
+  expect([...new Set(headings)]).toStrictEqual([
+    ...["Process API", "Keys", "Audit", "Purges", "Monitoring", "Deploy", "Alerts", "Look first"],
+    ...["The database is away", "Overloaded", "The feed is late or silent", "A key has leaked"],
+    ...["Restore to a point in time", "Call it", "A typed client in five minutes", "Write", "Caching"],
   ]);
 });
 
-describe("Process API", () => {
-  const [start, curl, tests] = under("Process API", "sh").map(commandsOf);
-
-  test("the two commands are those that CI and this suite run", () => {
-    expect([start, tests]).toStrictEqual([["npm ci && npm run dev"], ["npm ci && npm test"]]);
-    expect(readFileSync(".ci/run", "utf8")).toMatch(/^npm ci .*\n(.*\n)*tests test$/m);
-  });
-
-  test("the answer is the one that stands there", async () => {
-    const [head = "", body = ""] = (await bash(String(curl))).split("\r\n\r\n");
-    const [json] = under("Process API", "json");
-    expect(JSON.parse(body)).toStrictEqual(JSON.parse(String(json?.text)));
-    const [http] = under("Process API", "http");
-    const lines = String(http?.text).trim().split("\n");
-    expect(lines.length).toBeGreaterThan(5);
-    for (const line of lines) expect(head.split("\r\n")).toContain(line);
-    expect(await bash(String(curl))).toMatch(/^cache-status: process-api; hit/im);
-  });
+test("Process API: CI runs the first command and the last, and the response is the one that stands there", async () => {
+  const [start, curl, tests] = under("Process API").map(linesOf);
+  expect([start, tests]).toStrictEqual([["npm ci && npm run dev"], ["npm ci && npm test"]]);
+  expect(read(".ci/run")).toMatch(/^npm ci .*\n(.*\n)*tests test$/m);
+  const [head = "", body = ""] = (await bash(String(curl))).split("\r\n\r\n");
+  expect(JSON.parse(body)).toStrictEqual(JSON.parse(String(under("Process API", "json")[0]?.text)));
+  const fields = String(under("Process API", "http")[0]?.text).trim().split("\n");
+  expect(fields.length).toBeGreaterThan(5);
+  expect(head.split("\r\n")).toEqual(expect.arrayContaining(fields));
+  expect(await bash(String(curl))).toMatch(/^cache-status: process-api; hit/im);
 });
 
-describe("Call the API", () => {
-  const [calls] = under("Call it", "sh");
-  const [install, run] = under("A typed client in five minutes", "sh");
-
-  test("the calls are answered", async () => {
-    const output = await bash(String(calls?.text));
-    const [list = "", answer = ""] = output.split(/(?=HTTP\/1\.1)/);
-    expect(JSON.parse(list)).toMatchObject({ total: 4, limit: 2, data: [{ key: "web" }, { key: "worker" }] });
-    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  });
-
-  test("a write is tried, one is done, and a run is asked for and listed", async () => {
-    const [writes] = under("Write", "sh");
-    const [settings] = String(calls?.text).split("curl", 1);
-    const output = await bash(String(settings) + String(writes?.text));
-    expect(output.match(/HTTP\/1\.1 200 /g)?.length).toBe(3);
-    expect(output).toContain('"key":"report"');
-    expect(output).toContain('"entrypoint":"npx migrate"');
-    expect(JSON.parse(output.slice(output.lastIndexOf('{"data"')))).toMatchObject({ total: 1 });
-    const [audit] = under("Audit", "sh");
-    expect(await bash(String(audit?.text))).toContain('"operation": "trigger"');
-  });
-
-  test("from an empty folder to a typed call", async () => {
-    const [code] = under("A typed client in five minutes", "ts");
-    await bash(String(install?.text), directory);
-    writeFileSync(
-      join(directory, "call.ts"),
-      String(code?.text).replaceAll(README_URL, `http://localhost:${dev.port}`),
-    );
-    const key = `export KEY=${web.token}\n`;
-    expect(await bash(key + String(run?.text), directory)).toBe("10\n");
-  });
-
-  test("a request that must be fresh is answered by the database", async () => {
-    const [fresh] = under("Caching", "sh");
-    for (let n = 0; n < 2; n++) expect(await bash(String(fresh?.text))).toMatch(/^cache-status: .*fwd=request/im);
-  });
+test("Call it: the reference has a demo key entered, and there are calls, writes and fresh reads", async () => {
+  const page = await (await fetch(here(`${README_URL}/docs`))).text();
+  expect(page).toContain(`<meta name="demo-key" content="${SEED_TOKENS.full}">`);
+  const [calls] = under("Call it");
+  const [list = "", answer = ""] = (await bash(calls?.text)).split(/(?=HTTP\/1\.1)/);
+  expect(JSON.parse(list)).toMatchObject({ total: 4, limit: 2, data: [{ key: "web" }, { key: "worker" }] });
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  const [settings] = String(calls?.text).split("curl", 1);
+  const written = await bash(String(settings) + under("Write")[0]?.text);
+  expect(written.match(/HTTP\/1\.1 200 /g)?.length).toBe(3);
+  expect(written).toContain('"key":"report"');
+  expect(written).toContain('"entrypoint":"npx migrate"');
+  expect(JSON.parse(written.slice(written.lastIndexOf('{"data"')))).toMatchObject({ total: 1 });
+  expect(await performAll("Audit")).toContain('"operation": "trigger"');
+  for (let n = 0; n < 2; n++) expect(await performAll("Caching")).toMatch(/^cache-status: .*fwd=request/im);
 });
 
-describe("When something is wrong", () => {
-  const RUNBOOK = "src/cli/runbook/README.md";
-  const steps = (heading: string) => under(heading, "sh").map(({ text }) => text);
-  test("the statistics are shown", async () => {
-    const [monitoring] = steps("Monitoring");
-    expect(await bash(String(monitoring))).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
-  });
-
-  test("the check says nothing, or what is wrong", async () => {
-    const [check] = steps("Alerts");
-    const lines = await bash(String(check)).catch(({ code, stdout }) => {
-      expect(code).toBe(1);
-      return String(stdout);
-    });
-    const names = RULES.map(({ name }) => name);
-    for (const line of lines.split("\n").filter(Boolean)) expect(names).toContain(line.split(":")[0]);
-  });
-
-  test("each alert has its row, and each row its alert", () => {
-    const rows = [...readFileSync(RUNBOOK, "utf8").matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
-    expect(rows).toStrictEqual(RULES.map(({ name }) => name));
-  });
-
-  test("one looks first", async () => {
-    const [look, timing] = steps("Look first");
-    expect(await bash(String(look))).toContain('"status":"ok"');
-    expect(await bash(String(timing))).toMatch(/^server-timing: key;dur=\d+, cache;dur=\d+/im);
-  });
-
-  test("the database is asked", async () => {
-    expect(await psql(String(steps("The database is away")))).toMatch(/\d{4}-\d\d-\d\d .*\n[\s\S]*^database/m);
-    expect(await psql(String(steps("The feed is late or silent")))).toContain("healthy_at");
-  });
-
-  test("a key is switched off and on, and a leaked one ends", async () => {
-    expect(await bash(String(steps("Overloaded")))).toContain("live");
-    expect(await bash(String(steps("A key has leaked")))).toMatch(/^key:[0-9a-f-]{36}$/m);
-    const keys = JSON.parse(await bash("npm run -s keys -- list --json | cat")) as { id: string; state: string }[];
-    expect(keys.find(({ id }) => id === "00000000-0000-4000-8000-000000000202")?.state).toBe("revoked");
-  });
-
-  test("the feed purges everything", async () => {
-    const path = `/v3/applications/${web.applicationId}/processes/${web.processId}`;
-    const get = async () => {
-      const { headers } = await fetch(`http://localhost:${dev.port}${path}`, {
-        headers: { authorization: `Bearer ${web.token}` },
-      });
-      return headers.get("cache-status");
-    };
-    await get();
-    expect(await get()).toContain("; hit");
-    expect(await psql(String(steps("Restore to a point in time")))).toBe("INSERT 0 1\n");
-    await expect.poll(get, { interval: 500 }).toContain("fwd=miss");
-  });
-
-  /** Of what needs an account: that there is such a command, with such options. */
-  test("the commands for accounts exist", async () => {
-    const commands = blocks
-      .filter(({ page, language }) => [RUNBOOK, "src/cli/README.md"].includes(page) && language === "bash")
-      .flatMap(commandsOf)
-      .map((command) => command.replace(/^\w+="[^"]*" /, "").replace(/ \| gh secret set .*$/, ""));
-    expect(commands.length).toBeGreaterThan(6);
-    for (const command of commands) {
-      const script = /^npm run (?:-s )?(\S+)/.exec(command)?.[1];
-      const [words] = /^(?:npx )?\S+(?: [a-z]+)*/.exec(command) ?? [];
-      const help = script === undefined ? `${words} --help 2>&1` : `npm run -s ${script} -- --help`;
-      const said = await bash(help, script === undefined ? directory : undefined, { npm_config_yes: "true" });
-      expect(said, command).toMatch(/usage|options/i);
-      for (const [, option] of command.matchAll(/ (--[a-z-]+)/g)) expect(said, command).toContain(option);
-    }
-  });
+test("A typed client in five minutes: from an empty folder to a typed call", async () => {
+  const [, call] = under("A typed client in five minutes");
+  const [code] = under("A typed client in five minutes", "ts");
+  await installed;
+  writeFileSync(join(directory, "call.ts"), here(String(code?.text)));
+  expect(await bash(`export KEY=${web.token}\n${call?.text}`, directory)).toBe("10\n");
 });
 
-test("the commands for keys do what they say, one after another", async () => {
-  const list = async (): Promise<Key[]> => JSON.parse(await bash("npm run -s keys -- list --json | cat"));
-  const before = await list();
-  const [block, first] = under("Keys", "sh").map(({ text }) => text);
-  const output = await bash(String(block));
+test("Keys: two are issued, and one of them is rotated, switched and revoked", async () => {
+  const before = await listKeys();
+  const [block, first] = under("Keys") as [Block, Block];
+  const output = await perform(linesOf(block));
   expect(output.match(/^svl_[0-9a-f]{64}$/gm)?.length).toBe(2);
-  expect(output).toMatch(
-    /^history +\S+ +issued by .*\n.* rotated by .*\n.* disabled by .*\n.* enabled by .*\n.* revoked by /m,
-  );
-  const after = await list();
+  const events = ["", "rotated", "disabled", "enabled", "revoked"].join(" by .*\\n.* ");
+  expect(output).toMatch(new RegExp(`^history +\\S+ +issued${events} by `, "m"));
+  const after = await listKeys();
   const issued = after.filter(({ id }) => !before.some((key) => key.id === id));
-  expect(issued.map(({ name, state }) => [name, state])).toStrictEqual([
-    ["My App only", "live"],
-    ["CI", "revoked"],
-  ]);
+  expect(issued.map(({ name, state }) => `${name}: ${state}`)).toStrictEqual(["My App only: live", "CI: revoked"]);
   // No other key has changed: the reference and the examples use one of them.
   const changes = (keys: Key[]) => keys.map(({ id, state, updated_at }) => [id, state, updated_at]);
   expect(changes(after.filter((key) => !issued.includes(key)))).toStrictEqual(changes(before));
-  expect(await psql(String(first))).toMatch(/^svl_[0-9a-f]{64}$/m);
-  expect((await list()).map(({ company }) => company.name)).toContain("My Company");
+  expect(await perform(linesOf(first))).toMatch(/^svl_[0-9a-f]{64}$/m);
+  expect((await listKeys()).map(({ company }) => company.name)).toContain("My Company");
 });
 
-test("the two ways to purge tell what was purged", async () => {
-  // A Worker takes ten purges a minute, and the commands above have had those of this one.
-  await dev.interrupt();
-  dev = await startDev();
-  await dev.ready;
-  const [block] = under("Purges", "sh");
-  const output = await bash(String(block?.text));
-  expect(output.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
+test("Purges: the two ways tell what was purged", async () => {
+  const purged = await performAll("Purges");
+  expect(purged.match(/process:00000000-0000-4000-8000-000000000102/g)?.length).toBe(2);
 });
 
-test.for(PAGES)("every link of %s leads somewhere", (page) => {
-  for (const { path, anchor } of linksOf(page)) {
-    expect(existsSync(path), path).toBe(true);
-    if (anchor !== undefined) expect(anchorsOf(path)).toContain(anchor);
+test("Monitoring, Look first: the statistics, the smoke test and the database say how it does", async () => {
+  expect(await performAll("Monitoring")).toMatch(/^requests +\d+, \d+ failed \(5xx\)/m);
+  const looked = await performAll("Look first");
+  expect(looked).toContain('"status":"ok"');
+  expect(looked).toMatch(/^server-timing: key;dur=\d+, cache;dur=\d+/im);
+  expect(await performAll("The database is away")).toMatch(/\d{4}-\d\d-\d\d .*\n[\s\S]*^database/m);
+  expect(await performAll("The feed is late or silent")).toContain("healthy_at");
+});
+
+test("Alerts: each has its row, and the check prints no others", async () => {
+  const rows = [...read(RUNBOOK).matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  expect(rows).toStrictEqual(RULES.map(({ name }) => name));
+  const { exitCode, stdout } = await npmRun(String(under("Alerts").flatMap(linesOf)));
+  const alerts = [...stdout.matchAll(/^([^:\n]+).*\n/gm)].map(([, name]) => name);
+  expect(exitCode).toBe(alerts.length === 0 ? 0 : 1);
+  expect(rows).toEqual(expect.arrayContaining(alerts));
+});
+
+test("Overloaded, A key has leaked: one is switched off and on, the other revoked", async () => {
+  // Not known as the database of `npm run dev`, whose Worker takes ten purges a minute.
+  expect(await performAll("Overloaded", { root: directory, env: { DATABASE_URL: databaseUrl() } })).toContain("live");
+  expect(await performAll("A key has leaked")).toMatch(/^key:[0-9a-f-]{36}$/m);
+  const leaked = (await listKeys()).find(({ id }) => id === "00000000-0000-4000-8000-000000000202");
+  expect(leaked?.state).toBe("revoked");
+});
+
+test("Restore to a point in time: the feed purges everything", async () => {
+  const url = here(`${README_URL}/v3/applications/${web.applicationId}/processes/${web.processId}`);
+  const headers = { authorization: `Bearer ${web.token}` };
+  const get = async () => (await fetch(url, { headers })).headers.get("cache-status");
+  await get();
+  expect(await get()).toContain("; hit");
+  expect(await performAll("Restore to a point in time")).toBe("INSERT 0 1\n");
+  await expect.poll(get, { interval: 500 }).toContain("fwd=miss");
+});
+
+const forAccounts = blocks.filter(({ page, heading, language }) =>
+  language === "bash" ? [RUNBOOK, "src/cli/README.md"].includes(page) : language === "sh" && heading === "Deploy",
+);
+const commands = forAccounts
+  .flatMap(linesOf)
+  .map((line) => line.replace(/^\w+="[^"]*" /, "").replace(/ \| gh secret set .*$/, ""));
+
+test.for([...new Set(commands)])("there is a command %s", async (command) => {
+  if (command.startsWith("npm run ")) {
+    const refuse = () => Promise.reject(new TypeError("no account"));
+    const { stdout, stderr } = await npmRun(command, { root: directory, fetch: refuse, wrangler: refuse });
+    // Its arguments are right: it asks for what it is to work with.
+    expect(stdout + stderr).toMatch(/ is not set\.|No database|GITHUB_TOKEN say|no account|no answer/);
+  } else {
+    const [words] = /^(?:npx )?\S+(?: [a-z]+)*/.exec(command) ?? [];
+    const help = await bash(`${words} --help 2>&1`);
+    for (const [, option] of command.matchAll(/ (--[a-z-]+)/g)) expect(help).toContain(option);
+    expect(help).toMatch(/usage|options/i);
   }
 });
 
-test.for(PAGES)("every file that %s names exists", (page) => {
-  const text = readFileSync(page, "utf8");
-  const named = [...text.matchAll(/`((?:src|test|drizzle|gateway|api|db|feed|shared)\/[\w./-]+)`/g)].map(
-    ([, path]) => path,
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchorsOf = (page: string) =>
+  [
+    ...read(page)
+      .toLowerCase()
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, heading]) =>
+    String(heading)
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
   );
-  const missing = named.filter((path) => !existsSync(String(path)) && !existsSync(`src/worker/${path}`));
-  expect(missing).toStrictEqual([]);
+
+test.for(PAGES)("every link of %s leads somewhere, and every file that it names exists", (page) => {
+  for (const [, link, anchor] of read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+    const path = link === "" ? page : new URL(String(link), `file:///${page}`).pathname.slice(1);
+    expect(existsSync(path), path).toBe(true);
+    if (anchor !== undefined) expect(anchorsOf(path)).toContain(anchor);
+  }
+  for (const [, path] of read(page).matchAll(/`((?:src|test|drizzle|gateway|api|db|feed|shared)\/[\w./-]+)`/g)) {
+    expect(
+      [`${path}`, `src/worker/${path}`].some((one) => existsSync(one)),
+      path,
+    ).toBe(true);
+  }
 });
 
 test("every script that is named exists, and CI runs each that tests", () => {
-  const text = PAGES.map((page) => readFileSync(page, "utf8"))
-    .join("\n")
-    .replaceAll(/^```json$.*?^```$/gms, "");
-  const named = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)].map((found) =>
-    String(found[1] ?? found[2]),
-  );
+  const text = PAGES.map((page) => read(page).replaceAll(/^```json$.*?^```$/gms, "")).join("\n");
+  const found = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)];
+  const named = found.map(([, script, tests]) => String(script ?? tests));
   expect(named.filter((name) => scripts[name] === undefined)).toStrictEqual([]);
-  const ci = readFileSync(".ci/run", "utf8");
   for (const name of ["check", "test", "test:postgres", "test:browser", "test:readme", "openapi:lint"]) {
     expect(named).toContain(name);
-    expect(ci).toMatch(new RegExp(`^(step npm run -s|tests)( test:\\w+)* ${name}( |$)`, "m"));
+    expect(read(".ci/run")).toMatch(new RegExp(`^(step npm run -s|tests)( test:\\w+)* ${name}( |$)`, "m"));
   }
 });

@@ -1,6 +1,6 @@
-// A caller's program. Its types are made from the OpenAPI document: npm run generate.
+// A caller's program. `npm run check` generates its types from the OpenAPI document, and checks it with them.
 import createClient, { type Client } from "openapi-fetch";
-import type { components, paths } from "./process-api.d.ts";
+import type { components, paths } from "../../../dist/process-api.d.ts";
 
 export type Process = components["schemas"]["Process"];
 type CreateProcess = components["schemas"]["CreateProcess"];

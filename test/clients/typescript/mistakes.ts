@@ -1,7 +1,7 @@
 // Mistakes that the types must refuse: each line that is expected to be wrong is an error if it is right.
 import type { Client } from "openapi-fetch";
+import type { paths } from "../../../dist/process-api.d.ts";
 import type { Process } from "./client.ts";
-import type { paths } from "./process-api.d.ts";
 
 export function readCarelessly({ scaling_strategy: strategy, type, port }: Process): unknown[] {
   return [
