@@ -4,15 +4,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, inject, onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import keysCommand from "../../src/cli/keys.ts";
 import type { Command } from "../../src/cli/support/program.ts";
 import type { Running } from "../../src/cli/support/running.ts";
 import { type CommandOptions, run } from "../support/command.ts";
+import { connectionString } from "../support/database.ts";
 import type { Outcome } from "../support/outcome.ts";
 
 /** The run's database. */
-export const databaseUrl = (): string => inject("connectionString");
+export const databaseUrl = (): string => connectionString;
 
 /**
  * A command on the run's database, unless `env` names another; undefined unsets it. Its arguments are a list, or a line in

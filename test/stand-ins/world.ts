@@ -2,10 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, inject } from "vitest";
+import { expect } from "vitest";
 import type { RunWrangler } from "../../src/cli/deploy/wrangler-process.ts";
 import type { Command } from "../../src/cli/support/program.ts";
 import { run } from "../support/command.ts";
+import { connectionString } from "../support/database.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { ACCOUNT_ID, Account, API_TOKEN, labelOf, urlOf, type Version } from "./cloudflare.ts";
 import { DeployedWorkers, type Fault, READER } from "./deployed.ts";
@@ -14,7 +15,7 @@ import { NEON_API_KEY, NEON_PASSWORD, NEON_PROJECT_ID, NeonProject } from "./neo
 import { fakeWrangler } from "./wrangler.ts";
 
 /** The run's database, for which nothing is to be migrated: a connection string. */
-export const DATABASE: string = inject("connectionString");
+export const DATABASE: string = connectionString;
 export const PURGE_SECRET = "the-purge-secret-of-production-and-no-other";
 /** Of Cloudflare Access. */
 export const SERVICE_TOKEN = { CF_ACCESS_CLIENT_ID: "an-id.access", CF_ACCESS_CLIENT_SECRET: "of-a-service-token" };

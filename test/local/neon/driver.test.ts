@@ -3,8 +3,9 @@
 import "../../../src/local/loopback.ts";
 import { randomBytes } from "node:crypto";
 import { neon } from "@neondatabase/serverless";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type NeonEndpoint, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
+import { connectionString } from "../../support/database.ts";
 
 const { NEON_DATABASE_URL } = process.env;
 let endpoint: NeonEndpoint | undefined;
@@ -13,7 +14,7 @@ let sql: ReturnType<typeof neon<false, false>>;
 const schema = `driver_test_${randomBytes(4).toString("hex")}`;
 
 beforeAll(async () => {
-  if (!NEON_DATABASE_URL) endpoint = await startNeonEndpoint({ connectionString: inject("connectionString") });
+  if (!NEON_DATABASE_URL) endpoint = await startNeonEndpoint({ connectionString });
   sql = neon(endpoint?.connectionString ?? String(NEON_DATABASE_URL));
   await sql.query(`CREATE SCHEMA ${schema}`);
 });

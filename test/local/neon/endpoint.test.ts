@@ -5,11 +5,12 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { neon } from "@neondatabase/serverless";
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type InterceptedRequest, type NeonEndpoint, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
+import { connectionString } from "../../support/database.ts";
 import { as, listen, post, queryPostgres, startEndpoint, statement, tap } from "./requests.ts";
 
-const upstream = inject("connectionString");
+const upstream = connectionString;
 const ONE = statement("SELECT 1");
 const randomName = (prefix: string) => `${prefix}_${randomBytes(4).toString("hex")}`;
 
