@@ -90,13 +90,6 @@ export function useApi(options: TestApiOptions = {}): TestApi {
   return api;
 }
 
-/** Starts a Worker; the caller closes it. */
-export async function startApi(options: TestApiOptions): Promise<Running> {
-  const running = await start(options);
-  await running.begin(options.vars);
-  return running;
-}
-
 async function start({ connectionString = sharedDatabase, limits, main, vars = {} }: TestApiOptions): Promise<Running> {
   let queries = 0;
   /** The parameters of what writes down uses. */
