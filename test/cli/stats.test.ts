@@ -1,5 +1,5 @@
 // `npm run stats` after a known load, and where it cannot answer.
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { findAlerts, RULES } from "../../src/cli/stats/alerts.ts";
 import { formatStats } from "../../src/cli/stats/format.ts";
 import type { Stats } from "../../src/cli/stats/read.ts";
@@ -126,24 +126,6 @@ test("a quiet while is shown, too, and the longest names fit", async () => {
   const { stdout } = await stats("--since 10m", { fetch: holding([12_345_678, long]) });
   expect(Math.max(...lines(stdout).map((line) => [...line].length))).toBe(80);
   expect(stdout).toMatch(/^…\S+\/and\/a\/longer\/one {2}12\.3 M {4}100 % {2}0 {4}25000 {2}25000 {2}25000$/m);
-});
-
-test("the Worker writes a point for each request, and for each run of the feed", async () => {
-  const feed = "../../src/worker/feed/index.ts";
-  vi.doMock("cloudflare:workers", () => ({ WorkerEntrypoint: class {} }));
-  vi.doMock(feed, () => ({ runFeed: async () => ({ oldestChangeSeconds: 3 }) }));
-  onTestFinished(() => void vi.doUnmock(feed));
-  // Not by its name: what runs in workerd has types of its own.
-  const path = "../../src/worker/index.ts";
-  const { default: worker } = await import(path);
-  const ANALYTICS = new Dataset();
-  const env = { DATABASE_URL: "postgres://user:password@localhost/db", CF_VERSION_METADATA: { id: "v1" }, ANALYTICS };
-  await worker.fetch(new Request("https://api.example.com/nowhere"), env, {});
-  await worker.scheduled({}, env, {});
-  const { stdout } = await stats("--json", { fetch: holding([1, ...ANALYTICS.take()]), now: Date.now });
-  const failures = [{ status: 404, reason: "no_such_endpoint", requests: 1 }];
-  expect(JSON.parse(stdout)).toMatchObject({ versions: [{ version: "v1", requests: 1 }], failures });
-  expect(JSON.parse(stdout).feed).toStrictEqual({ last_run_at: expect.any(String), oldest_change_seconds: 3 });
 });
 
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/an-account";

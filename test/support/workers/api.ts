@@ -52,6 +52,15 @@ async function begin(start: Start, ctx: ExecutionContext): Promise<void> {
   await ctx.exports.Api({ props: {} }).purge({ purgeEverything: true });
 }
 
+/** From now on a minute takes this isolate three seconds, so that a run of the feed is soon over. */
+function hurry(): void {
+  const [sleep, clock, since] = [setTimeout, Date.now, Date.now()];
+  Date.now = () => since + (clock() - since) * HASTE;
+  globalThis.setTimeout = ((work: () => void, ms: number) => sleep(work, ms / HASTE)) as typeof setTimeout;
+}
+
+const HASTE = 20;
+
 const COMMANDS: Record<string, (value: never, ctx: ExecutionContext) => unknown> = {
   "/test/begin": begin,
   "/test/advance": (ms: number) => {
@@ -72,5 +81,8 @@ export default {
     if (command !== undefined) return Response.json((await command(await request.json<never>(), ctx)) ?? null);
     return gateway.fetch(request, environmentOf(env), ctx);
   },
-  scheduled: (controller, env, ctx) => gateway.scheduled(controller, environmentOf(env), ctx),
+  async scheduled(controller, env, ctx) {
+    hurry();
+    await gateway.scheduled(controller, environmentOf(env), ctx);
+  },
 } satisfies ExportedHandler<Env>;

@@ -1,5 +1,6 @@
 // The feed in workerd, as the cron trigger runs it.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { FEED } from "../../../src/worker/shared/analytics.ts";
 import { useApi } from "../../support/api.ts";
 import { bearer, useRecords } from "../../support/records.ts";
 
@@ -9,7 +10,7 @@ const records = useRecords();
 beforeAll(() => records.pool.query("delete from changes"));
 afterAll(() => records.pool.query("update feed set healthy_at = null"));
 
-test("purges what plain SQL has changed, and answers are kept for long", async () => {
+test("purges what plain SQL has changed, and responses are kept for long; then it says how long changes waited", async () => {
   const companyId = await records.company();
   const application = await records.application(companyId);
   const process = await records.process(application.id);
@@ -20,8 +21,8 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
   // Without a heartbeat, for 30 seconds.
   await get();
   expect(await cacheStatus()).toMatch(/; hit; ttl=30$/);
-  // Ends with the Worker, in the middle of its minute.
-  const run = api.runFeed().catch(() => {});
+  await records.pool.query("update changes set changed_at = changed_at - interval '7 seconds'");
+  const run = api.runFeed();
   await expect
     .poll(async () => (await records.pool.query("select from feed where healthy_at is not null")).rowCount)
     .toBe(1);
@@ -35,5 +36,13 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
   // A revoked key, too.
   await records.pool.query("update api_keys set is_enabled = false where company_id = $1", [companyId]);
   await expect.poll(async () => (await get()).status).toBe(401);
-  void run;
+
+  await api.dataPoints();
+  await run;
+  const [point, ...others] = await api.dataPoints();
+  expect([point, others]).toMatchObject([
+    { keyId: FEED, route: FEED, version: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    [],
+  ]);
+  expect(point?.oldestChangeSeconds).toBeGreaterThanOrEqual(7);
 });
