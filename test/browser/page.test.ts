@@ -1,5 +1,5 @@
 // The reference as people use it, in a real browser.
-import { type AxeResults, source } from "axe-core";
+import axe, { type AxeResults } from "axe-core";
 import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES } from "../../drizzle/seed.ts";
@@ -278,7 +278,7 @@ describe.for([DESKTOP, PHONE])("$width pixels wide", (viewport) => {
       const channels = (await styleOf(page.locator("body"), property)).match(/\d+/g)?.slice(0, 3) ?? [];
       return channels.reduce((sum, channel) => sum + Number(channel) / 3, 0);
     };
-    await page.evaluate(source);
+    await page.evaluate(axe.source);
     const violations = async (where: string, options: object) => {
       const all = JSON.stringify({ resultTypes: ["violations"], ...options });
       const found = await page.evaluate(`axe.run("${where}", ${all}).then(({ violations }) => violations)`);

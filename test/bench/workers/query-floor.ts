@@ -24,7 +24,7 @@ export default {
       },
       body: JSON.stringify({
         query: env.STATEMENT,
-        params: ["APP:READ", applicationId, keyHash, applicationId, processId, 1],
+        params: ["APP:READ", applicationId, keyHash, applicationId, processId, "1"],
       }),
     });
   },
