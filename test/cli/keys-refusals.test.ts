@@ -7,21 +7,24 @@ import { checkOut, databaseUrl, expectError, keys, keysJson, listen, masked } fr
 
 const records = useRecords();
 
+/** What is typed at the question, or nothing where there is no terminal; and the exit code. */
+const ANSWERS: [string | undefined, number][] = [
+  [undefined, 2],
+  ["y", 0],
+  ["n", 1],
+  ["YES", 0],
+  ["", 1],
+  ["yess", 1],
+  ["\u0003", 1],
+  ["\u0004", 1],
+];
+
 describe.for([
-  ["revoke", "Revoke, for good,"],
-  ["disable", "Disable"],
-  ["rotate --overlap 0", "End every token of"],
-] as const)("%s", ([command, act]) => {
-  test.for([
-    [undefined, 2],
-    ["y", 0],
-    ["YES", 0],
-    ["n", 1],
-    ["", 1],
-    ["yess", 1],
-    ["\u0003", 1],
-    ["\u0004", 1],
-  ] as const)("asks first: where %j is typed at a terminal, it exits with %i", async ([answer, exitCode]) => {
+  ["revoke", "Revoke, for good,", ANSWERS],
+  ["disable", "Disable", ANSWERS.slice(0, 3)],
+  ["rotate --overlap 0", "End every token of", ANSWERS.slice(0, 3)],
+] as const)("%s", ([command, act, answers]) => {
+  test.for(answers)("asks first: where %j is typed at a terminal, it exits with %i", async ([answer, exitCode]) => {
     const { id, token } = await records.key(await records.company(), { name: "The \u001bkey" });
     const before = await keysJson(`show ${id}`);
     const outcome = await keys(`${command} ${id}`, answer === undefined ? { stdin: "y\n" } : { typed: `${answer}\r` });

@@ -23,7 +23,6 @@ test.for([
   ["audit", `--key ${ID}`, 0, "", "Nothing was written.\n"],
   ["purge", "--key - --url https://a", 2, "", "error: Nothing to purge: name an id (see --help).\n"],
   ["stats", "--since 0", 2, "", "error: option '--since <duration>' argument '0' is invalid. Expected 1m to 90d.\n"],
-  ["openapi", "--check", 0, "src/openapi/openapi.json is what the code generates.\n", ""],
   ["db:migrate", "", 0, "", "Nothing to migrate.\n"],
 ] as const)("npm run %s -- %s", async ([script, args, exitCode, stdout, stderr]) => {
   const child = start(script, args);
@@ -31,8 +30,8 @@ test.for([
   expect(await outcomeOf(child)).toStrictEqual({ exitCode, stdout, stderr });
 });
 
-test("npm run keys, whose output nobody reads, says so", async () => {
-  const child = start("keys", "list");
+test("npm run openapi says so if nobody reads what it prints", async () => {
+  const child = start("openapi", "--check");
   child.stdout.destroy();
   const { exitCode, stderr } = await outcomeOf(child);
   expect([exitCode, stderr]).toStrictEqual([1, "error: The output could not be written.\n"]);
