@@ -13,7 +13,7 @@ const before = { id: processId, name: "Old\u001b[31m", port: null, probe: { port
 const after = { id: processId, name: "New", probe: { port: 1 }, port: 8080 };
 let key: string;
 
-/** A process that was changed by one request and deleted by another. */
+/** One request changed the process, another one deleted it. */
 beforeAll(async () => {
   key = (await records.key(await records.company(), { name: "CI\u001b[31m" })).id;
   const row = { apiKeyId: key, companyId, applicationId, processId };
@@ -23,7 +23,7 @@ beforeAll(async () => {
   ]);
 });
 
-test("audit finds by process, application, key and request, the latest, and prints JSON", async () => {
+test("audit finds the latest entries by process, application, key and request, and prints JSON", async () => {
   const common = { company_id: companyId, application_id: applicationId, process_id: processId };
   const by = { ...common, api_key: { id: key, name: "CI\u001b[31m" } };
   const update = { ...by, at: "1970-01-01T00:00:01.000Z", operation: "update", request_id: request, before, after };
@@ -41,7 +41,7 @@ test("audit finds by process, application, key and request, the latest, and prin
   }
 });
 
-test("audit shows who has changed which field, when, and by which request", async () => {
+test("audit shows who changed which field, when, and by which request", async () => {
   const { exitCode, stdout, stderr } = await audit(`--process ${processId}`);
   expect([exitCode, stderr, stdout.split("\n")]).toStrictEqual([
     0,
@@ -67,7 +67,7 @@ test("audit shows who has changed which field, when, and by which request", asyn
   expect((await audit(`--process ${processId}`)).stdout).toContain(`  key      ${key} (deleted)\n`);
 });
 
-test("audit of nothing says so, and asks of what", async () => {
+test("audit says when it finds nothing, and asks for an id when it gets none", async () => {
   const outcome = await audit(`--process ${randomUUID()}`);
   expect(outcome).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing was written.\n" });
   expectError(await audit([]), 2, "Say of what: --process, --application, --key or --request.");

@@ -12,12 +12,12 @@ import { type CommandOptions, run } from "../support/command.ts";
 import { connectionString } from "../support/database.ts";
 import type { Outcome } from "../support/outcome.ts";
 
-/** The run's database. */
+/** The database of the test run. */
 export const databaseUrl = (): string => connectionString;
 
 /**
- * A command on the run's database, unless `env` names another; undefined unsets it. Its arguments are a list, or a line in
- * which spaces part them.
+ * Runs a command on the database of the test run, unless `env` names another one or unsets it with undefined. The arguments
+ * are a list, or a line in which spaces separate them.
  */
 export const onDatabase =
   (command: Command) =>
@@ -35,14 +35,14 @@ export const lines = (output: string): string[] => output.trimEnd().split("\n");
 
 export const masked = (token: string): string => `${token.slice(0, 6)}…${token.slice(-4)}`;
 
-/** Expects a command to have done nothing but say why, in one line that has these words. */
+/** Expects that a command failed, printed nothing on stdout, and said why in one line that contains `words`. */
 export function expectError({ exitCode, stdout, stderr }: Outcome, code: number, words: string): void {
   expect({ exitCode, stdout, lines: lines(stderr).length }).toStrictEqual({ exitCode: code, stdout: "", lines: 1 });
   expect(stderr).toMatch(/^error: .*\n$/);
   expect(stderr).toContain(words);
 }
 
-/** The folder of another checkout, in which `npm run dev` seems to run, or does not; there until the test ends. */
+/** Makes the folder of another checkout, in which `npm run dev` may seem to run. It is deleted when the test ends. */
 export function checkOut(running?: Partial<Running>): string {
   const root = mkdtempSync(join(tmpdir(), "process-api-cli-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
@@ -50,13 +50,13 @@ export function checkOut(running?: Partial<Running>): string {
   return root;
 }
 
-/** Makes a process, by default this one, seem to be a `npm run dev` in another checkout. */
+/** Makes a process, by default this one, look like `npm run dev` of another checkout. */
 export function announceIn(root: string, running: Partial<Running> & { startedAt?: number }, pid = process.pid): void {
   mkdirSync(join(root, ".dev/running"), { recursive: true });
   writeFileSync(join(root, `.dev/running/${pid}.json`), JSON.stringify(running));
 }
 
-/** The environment of a command that loses its connection where it would send `words`; they do not arrive. */
+/** An environment in which a command loses its connection when it sends `words`, which never reach the database. */
 export async function losingConnectionAt(words: string): Promise<{ DATABASE_URL: string }> {
   const url = new URL(databaseUrl());
   const { hostname, port } = url;
@@ -73,7 +73,7 @@ export async function losingConnectionAt(words: string): Promise<{ DATABASE_URL:
   return { DATABASE_URL: url.href };
 }
 
-/** Has a server listen on 127.0.0.1 until the test ends. @returns the port */
+/** Makes a server listen on 127.0.0.1 until the test ends. @returns the port */
 export async function listen(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

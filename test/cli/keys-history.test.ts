@@ -1,4 +1,4 @@
-// What stays of who has done what to a key, and when.
+// The record of who did what to a key, and when.
 import { hostname, userInfo } from "node:os";
 import { beforeAll, expect, test } from "vitest";
 import type { Key } from "../../src/cli/keys/read.ts";
@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 const show = (id: string): Promise<Key> => keysJson(`show ${id}`);
 
-test("all that was done to a key is told after its end, by whom and when, and of no other", async () => {
+test("show lists all changes of a revoked key, with their authors and times, and none of another key", async () => {
   const companyId = await records.company();
   const other = await records.key(companyId);
   const before = await show(other.id);
@@ -39,7 +39,7 @@ test("all that was done to a key is told after its end, by whom and when, and of
   expect(await show(other.id)).toStrictEqual(before);
 });
 
-test("a workflow of GitHub names the account that started it, and no terminal is tricked by it", async () => {
+test("a GitHub workflow records the account that started it, which show prints without control characters", async () => {
   const { id } = await records.key(await records.company());
   await keys(`revoke ${id} --yes`, { env: { GITHUB_ACTOR: "octo\u001b[31mcat" } });
   expect((await show(id)).history).toMatchObject([{ made_by: `octo\u001b[31mcat (GitHub Actions) as ${role}` }]);
@@ -53,7 +53,7 @@ test.for([
   ["enable", "live", "enabled"],
   ["revoke --yes", "revoked", "revoked"],
 ] as const)(
-  "%s is none if its record is lost; it is seen in updated_at, and done once",
+  "%s rolls back if its record is lost, sets updated_at, and changes nothing the second time",
   async ([change, state, done]) => {
     const createdAt = new Date("2025-01-01T00:00:00Z");
     const values = { isEnabled: change !== "enable", createdAt, updatedAt: createdAt };

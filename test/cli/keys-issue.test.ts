@@ -10,7 +10,7 @@ const records = useRecords();
 
 const keysOf = (companyId: string): Promise<Key[]> => keysJson(`list --company ${companyId}`);
 
-test("a key that is issued leaves its token on stdout and its hash and ends in the database, and may read all", async () => {
+test("issue prints the token, stores only its hash and its ends, and lets the key read all applications", async () => {
   const companyId = await records.company();
   const { exitCode, stdout, stderr } = await keys(`issue --company ${companyId} --name CI`);
   expect([exitCode, stdout]).toStrictEqual([0, expect.stringMatching(/^svl_[0-9a-f]{64}\n$/)]);
@@ -29,7 +29,7 @@ test("a key that is issued leaves its token on stdout and its hash and ends in t
   expect(rows).toStrictEqual([{ ...unlimited, ...stored, name: "CI", permission: "APP:READ" }]);
 });
 
-test("keys belong to the company of that name, may have the longest name, and no token of another", async () => {
+test("issue finds a company by its name, takes a name of 255 characters, and gives each key its own token", async () => {
   const company = `Company "${randomUUID()}"; --`;
   const companyId = await records.company(company);
   const args = ["issue", "--company", company, "--name", "🚀".repeat(255), "--quiet"];
@@ -39,7 +39,7 @@ test("keys belong to the company of that name, may have the longest name, and no
   expect(await keysOf(companyId)).toHaveLength(3);
 });
 
-test("a key has every permission for every application that is named, once", async () => {
+test("issue grants each named permission for each named application once", async () => {
   const companyId = await records.company();
   const [{ id: one }, { id: two }] = [await records.application(companyId), await records.application(companyId)];
   const options = `--permission APP:CREATE APP:READ APP:READ --application ${one} ${two} ${one.toUpperCase()}`;
@@ -49,7 +49,7 @@ test("a key has every permission for every application that is named, once", asy
   );
 });
 
-test("a key expires when, or as long after its making, as it is told to", async () => {
+test("issue sets an expiry date, or a time after the key's creation", async () => {
   const issue = `issue --company ${await records.company()} --name CI --expires`;
   for (const end of ["2099-01-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]) {
     expect((await keysJson(`${issue} ${end}`)).expires_at).toBe(end);
@@ -58,9 +58,9 @@ test("a key expires when, or as long after its making, as it is told to", async 
   expect(Date.parse(expires_at) - Date.parse(created_at)).toBe(90 * 86_400_000);
 });
 
-describe("what cannot be issued changes nothing and is one line:", () => {
+describe("issue refuses in one line and changes nothing:", () => {
   let companyId: string;
-  /** Ids by the words of the table below. */
+  /** Ids by their names in the table below. */
   const ids: Record<string, string> = { nothing: randomUUID() };
   beforeAll(async () => {
     companyId = await records.company();
@@ -98,9 +98,9 @@ describe("what cannot be issued changes nothing and is one line:", () => {
   });
 });
 
-test("who names a company that there is not is told which there are, ten at most", async () => {
+test("an unknown company is answered with the names of at most ten companies", async () => {
   await records.db.transaction(async (tx) => {
-    // Hides the one that all tests share.
+    // Hides the table that all tests share.
     await tx.execute(sql`create temporary table companies (like companies including all) on commit drop`);
     const told = () => findCompany(tx, "None").catch(({ message }) => String(message));
     const missing = 'There is no company "None".';
@@ -120,14 +120,14 @@ test("who names a company that there is not is told which there are, ten at most
 test.for([
   ['insert into "api_key_events"', "The connection was lost."],
   ["commit\0", "The database was lost during the commit: whether the change was made is unknown. Look with `list`."],
-] as const)("a connection that is lost at %j leaves nothing, and no token to use", async ([words, message]) => {
+] as const)("a connection that is lost at %j leaves no key and prints no token", async ([words, message]) => {
   const companyId = await records.company();
   const outcome = await keys(`issue --company ${companyId} --name CI`, { env: await losingConnectionAt(words) });
   expectError(outcome, 1, `error: ${message}\n`);
   expect(await keysOf(companyId)).toStrictEqual([]);
 });
 
-test("a token that nobody reads is said to be lost, with the key that it was for", async () => {
+test("issue says that the token is lost, and names the key, if nobody reads stdout", async () => {
   const companyId = await records.company();
   const outcome = await keys(`issue --company ${companyId} --name CI --quiet`, { closeStdout: true });
   const { rows } = await records.pool.query("select id from api_keys where company_id = $1", [companyId]);

@@ -1,4 +1,4 @@
-// The output of the commands for keys, and what it never holds.
+// What the commands for keys print, and what they never print.
 import { eq } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { apiKeyTokens } from "../../src/worker/db/schema.ts";
@@ -10,7 +10,7 @@ const records = useRecords();
 const FAR = new Date("2099-12-31T23:59:59.999Z");
 const PAST = new Date("2025-01-31T00:00:00.000Z");
 
-/** A company with a key of every state. */
+/** Makes a company with a key in every state. */
 async function createKeys() {
   const companyId = await records.company();
   const { id: applicationId } = await records.application(companyId, { name: "my-app" });
@@ -25,7 +25,7 @@ async function createKeys() {
   const expired = await key("expired", 4, { expiresAt: PAST });
   const spent = await key("spent", 5);
   const revoked = await key("revoked", 6, { permissions: [], lastUsedAt: PAST });
-  // Tokens that are made in one millisecond have no order.
+  // Tokens that were created in the same millisecond have no order.
   const hash = apiKeyTokens.hash;
   await records.db
     .update(apiKeyTokens)
@@ -36,7 +36,7 @@ async function createKeys() {
   return { companyId, applicationId, live, rotating, second, disabled, expired, spent, revoked };
 }
 
-test("list is a line for each key by age, and one for each further token", async () => {
+test("list prints a line for each key, the oldest first, and one for each further token", async () => {
   const all = await createKeys();
   const { exitCode, stdout, stderr } = await keys(`list --company ${all.companyId}`);
   expect([exitCode, stderr]).toStrictEqual([0, ""]);
@@ -53,13 +53,13 @@ test("list is a line for each key by age, and one for each further token", async
     row(all.spent, "spent", "expired", "2025-01-31 00:00 UTC"),
     row(all.revoked, "revoked", "revoked", "never").with(4, "none").with(-1, "2025-01-31 00:00 UTC"),
   ]);
-  // Of every company, unless told otherwise.
+  // Without --company, it lists the keys of all companies.
   const other = await records.key(await records.company());
   const { stdout: everything } = await keys("list");
   for (const { id } of [all.live, other]) expect(everything).toContain(id);
 });
 
-test("show tells all of a key, and list tells programs the same", async () => {
+test("show prints all details of a key, and list --json the same as an object", async () => {
   const { companyId, applicationId, live, rotating, second, spent } = await createKeys();
   expect(lines((await keys(`show ${live.id}`)).stdout)).toStrictEqual([
     `id         ${live.id}`,
@@ -96,14 +96,14 @@ test("show tells all of a key, and list tells programs the same", async () => {
   expect(list).toMatchObject([{}, { tokens: [{}, {}] }, {}, {}, { tokens: [{ is_expired: true }] }, { tokens: [] }]);
 });
 
-test("list of a company without keys says so, and is an empty list for programs", async () => {
+test("list says that a company has no keys, and prints an empty list as JSON", async () => {
   const companyId = await records.company();
   const outcome = { exitCode: 0, stdout: "", stderr: "There are no keys.\n" };
   expect(await keys(`list --company ${companyId}`)).toStrictEqual(outcome);
   expect((await keys(`list --company ${companyId} --json`)).stdout).toBe("[]\n");
 });
 
-test("names cannot play tricks on a terminal", async () => {
+test("control characters in names are written out, except in JSON", async () => {
   const name = "\u001b[31mred\u001b[0m\r\n\u202efake 🚀";
   const companyId = await records.company(name);
   const { id } = await records.key(companyId, { name });
@@ -113,19 +113,18 @@ test("names cannot play tricks on a terminal", async () => {
   const short = `${[...written].slice(0, 31).join("")}…`;
   const [_headings, row, ...others] = lines((await keys(`list --company ${companyId}`)).stdout);
   expect([row, others]).toStrictEqual([expect.stringContaining(`  ${short}  ${short}  live  `), []]);
-  // Programs get what is there.
   expect((await keysJson(`show ${id}`)).name).toBe(name);
 });
 
 describe("a token", () => {
-  /** Neither the token nor its hash, nor the digits between its ends. */
+  /** Expects neither the token's hash nor the digits between its ends. */
   function expectSecret(token: string, output: string): void {
     expect(output).toContain(token.slice(0, 6));
     expect(output).not.toContain(token.slice(8, -4));
     expect(output).not.toContain(sha256(token));
   }
 
-  /** The tables of the database that have these words in a column, whatever its type. */
+  /** The tables that contain these words in any column of any type. */
   async function tablesWith(words: string): Promise<string[]> {
     const { rows } = await records.pool.query<{ name: string }>(
       `select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -139,7 +138,7 @@ describe("a token", () => {
     return found.rows.map(({ name }) => name);
   }
 
-  test("is in no text of the database, and no output but the first", async () => {
+  test("is in no table of the database, and in no output but the first", async () => {
     const companyId = await records.company();
     const issued = await keys(`issue --company ${companyId} --name CI --json`);
     const { id, token: first } = JSON.parse(issued.stdout) as { id: string; token: string };
@@ -156,14 +155,14 @@ describe("a token", () => {
       for (const output of outputs) expectSecret(token, output);
       const digits = token.slice("svl_".length);
       for (const part of [digits, digits.slice(4, -4)]) expect(await tablesWith(part)).toStrictEqual([]);
-      // Were it there, it would be found.
+      // A control: the search finds what is there.
       expect(await tablesWith(masked(token))).toStrictEqual(["public.api_key_tokens"]);
       expect(await tablesWith(sha256(token))).toStrictEqual(["public.api_key_tokens"]);
     }
   });
 
   test.for(["show TOKEN", "revoke --yes TOKEN", "issue --name CI --company TOKEN"])(
-    "that is typed where it does not belong is not repeated: %s",
+    "is not repeated when it is typed in the wrong place: %s",
     async (args) => {
       const { token } = await records.key(await records.company());
       const { exitCode, stdout, stderr } = await keys(args.replace("TOKEN", token));
@@ -179,13 +178,13 @@ test.for<[string, string[]]>([
   ["rotate --help", ["--overlap", "0 to 168h", "(default: 24h)", "--purge-url", "Examples:"]],
   ["revoke --help", ["deleted", "stays in the list", "--yes", "--purge-url"]],
   ["help list", ["--company", "--json", "from the edge's cache\nare not counted", "up to 1 h later"]],
-])("%s is on stdout", async ([args, expected]) => {
+])("%s prints the help on stdout", async ([args, expected]) => {
   const { exitCode, stdout, stderr } = await keys(args);
   expect([exitCode, stderr]).toStrictEqual([0, ""]);
   for (const words of expected) expect(stdout).toContain(words);
 });
 
-test("who names no command is shown the help on stderr, which names every field of a key, and no other", async () => {
+test("without a command, the help is on stderr; it names every field of a key, and no other", async () => {
   const { id } = await records.key(await records.company());
   await keys(`rotate ${id}`);
   const fields = new Set<string>();

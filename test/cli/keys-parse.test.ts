@@ -35,9 +35,9 @@ test.for<[Case[0], words: string, texts: string[]]>([
   [parseDuration, "Expected 0 or a duration such as 90m, 24h, 7d or 2w.", NO_DURATIONS],
   [parseEnding, "Expected 90d, 2027-01-31 or 2027-01-31T12:00:00Z.", [...NO_DURATIONS, ...NO_DAYS, ...NO_MOMENTS]],
   [parseId, "Expected an id, a UUID.", ["", ID.replaceAll("-", ""), `{${ID}}`, `${ID}\n`]],
-  // The API refuses these, and the database has none.
+  // The API refuses these versions and variants, so no row has them.
   [parseId, "Expected an id, a UUID.", [ID.replace("-4bec", "-9bec"), ID.replace("-94c5", "-04c5")]],
   [parseWholeNumber, "Expected a whole number.", ["", "-1", "1.5", "1e3", " 1", "0x10", "1234567890"]],
-])("%o refuses what it does not know: %s", ([parse, words, texts]) => {
+])("%o refuses other texts: %s", ([parse, words, texts]) => {
   for (const text of texts) expect(() => parse(text), text).toThrow(new InvalidArgumentError(words));
 });

@@ -1,4 +1,4 @@
-// Confirmations, and what keeps a command from its database.
+// Confirmations, unknown keys, and databases that cannot be used.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
@@ -7,21 +7,24 @@ import { checkOut, databaseUrl, expectError, keys, keysJson, listen, masked } fr
 
 const records = useRecords();
 
+/** What is typed at the question, and the exit code; undefined if there is no terminal. */
+const ANSWERS: [string | undefined, number][] = [
+  [undefined, 2],
+  ["y", 0],
+  ["n", 1],
+  ["YES", 0],
+  ["", 1],
+  ["yess", 1],
+  ["\u0003", 1],
+  ["\u0004", 1],
+];
+
 describe.for([
-  ["revoke", "Revoke, for good,"],
-  ["disable", "Disable"],
-  ["rotate --overlap 0", "End every token of"],
-] as const)("%s", ([command, act]) => {
-  test.for([
-    [undefined, 2],
-    ["y", 0],
-    ["YES", 0],
-    ["n", 1],
-    ["", 1],
-    ["yess", 1],
-    ["\u0003", 1],
-    ["\u0004", 1],
-  ] as const)("asks first: where %j is typed at a terminal, it exits with %i", async ([answer, exitCode]) => {
+  ["revoke", "Revoke, for good,", ANSWERS],
+  ["disable", "Disable", ANSWERS.slice(0, 3)],
+  ["rotate --overlap 0", "End every token of", ANSWERS.slice(0, 3)],
+] as const)("%s", ([command, act, answers]) => {
+  test.for(answers)("asks first, and after the answer %j exits with %i", async ([answer, exitCode]) => {
     const { id, token } = await records.key(await records.company(), { name: "The \u001bkey" });
     const before = await keysJson(`show ${id}`);
     const outcome = await keys(`${command} ${id}`, answer === undefined ? { stdin: "y\n" } : { typed: `${answer}\r` });
@@ -38,14 +41,14 @@ describe.for([
 });
 
 test.for(["show", "rotate", "disable --yes", "enable", "revoke --yes"])(
-  "%s knows no key that there is not",
+  "%s says that there is no such key",
   async (command) => {
     const id = randomUUID();
     expectError(await keys(`${command} ${id}`), 1, `error: There is no key ${id}.\n`);
   },
 );
 
-describe("a database that is not to be had is one line without the connection string:", () => {
+describe("a command that cannot use its database says so in one line, without the connection string:", () => {
   const PASSWORD = "the-password-of-the-database";
   const USER = `user:${PASSWORD}`;
 
@@ -64,7 +67,7 @@ describe("a database that is not to be had is one line without the connection st
     [`postgres://${USER}@nowhere.invalid/db`, 1, "The database of DATABASE_URL cannot be reached: ENOTFOUND"],
   ] as const)("%s", ([databaseUrl, exitCode, words]) => expectFailure(databaseUrl, exitCode, words));
 
-  test("that of a `npm run dev` which is gone", () => {
+  test("the database of `npm run dev` no longer runs", () => {
     const root = checkOut({ databaseUrl: `postgres://${USER}@127.0.0.1:1/db` });
     return expectFailure(undefined, 1, "The database of `npm run dev` cannot be reached: ECONNREFUSED", root);
   });
@@ -82,7 +85,7 @@ describe("a database that is not to be had is one line without the connection st
     ["42703", "query", " (its schema is older than this command: npm run db:migrate)"],
     ["42P01", "query", " (it has no schema yet: npm run db:migrate)"],
     ["57014", "query", ""],
-  ] as const)("one that answers %s to the %s", async ([sqlState, refused, hint]) => {
+  ] as const)("the server refuses with SQLSTATE %s the %s", async ([sqlState, refused, hint]) => {
     const fields = `SERROR\0C${sqlState}\0M${PASSWORD}\0\0`;
     const error = `E\0\0\0${String.fromCharCode(fields.length + 4)}${fields}`;
     const server = createServer((socket) => {

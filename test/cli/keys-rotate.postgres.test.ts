@@ -1,11 +1,11 @@
-// What the embedded Postgres has not: two sessions.
+// Needs two sessions at the same time; the embedded Postgres has one.
 import { expect, test } from "vitest";
 import { sha256, useRecords } from "../support/records.ts";
 import { keys } from "./command.ts";
 
 const records = useRecords();
 
-test("rotations that wait for each other in the midst take turns, and their overlap begins after the wait", async () => {
+test("rotations that wait for a lock take turns, and their overlap begins after the wait", async () => {
   const { id, token } = await records.key(await records.company());
   const holder = await records.pool.connect();
   try {

@@ -8,7 +8,7 @@ const records = useRecords();
 const HOUR_MS = 3_600_000;
 const [soon, late, over] = [1, 200, -1].map((hours) => new Date(Date.now() + hours * HOUR_MS)) as [Date, Date, Date];
 
-/** In the order in which they were made. */
+/** The key's tokens, the oldest first. */
 async function tokensOf(id: string): Promise<{ hash: string; end: Date | null; madeAt: Date }[]> {
   const { rows } = await records.pool.query(
     `select encode(hash, 'hex') as hash, expires_at as end, created_at as "madeAt" from api_key_tokens
@@ -19,7 +19,7 @@ async function tokensOf(id: string): Promise<{ hash: string; end: Date | null; m
 }
 const endsOf = async (id: string) => Object.fromEntries((await tokensOf(id)).map(({ hash, end }) => [hash, end]));
 
-/** A key that has another token with each of these ends. @returns its id, and the hashes of its tokens */
+/** Makes a key with a further token for each of these ends. @returns its id, and the hashes of its tokens */
 async function keyWith(...ends: Date[]): Promise<[id: string, hashes: [string, string, string, ...string[]]]> {
   const { id, token } = await records.key(await records.company());
   const hashes = [sha256(token)];
@@ -37,17 +37,20 @@ async function rotate(id: string, options = ""): Promise<string> {
 test.for([
   ["", 24],
   [" --overlap 168h", 168],
-] as const)("rotate%s leaves tokens so long to live, or less, and those that are over go", async ([options, hours]) => {
-  const [id, [first, second, third]] = await keyWith(soon, late, over);
-  const [other, [live, spent]] = await keyWith(over);
-  const next = await rotate(id, options);
-  const madeAt = (await tokensOf(id)).find(({ hash }) => hash === next)?.madeAt;
-  const end = new Date(Number(madeAt) + hours * HOUR_MS);
-  expect(await endsOf(id)).toStrictEqual({ [first]: end, [second]: soon, [third]: end, [next]: null });
-  expect(await endsOf(other)).toStrictEqual({ [live]: null, [spent]: over });
-});
+] as const)(
+  "rotate%s ends older tokens after the overlap unless they end sooner, and deletes expired ones",
+  async ([options, hours]) => {
+    const [id, [first, second, third]] = await keyWith(soon, late, over);
+    const [other, [live, spent]] = await keyWith(over);
+    const next = await rotate(id, options);
+    const madeAt = (await tokensOf(id)).find(({ hash }) => hash === next)?.madeAt;
+    const end = new Date(Number(madeAt) + hours * HOUR_MS);
+    expect(await endsOf(id)).toStrictEqual({ [first]: end, [second]: soon, [third]: end, [next]: null });
+    expect(await endsOf(other)).toStrictEqual({ [live]: null, [spent]: over });
+  },
+);
 
-test("rotate --overlap 0 ends every other token at once, also of a key that has as many as there may be", async () => {
+test("rotate refuses a key with the most tokens allowed, unless --overlap 0 ends them all", async () => {
   const [id, hashes] = await keyWith(...Array(MAX_LIVE_TOKENS - 1).fill(soon));
   const most = `The key has ${MAX_LIVE_TOKENS} live tokens, the most there may be`;
   expectError(await keys(`rotate ${id}`), 1, `${most}: wait for one to expire, or end them with --overlap 0.\n`);
@@ -60,13 +63,13 @@ test.for([
   ["169h", "Expected 168h at most."],
   ["-1h", "Expected 0 or a duration"],
   ["", "Expected 0 or a duration"],
-] as const)("the overlap may not be %j", async ([overlap, words]) => {
+] as const)("rotate refuses the overlap %j", async ([overlap, words]) => {
   const [id, [first]] = await keyWith();
   expectError(await keys(`rotate ${id} --overlap=${overlap}`), 2, words);
   expect(await endsOf(id)).toStrictEqual({ [first]: null });
 });
 
-test("a key that has expired or has been revoked is rotated no more, and a disabled one stays so", async () => {
+test("rotate refuses expired and revoked keys, and leaves a disabled key disabled", async () => {
   const companyId = await records.company();
   const expired = await records.key(companyId, { expiresAt: new Date("2025-01-31T00:00:00Z") });
   const end = "The key expired at 2025-01-31T00:00:00.000Z, and with it every token: issue another.\n";
@@ -83,7 +86,7 @@ test("a key that has expired or has been revoked is rotated no more, and a disab
   }
 });
 
-test("rotations at once take turns, and make no more tokens than a key may have", async () => {
+test("concurrent rotations take turns, and never exceed the number of tokens that a key may have", async () => {
   const [id, [first]] = await keyWith();
   const outcomes = await Promise.all(Array.from({ length: 6 }, () => keys(`rotate ${id} --quiet`)));
   const printed = outcomes.filter(({ exitCode }) => exitCode === 0).map(({ stdout }) => sha256(stdout.trim()));
@@ -91,7 +94,7 @@ test("rotations at once take turns, and make no more tokens than a key may have"
   for (const one of outcomes) if (one.exitCode !== 0) expectError(one, 1, "the most there may be");
   const tokens = await tokensOf(id);
   expect(tokens.map(({ hash }) => hash).toSorted()).toStrictEqual([first, ...printed].toSorted());
-  // Each ends a day after the next was made.
+  // Each token ends a day after the next one was created.
   const ends = tokens.slice(1).map(({ madeAt }) => new Date(madeAt.getTime() + 24 * HOUR_MS));
   expect(tokens.map(({ end }) => end)).toStrictEqual([...ends, null]);
 });

@@ -1,4 +1,4 @@
-// A key's life, as operators lead it and as the Worker sees it.
+// What changes of a key mean to the Worker and its cache.
 import { expect, test } from "vitest";
 import { BOUNDS } from "../../src/cli/keys/edge.ts";
 import purge from "../../src/cli/purge.ts";
@@ -16,14 +16,14 @@ const purging = (args: string, options: CommandOptions = {}) =>
 const me = (token: string) => api.fetch("/v3/api-keys/me", bearer(token));
 const statusOf = async (token: string) => (await me(token)).status;
 
-/** A key for which the edge holds a response. */
+/** Makes a key for which the edge has cached a response. */
 async function usedKey() {
   const key = await records.key(await records.company());
   expect(await statusOf(key.token)).toBe(200);
   return key;
 }
 
-test("issue, rotate and revoke", async () => {
+test("an issued key works, its tokens overlap after rotate, and none works after revoke", async () => {
   const companyId = await records.company();
   const old = (await keys(`issue --company ${companyId} --name CI --expires 90d --quiet`)).stdout.trim();
   const capabilities = [{ permission: "APP:READ", resource_id: null }];
@@ -40,7 +40,7 @@ test("issue, rotate and revoke", async () => {
 });
 
 test.for(["revoke --yes", "disable --yes", "rotate --overlap 0 --yes"])(
-  "%s holds at once with a purge, also a later one, and else after a minute; it says so",
+  "%s takes effect at once with a purge, then or later, and otherwise after a minute, as it says",
   async (command) => {
     const [purged, later, left] = [await usedKey(), await usedKey(), await usedKey()];
     expect((await purging(`${command} ${purged.id}`)).exitCode).toBe(0);
@@ -64,7 +64,7 @@ test.for(["revoke --yes", "disable --yes", "rotate --overlap 0 --yes"])(
   },
 );
 
-test("the bounds that are told are those of the Worker", () => {
+test("the message about cached responses has the Worker's default times", () => {
   expect(BOUNDS).toMatch(/60 s.*330 s.*1 h/s);
 });
 
@@ -77,7 +77,7 @@ test("a disabled key works again as soon as it is enabled", async () => {
 });
 
 test.for(["revoke --yes --json", "rotate --overlap 0 --yes"])(
-  "a reader that goes away keeps no purge from being made by %s",
+  "%s purges the edge even if nobody reads stdout",
   async (command) => {
     const { id, token } = await usedKey();
     const { exitCode, stderr } = await purging(`${command} ${id}`, { closeStdout: true });
@@ -87,7 +87,7 @@ test.for(["revoke --yes --json", "rotate --overlap 0 --yes"])(
   },
 );
 
-test("a purge that fails leaves the change, is told, exits with 3, and is made up for by the same command", async () => {
+test("a failed purge leaves the change in place and exits with 3; the same command makes up for it", async () => {
   const { id, token } = await usedKey();
   const env = { PURGE_SECRET: "another-secret-of-somebody-else-entirely" };
   const rotated = await purging(`rotate ${id} --quiet`, { env });
@@ -106,15 +106,18 @@ test("a purge that fails leaves the change, is told, exits with 3, and is made u
   expect(await statusOf(token)).toBe(401);
 });
 
-test.for(["revoke", "rotate"])("a Worker that cannot be purged keeps %s from being made", async (command) => {
-  const { id } = await records.key(await records.company());
-  const before = await keysJson(`show ${id}`);
-  const outcome = await keys(`${command} ${id} --yes --purge-url https://example.com`);
-  expectError(outcome, 2, "error: --purge-url needs the Worker's secret in the environment: PURGE_SECRET.\n");
-  expect(await keysJson(`show ${id}`)).toStrictEqual(before);
-});
+test.for(["revoke", "rotate"])(
+  "%s changes nothing if the Worker cannot be purged for want of a secret",
+  async (command) => {
+    const { id } = await records.key(await records.company());
+    const before = await keysJson(`show ${id}`);
+    const outcome = await keys(`${command} ${id} --yes --purge-url https://example.com`);
+    expectError(outcome, 2, "error: --purge-url needs the Worker's secret in the environment: PURGE_SECRET.\n");
+    expect(await keysJson(`show ${id}`)).toStrictEqual(before);
+  },
+);
 
-test("the edge of `npm run dev` is purged unasked by who works on its database, and by name by who does not", async () => {
+test("a change purges `npm run dev` if it uses the same database, or if --purge-url names it", async () => {
   const { origin: url } = api.url;
   const [one, two] = [await usedKey(), await usedKey()];
   const root = checkOut({ url, databaseUrl: databaseUrl(), purgeSecret: PURGE_SECRET });
@@ -125,7 +128,7 @@ test("the edge of `npm run dev` is purged unasked by who works on its database, 
   const revoked = await keys(`revoke ${two.id} --yes`, { root: elsewhere });
   expect(revoked).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(BOUNDS) });
   expect(await statusOf(two.token)).toBe(200);
-  // With the secret that it has told.
+  // Its secret comes from the file that it wrote.
   expect((await purging(`revoke ${two.id} --yes`, { root: elsewhere, env: {} })).exitCode).toBe(0);
   expect(await statusOf(two.token)).toBe(401);
 });

@@ -15,22 +15,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-/** The comparison is a process of its own. */
+/** PATH, because the comparison is a process of its own. */
 const openapi = (...args: string[]) => run(command, args, { env: { PATH: process.env.PATH } });
 
-test("--check takes the committed document for what the code generates", async () => {
+test("--check accepts the committed document", async () => {
   const stdout = "src/openapi/openapi.json is what the code generates.\n";
   expect(await openapi("--check")).toStrictEqual({ exitCode: 0, stdout, stderr: "" });
 });
 
-test("where there is no document, --check fails and writes none, and else it is written", async () => {
+test("a missing document fails --check, and is written without it", async () => {
   expect((await openapi("--check", file)).exitCode).toBe(1);
   await expect(readFile(file)).rejects.toThrow("ENOENT");
   expect(await openapi(file)).toStrictEqual({ exitCode: 0, stdout: `${file} is written.\n`, stderr: "" });
   expect(await readFile(file, "utf8")).toBe(committed);
 });
 
-test("--check fails also where a change breaks nobody, and writes nothing", async () => {
+test("--check fails after a change that breaks nobody, too, and writes nothing", async () => {
   const earlier = JSON.parse(committed);
   earlier.info.description = "As it was.";
   delete earlier.paths["/api-keys/me"].get.responses["405"];
@@ -39,12 +39,12 @@ test("--check fails also where a change breaks nobody, and writes nothing", asyn
   const error = `error: ${file} is not what the code generates. Write it with \`npm run openapi\`.\n`;
   expect([exitCode, stderr]).toStrictEqual([1, error]);
   expect(stdout).toMatch(/^0 major, 1 minor, 1 patch\.$/m);
-  // It is gone by then.
+  // That file is deleted by then.
   expect(stdout).not.toContain("generated.json");
   expect(await readFile(file, "utf8")).toBe(JSON.stringify(earlier));
 });
 
-test("says of each change that breaks clients that it does, and how, and writes what the code generates", async () => {
+test("without --check, each breaking change is explained and the document is written", async () => {
   const earlier = JSON.parse(committed);
   earlier.components.schemas.Process.properties.color = { type: "string" };
   earlier.components.schemas.Process.properties.port = { type: "integer", minimum: 1, maximum: 65_535 };

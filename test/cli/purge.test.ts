@@ -16,7 +16,7 @@ const [A, B, C, D] = ids(4) as [string, string, string, string];
 type Fetch = typeof fetch;
 const unreachable: Fetch = () => expect.unreachable();
 
-/** The Worker's own answers to purges. @param refusalOf says which call it refuses, from 1, and why */
+/** Responds to purges with the Worker's own code. @param refusalOf says why it refuses a call; the first call is 1 */
 const worker =
   (refusalOf: (call: number) => Failure | undefined = () => undefined, asked: unknown[] = []): Fetch =>
   async (url, { body, signal: _, ...init } = {}) => {
@@ -34,7 +34,7 @@ const purge = (args: string, options: CommandOptions = {}) =>
   run(command, args.split(" "), { env: { PURGE_SECRET: "a-secret" }, fetch: worker(), ...options });
 const purgeAt = (args: string, options: CommandOptions = {}) => purge(`--url https://a ${args}`, options);
 
-test("takes options more than once, and together, and prints the tags that were purged", async () => {
+test("options may be repeated and combined; the purged tags are printed", async () => {
   const asked: unknown[] = [];
   const args = `--process ${A} ${B} --resource-type ${C} --key ${D} --company ${C} --process ${A} --application ${D}`;
   const outcome = await purgeAt(
@@ -47,11 +47,11 @@ test("takes options more than once, and together, and prints the tags that were 
   const stdout = [...tags, "resource-type-list:every", ""].join("\n");
   expect(outcome).toStrictEqual({ exitCode: 0, stdout, stderr: "" });
   const headers = { authorization: "Bearer a-secret", "content-type": "application/json" };
-  // A redirect would take the secret elsewhere.
+  // Following a redirect would send the secret to another server.
   expect(asked).toStrictEqual([{ url: "https://a/ops/purge", method: "POST", headers, redirect: "manual" }]);
 });
 
-test("reads ids from stdin where it is told -, spreads them over calls to the Worker of `npm run dev`, and prints JSON", async () => {
+test("ids from stdin are spread over several calls to `npm run dev`, and --json prints an object", async () => {
   const asked: unknown[] = [];
   const many = ids(249);
   const outcome = await purge(`--key ${C} - --resource-type ${ids(99).join(" ")} --json`, {
@@ -69,7 +69,7 @@ test("reads ids from stdin where it is told -, spreads them over calls to the Wo
   expect(asked).toStrictEqual(Array(4).fill(request));
 });
 
-describe("what is wrong purges nothing, is one line, and exits with 2:", () => {
+describe("a mistake purges nothing, and is one line with exit code 2:", () => {
   test.for([
     ["--wait 1", "", "Nothing to purge: name an id"],
     ["--key -", "", "Nothing to purge: name an id"],
@@ -92,7 +92,7 @@ describe("what is wrong purges nothing, is one line, and exits with 2:", () => {
     [" --url http://localhost:1", "with space", "PURGE_SECRET cannot be sent in a header."],
     ["", "x", "No Worker: give --url and PURGE_SECRET, or start `npm run dev`."],
   ] as const)("%s with the secret %j", async ([url, PURGE_SECRET, words]) => {
-    // What another `npm run dev` takes is not for this Worker.
+    // The secret of `npm run dev` must not be sent to another Worker.
     const root = checkOut(url === "" ? undefined : { url: "http://localhost:2", purgeSecret: "of-dev" });
     const outcome = await purge(`--key ${A}${url}`, { root, env: { PURGE_SECRET }, fetch: unreachable });
     expectError(outcome, 2, `error: ${words}\n`);
@@ -106,7 +106,7 @@ test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, wa
   [11, () => true, 0, 0],
   [35, () => true, 0, 2],
   [12, (call) => call > 1, 100, 1],
-])("waits no longer than %i s in all for a Worker that refuses, and says what is left (%#)", async (given) => {
+])("a refused purge is tried again for at most %i s, and then the rest is reported (%#)", async (given) => {
   const [wait, isRefused, count, waits] = given;
   const processes = ids(249);
   const waited: number[] = [];
@@ -130,29 +130,29 @@ test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, wa
 });
 
 test.for([
-  ["another secret's Worker", 401, "", "does not take this PURGE_SECRET."],
-  ["a server that answers something else", 200, "<html>", "answered as no process-api does."],
-  ["one that knows no purge", 404, "Not found", "answered 404."],
-  ["one that sends elsewhere", 307, "", "answered 307."],
-  ["one that answers to a terminal", 500, '{"message":"\\u001b[31mred"}', "answered 500. \\u{001b}[31mred"],
-] as const)("%s has purged nothing, and is not asked again", async ([_, status, body, words]) => {
+  ["a Worker with another secret", 401, "", "does not take this PURGE_SECRET."],
+  ["a server that is no process-api", 200, "<html>", "answered as no process-api does."],
+  ["a server without such a path", 404, "Not found", "answered 404."],
+  ["a server that redirects", 307, "", "answered 307."],
+  ["a server that sends control characters", 500, '{"message":"\\u001b[31mred"}', "answered 500. \\u{001b}[31mred"],
+] as const)("%s is reported, and not asked again", async ([_, status, body, words]) => {
   const outcome = await purgeAt(`--key ${A} --wait 100`, { fetch: async () => new Response(body, { status }) });
   expectError(outcome, 1, `error: 1 id was not purged: https://a ${words}\n`);
 });
 
-test("a Worker that is not there is named", async () => {
+test("a Worker that cannot be reached is reported", async () => {
   const outcome = await purge(`--url http://127.0.0.1:2 --key ${A}`, { fetch });
   expectError(outcome, 1, "error: 1 id was not purged: http://127.0.0.1:2 cannot be reached: ECONNREFUSED.\n");
 });
 
-test("--help tells the limits of the platform", async () => {
+test("--help has the limits of the platform", async () => {
   expect((await purge("--help")).stdout).toContain(
     `5 calls a minute, with bursts of 25, of 100 operations each:
 https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits`,
   );
 });
 
-test("ids all go once, in calls that are as full as may be", () => {
+test("each id is sent once, in as few calls as their tags allow", () => {
   const list = fc.array(fc.nat(400).map(String), { maxLength: 350 });
   const changed = fc.record({ companies: list, applications: list, processes: list, keys: list, resource_types: list });
   fc.assert(

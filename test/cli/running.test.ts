@@ -1,4 +1,4 @@
-// Which `npm run dev` the commands find.
+// How commands find a running `npm run dev`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
@@ -8,12 +8,12 @@ import { context, withContext } from "../../src/cli/support/context.ts";
 import { announce, findRunning, withdraw } from "../../src/cli/support/running.ts";
 import { announceIn, checkOut } from "./command.ts";
 
-test("is the one that was started last and still runs, however the others ended", async () => {
+test("commands find the `npm run dev` that was started last and still runs", async () => {
   const root = checkOut();
   const files = () => readdirSync(`${root}/.dev/running`);
   const here = <T>(work: () => T): T => withContext({ ...context(), project: pathToFileURL(`${root}/`) }, work);
   const find = () => here(findRunning)?.url;
-  /** Another process, which has announced itself by then. @returns what kills it */
+  /** Starts a process that seems to have announced itself at that time. @returns a function that kills it */
   const start = (url: string, startedAt: number) => {
     const child = spawn("sleep", ["infinity"], { stdio: "ignore" });
     const kill = () => child.kill("SIGKILL") && once(child, "exit");
@@ -23,12 +23,12 @@ test("is the one that was started last and still runs, however the others ended"
   };
 
   expect(find()).toBeUndefined();
-  // The numbers of their processes say nothing about the order.
+  // The order of process ids must not matter.
   const [killThird, killFirst, killSecond] = [start("third", 3), start("first", 1), start("second", 2)];
   expect(find()).toBe("third");
   await killFirst();
   expect(files()).toHaveLength(3);
-  // Nothing stays of those that were killed once another starts, and nobody else may read what it says.
+  // Removes the file of the killed process, and lets no other user read the new one.
   here(() => announce({ url: "this", databaseUrl: "", purgeSecret: "" }));
   expect(files()).toHaveLength(3);
   expect(statSync(`${root}/.dev/running/${process.pid}.json`).mode & 0o777).toBe(0o600);

@@ -1,4 +1,4 @@
-// `npm run stats` after a known load, and where it cannot answer.
+// `npm run stats` after a known load, and its errors.
 import { describe, expect, test } from "vitest";
 import { findAlerts, RULES } from "../../src/cli/stats/alerts.ts";
 import { formatStats } from "../../src/cli/stats/format.ts";
@@ -17,14 +17,14 @@ type Fetch = typeof fetch;
 const stats = (args: string, options: CommandOptions = {}) =>
   run(command, args.split(" "), { env: ACCOUNT, now: () => UNTIL * 1_000 + 999, ...options });
 
-/** Where a dataset is queried that holds these points, each standing for so many. */
+/** The SQL API of a dataset with these points, in batches with a sample interval each. */
 function holding(...batches: [sampleInterval: number, ...points: StampedPoint[]][]): Fetch {
   const engine = createAnalyticsEngine("process_api");
   for (const [sampleInterval, ...points] of batches) engine.add(points, sampleInterval);
   return (_, init) => engine.answer(new Request("http://local", init));
 }
 
-/** A point as the Worker writes it, so many seconds before the end of the while. */
+/** A point as the Worker writes it, some seconds before the end of the period. */
 function point(secondsAgo: number, named: Partial<DataPoint>): StampedPoint {
   const ANALYTICS = new Dataset();
   writeDataPoint({ ANALYTICS }, { keyId: KEYLESS, ...named });
@@ -48,17 +48,17 @@ describe("after a known load", () => {
       served(0, "miss", 900, { ...failed, queryMs: 800, attempts: 3 }),
       point(130, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 3.25 }),
       point(70, { keyId: FEED, route: FEED, version: "v1", oldestChangeSeconds: 1 }),
-      // Outside of the while.
+      // Outside of the period.
       ...[served(601, "hit", 2), served(-1, "hit", 2)],
     ],
-    // What the platform has sampled counts for all that it stands for.
+    // A sampled point counts as often as its interval says.
     [13, served(400, "hit", 2)],
     [2, served(300, "revalidated", 60, { queryMs: 20, attempts: 1 })],
     [4, served(200, "none", 1, refused(401, "missing_key"))],
     [2, served(200, "none", 1, { ...refused(404, "no_such_endpoint"), ...LOST })],
   );
 
-  test("shows every request, hit, refusal and query, in a terminal of 80 columns", async () => {
+  test("shows requests, hits, refusals and queries in 80 columns", async () => {
     const { exitCode, stdout } = await stats("--since 10m", { fetch });
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
@@ -96,7 +96,7 @@ describe("after a known load", () => {
     `);
   });
 
-  test("prints the same for programs", async () => {
+  test("--json prints the same as an object", async () => {
     const result: Stats = JSON.parse((await stats("--since 10m --json", { fetch })).stdout);
     expect(`${formatStats(result)}\n`).toBe((await stats("--since 10m", { fetch })).stdout);
     const most = { requests: 24, errors: 1, refusals: 4, hit_ratio: 0.75, p50_ms: 2, p95_ms: 60, p99_ms: 900 };
@@ -109,7 +109,7 @@ describe("after a known load", () => {
     expect(busy).toStrictEqual(["00:00 1 0 0", "03:18 13 0 0", "04:57 5 0 0", "06:36 6 0 6", "09:54 1 1 0"]);
   });
 
-  test("--check tells what is wrong, and fails", async () => {
+  test("--check prints the alerts and fails, or prints nothing", async () => {
     const { exitCode, stdout, stderr } = await stats("--since 10m --check", { fetch });
     expect([exitCode, stderr]).toStrictEqual([1, "error: 2 alerts.\n"]);
     expect(stdout).toBe(
@@ -119,7 +119,7 @@ describe("after a known load", () => {
   });
 });
 
-test("a quiet while is shown, too, and the longest names fit", async () => {
+test("shows a period without requests, and fits the longest names into 80 columns", async () => {
   const { stdout: quiet } = await stats("--since 10m", { fetch: holding() });
   for (const words of ["0, 0 failed", "– from the cache; p50 – ms", "no run has ended"]) expect(quiet).toContain(words);
   const long = served(1, "hit", 25_000, { route: `${ROUTE}/trigger/and/a/longer/one`, method: "OPTIONS" });
@@ -134,7 +134,7 @@ test.for([
   ["of the account, before any dev,", ACCOUNT, CLOUDFLARE, "the-token"],
   ["at another URL", AT_LOCALHOST, "http://localhost:1/v4/accounts/an-account", "the-token"],
   ["of `npm run dev`", {}, "http://localhost:2/client/v4/accounts/local", "local"],
-] as const)("the SQL API %s is asked as documented", async ([_, env, account, token]) => {
+] as const)("the SQL API %s is called as documented", async ([_, env, account, token]) => {
   const asked: unknown[] = [];
   const fetch: Fetch = async (url, { signal: _, ...init } = {}) => {
     asked.push({ url, ...init });
@@ -149,10 +149,10 @@ test.for([
 const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
 test.for<[what: string, fetch: Fetch, words: string]>([
   ["refuses", async () => new Response("No\u001b", { status: 403 }), "The SQL API answered 403: No\\u{001b}"],
-  ["says something else", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
+  ["does not respond with JSON", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
   ["has another dataset", holding(), "The SQL API answered 422: Unknown here: process_api_previews"],
   ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
-])("the SQL API is quoted without the token where it %s", async ([_, fetch, words]) => {
+])("an error is reported without the token if the SQL API %s", async ([_, fetch, words]) => {
   expectError(await stats("--dataset process_api_previews", { fetch }), 1, `error: ${words}\n`);
 });
 
@@ -165,7 +165,7 @@ test.for([
   ["--since 0", ACCOUNT, "Expected 1m to 90d."],
   ["--since 91d", ACCOUNT, "Expected 1m to 90d."],
   ["--dataset a;b", ACCOUNT, "Expected letters, digits and underscores."],
-] as const)("%s with %j is a mistake in use", async ([args, env, words]) => {
+] as const)("%s with %j exits with 2", async ([args, env, words]) => {
   expectError(await stats(args, { env, root: checkOut(), fetch: () => expect.unreachable() }), 2, words);
 });
 
@@ -174,7 +174,7 @@ describe("an alert", () => {
   const total = { requests: 1_000, errors: 10, refusals: 200, hit_ratio: 0.9, ...LATENCIES };
   const database = { requests: 100, attempts: 110, ...LATENCIES };
   const feed = { last_run_at: "2026-11-25T10:07:00.000Z", oldest_change_seconds: 60 };
-  /** As bad as may be. */
+  /** At the limit of every rule. */
   const SOUND: Stats = {
     ...{ since: "2026-11-25T10:00:00.000Z", until: "2026-11-25T10:10:00.000Z", total, database, feed },
     ...{ routes: [], keys: [], versions: [], data_centres: [], failures: [], timeline: [] },
@@ -188,11 +188,11 @@ describe("an alert", () => {
     ["feed late: a change waited 61 s for its purge", { feed: { ...feed, oldest_change_seconds: 61 } }],
     ["feed silent: no run of the feed ended for 181 s", { feed: { ...feed, last_run_at: "2026-11-25T10:06:59Z" } }],
     ["feed silent: no run of the feed ended for 600 s", { feed: null }],
-  ])("is %s", ([alert, wrong]) => {
+  ])("is raised: %s", ([alert, wrong]) => {
     expect(findAlerts({ ...SOUND, ...wrong })).toStrictEqual([alert]);
   });
 
-  test("is none while all is well, or of a handful of requests, and has a name of its own", () => {
+  test("is not raised at the limits or for fewer than 20 requests, and has its own name", () => {
     expect(findAlerts(SOUND)).toStrictEqual([]);
     const few = {
       total: { ...total, requests: 19, errors: 19, refusals: 19, p95_ms: 9_000 },

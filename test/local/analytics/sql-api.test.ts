@@ -1,9 +1,9 @@
-// What the tests of `npm run stats` do not show of the stand-ins.
+// What test/cli/stats.test.ts does not show of these stand-ins.
 import { expect, test } from "vitest";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { createAnalyticsEngine } from "../../../src/local/analytics/sql-api.ts";
 
-/** Asks a dataset of four points, which keeps three. */
+/** Queries a dataset that keeps three points, after four were added. */
 function ask(sql: string, headers: Record<string, string> = { authorization: "Bearer token" }): Promise<Response> {
   const engine = createAnalyticsEngine("requests", 3);
   const points = [1, 2, 3, 4].map((value) => ({ timestamp: value, index: "k", blobs: ["a"], doubles: [value] }));
@@ -16,12 +16,12 @@ test.for([
   "SELECT blob1 FROM others",
   "SELECT a.blob1 FROM requests AS a JOIN requests AS b",
   "SELECT iif(1, 2, 3) AS n FROM requests",
-])("the SQL API refuses what SQLite knows and the platform does not: %s", async (sql) => {
+])("the SQL API refuses SQL that only SQLite has: %s", async (sql) => {
   const response = await ask(sql);
   expect([response.status, await response.text()]).toStrictEqual([422, expect.stringMatching(/^Unknown here: /)]);
 });
 
-test("the SQL API keeps the newest points, writes integers as text, and asks for a token", async () => {
+test("the SQL API keeps the newest points, prints integers as strings, and requires a token", async () => {
   const sql = "SELECT MAX(double1) AS newest, SUM(_sample_interval) AS n, SUM(double1) AS total FROM requests";
   expect(await (await ask(sql)).json()).toMatchObject({ data: [{ newest: 4, n: "3", total: 9 }] });
   expect((await ask(sql, {})).status).toBe(403);
