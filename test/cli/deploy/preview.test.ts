@@ -19,9 +19,9 @@ beforeEach(async () => {
   return () => world.remove();
 });
 
-/** Runs the command for the preview `pr-1`, if no other is named. */
+/** Runs the command for the preview `pr-1`, if no other is named, as somebody who knows no secret of production. */
 const run = (args: readonly string[] = [], env: Env = {}) =>
-  world.run(preview, ["--name", "pr-1", ...args], { ...SERVICE_TOKEN, ...env });
+  world.run(preview, ["--name", "pr-1", ...args], { ...SERVICE_TOKEN, DATABASE_URL: "", PURGE_SECRET: "", ...env });
 const deploymentOf = (name: string) => world.account.preview(name).deployments.at(-1) as Version;
 /** Puts previews and their databases there. */
 function havePreviews(...names: string[]): void {
@@ -79,7 +79,7 @@ describe("a preview", () => {
   });
 
   test("keeps its database the next time, which lives longer then", async () => {
-    havePreviews("pr-1");
+    havePreviews("pr-10", "pr-1");
     const { exitCode, stdout } = await run();
     expect([exitCode, JSON.parse(stdout)]).toStrictEqual([0, expect.objectContaining({ is_new: false })]);
     expect(daysUntil(JSON.parse(stdout).expires_at)).toBe(7);
