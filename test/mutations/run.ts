@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Mutation, readMutations, type Tests } from "./tables.ts";
 
-/** A mutation may make the tests hang. No file takes a tenth as long. */
+/** Of a mutation, which may make the tests hang. No file takes a tenth as long. */
 const LIMIT_MS = 600_000;
 /** Shorter than the project's own, which allow for a busy machine: a test may wait in vain for what a mutation prevents. */
 const TEST_LIMITS = ["--testTimeout=90000", "--hookTimeout=90000"];
@@ -58,12 +58,12 @@ function copyProject(name: string): string {
   return root;
 }
 
-async function runTests(root: string, { suites, projects }: Tests, ...options: string[]): Promise<Outcome> {
+async function runTests(root: string, { suites, projects }: Tests, isMutated: boolean): Promise<Outcome> {
   const [report, log] = [`${root}.json`, `${root}.log`];
   fs.rmSync(report, { force: true });
   const output = fs.openSync(log, "w");
   const startedAt = Date.now();
-  const args = ["run", "--reporter=json", `--outputFile=${report}`, ...TEST_LIMITS, ...options];
+  const args = ["run", "--reporter=json", `--outputFile=${report}`, ...TEST_LIMITS, ...(isMutated ? ["--bail=1"] : [])];
   const child = spawn(
     process.execPath,
     ["node_modules/vitest/vitest.mjs", ...args, ...projects.map((name) => `--project=${name}`), ...suites],
@@ -71,7 +71,7 @@ async function runTests(root: string, { suites, projects }: Tests, ...options: s
   );
   fs.closeSync(output);
   running.add(child);
-  const timer = setTimeout(() => end(child), LIMIT_MS);
+  const timer = isMutated ? setTimeout(() => end(child), LIMIT_MS) : undefined;
   const [exitCode] = await once(child, "exit");
   clearTimeout(timer);
   const isLate = !running.has(child);
@@ -97,11 +97,18 @@ async function attempt(root: string, mutation: Mutation): Promise<Outcome> {
   const parts = original.split(mutation.text);
   if (parts.length !== 2)
     return { verdict: "BROKEN", why: [`the text is there ${parts.length - 1} times`], seconds: 0 };
+  const kept = cachedIn(root);
   fs.writeFileSync(path, parts.join(mutation.replacement));
-  const outcome = await runTests(root, mutation, "--bail=1");
+  const outcome = await runTests(root, mutation, true);
   fs.writeFileSync(path, original);
+  // Nobody needs the database of a changed migration again.
+  const isMigration = mutation.file.endsWith(".sql");
+  for (const file of isMigration ? cachedIn(root) : []) if (!kept.includes(file)) fs.rmSync(join(root, file));
   return outcome;
 }
+
+/** What test/support/global-setup.ts keeps from run to run. */
+const cachedIn = (root: string): string[] => fs.globSync("node_modules/.cache/**/*.tar", { cwd: root });
 
 const lineOf = ({ kind, file, text, replacement }: Mutation): string =>
   `${kind}: ${file}: ${JSON.stringify(text)} → ${JSON.stringify(replacement)}`;
@@ -111,7 +118,7 @@ const mutations = readMutations().filter((one) => words.every((word) => JSON.str
 if (mutations.length === 0) throw new Error("No mutation has these words");
 const lanes = Array.from({ length: LANES }, (_, n) => copyProject(String(n)));
 const allOf = (what: keyof Tests) => [...new Set(mutations.flatMap((one) => one[what]))];
-const unchanged = await runTests(String(lanes[0]), { suites: allOf("suites"), projects: allOf("projects") });
+const unchanged = await runTests(String(lanes[0]), { suites: allOf("suites"), projects: allOf("projects") }, false);
 console.log(`Without a mutation: ${unchanged.why.join("\n")} (${unchanged.seconds} s)`);
 if (unchanged.verdict !== "SURVIVED") process.exit(1);
 
