@@ -67,6 +67,8 @@ test.for<[what: string, body: unknown, init: Parameters<typeof post>[2] & { path
 test("it listens on 127.0.0.1 only, under a name that otherwise is that of Postgres, and lets clients close first", async () => {
   const { host, port } = new URL(shared.url);
   expect(shared.connectionString).toBe(upstream.replace(new URL(upstream).host, host));
+  const { connectionString } = await startEndpoint({ connectionString: `${upstream}?application_name=test` });
+  expect(new URL(connectionString).search).toBe("");
   await expect(once(connect(Number(port), "127.0.0.2"), "connect")).rejects.toMatchObject({ code: "ECONNREFUSED" });
   const request = httpRequest(shared.url, { headers: { connection: "keep-alive" } }).end();
   const [{ headers }] = await once(request, "response");
