@@ -15,5 +15,5 @@ export async function createOwnProcess(api: TestApi, records: Records) {
   ) => api.fetch(what, { method, headers: { ...bearer(token).headers, ...headers } });
   const rename = (name: string) =>
     records.pool.query("update processes set display_name = $1 where id = $2", [name, ids.process_id]);
-  return { companyId, applicationId: ids.id, processId: ids.process_id, key, list, path, get, rename };
+  return { companyId, applicationId: ids.id, processId: ids.process_id, ids, key, list, path, get, rename };
 }

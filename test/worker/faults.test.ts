@@ -132,3 +132,11 @@ test.for(["hang", "SQL error", "429"] as const)(
     await expectFailedRead(fault);
   },
 );
+
+test("queries are sent again only as long as most succeed", async () => {
+  await begin("500");
+  api.fail("500");
+  const sent: number[] = [];
+  for (let n = 0; n < 6; n++) sent.push(await api.queriesOf(own.get));
+  expect(sent).toStrictEqual([3, 3, 3, 3, 3, 1]);
+});
