@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
 import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
-import { COLUMNS, columnOf, type DataPoint } from "../../src/worker/shared/analytics.ts";
+import { COLUMNS, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { connectionString as sharedDatabase } from "./database.ts";
 import { DRIVER_SECRET, type Fault, inflict } from "./faults.ts";
@@ -17,6 +17,8 @@ export interface TestApi {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** How many HTTP requests for a response have reached the Neon endpoint: a read or a write each. */
   queries(): number;
+  /** How many do while `work` runs. */
+  queriesOf(work: () => Promise<unknown>): Promise<number>;
   /** How many have that write down a use of the token. */
   recordings(token: string): number;
   /** From now on the database fails like this, or as the function says each time; undefined: no more. */
@@ -122,9 +124,7 @@ async function start({ connectionString = sharedDatabase, limits, main, vars = {
             PURGE_SECRET,
             // The longest there is: a machine that is busy is no fault of the database.
             DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.maximum),
-            ...Object.fromEntries(
-              Object.entries(vars).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-            ),
+            ...Object.fromEntries(Object.entries(vars).filter(([, value]) => value !== undefined)),
           },
         },
       },
@@ -142,6 +142,11 @@ async function start({ connectionString = sharedDatabase, limits, main, vars = {
     url,
     fetch: request,
     queries: () => queries,
+    queriesOf: async (work) => {
+      const before = queries;
+      await work();
+      return queries - before;
+    },
     recordings: (token) => recorded.filter((body) => body.includes(sha256(token))).length,
     fail: (next) => {
       fault = typeof next === "function" ? next : () => next;
@@ -191,12 +196,8 @@ const isRecording = (body: unknown): boolean =>
   /update "api_keys" set last_used_at/.test((body as { query?: string }).query ?? "");
 
 /** A point by the names of its columns, as `npm run stats` reads it. */
-function byName({ index, blobs, doubles }: StampedPoint): DataPoint {
-  const columns: Record<string, string | number> = { index1: index };
-  for (const [i, blob] of blobs.entries()) columns[`blob${i + 1}`] = blob;
-  for (const [i, double] of doubles.entries()) columns[`double${i + 1}`] = double;
-  return Object.fromEntries(COLUMNS.map((name) => [name, columns[columnOf(name)]])) as unknown as DataPoint;
-}
+const byName = ({ index, blobs, doubles }: StampedPoint): DataPoint =>
+  Object.fromEntries([index, ...blobs, ...doubles].map((value, i) => [COLUMNS[i], value])) as unknown as DataPoint;
 
 function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined) {
   if (budgets === undefined) return [];

@@ -1,96 +1,57 @@
 // The ways in which a database that is reached over HTTP fails.
 import type { ServerResponse } from "node:http";
 
-export const FAULTS = [
-  "hang",
-  "reset",
-  "429",
-  "500",
-  "502",
-  "cut body",
-  "stalled body",
-  "no JSON",
-  "other JSON",
-  "no permit",
-  "no connection slot",
-  "starting up",
-  "statement timeout",
-  "SQL error",
-  "unknown database",
-  "wrong password",
-  "lost answer",
-] as const;
-export type Fault = (typeof FAULTS)[number];
-
 /** A text that must never reach a client or the log. */
 export const DRIVER_SECRET = "SECRET-OF-THE-DRIVER";
 
-/** Answers in place of the Neon endpoint. @returns whether the request goes no further */
+const PERMIT =
+  "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.";
+
+/** What reaches the Worker instead of the Neon endpoint's response. */
+const RESPONSES = {
+  hang: () => {},
+  reset: (response) => response.socket?.destroy(),
+  "429": refuse(429),
+  "500": refuse(500),
+  "502": refuse(502),
+  "cut body": (response) => begin(response, () => response.socket?.destroy()),
+  "stalled body": (response) => begin(response),
+  "no JSON": (response) => response.end(`<html>${DRIVER_SECRET}</html>`),
+  "other JSON": (response) => response.end(JSON.stringify({ secret: DRIVER_SECRET })),
+  "no permit": sqlError("", PERMIT, 500),
+  "no connection slot": sqlError("53300", "sorry, too many clients already", 500),
+  "starting up": sqlError("57P03", "the database system is starting up"),
+  "statement timeout": sqlError("57014", "canceling statement due to statement timeout"),
+  "SQL error": sqlError("42P01", `relation "${DRIVER_SECRET}" does not exist`),
+  "unknown database": sqlError("3D000", `database "${DRIVER_SECRET}" does not exist`),
+  "wrong password": sqlError("", `password authentication failed for user '${DRIVER_SECRET}'`),
+} satisfies Record<string, (response: ServerResponse) => unknown>;
+
+export type Fault = keyof typeof RESPONSES | "lost answer";
+
+/** Fails a request to the Neon endpoint. @returns whether the request goes no further */
 export function inflict(fault: Fault, response: ServerResponse): boolean {
-  switch (fault) {
-    case "lost answer":
-      // The statement runs, and the answer meets a connection that is gone.
-      response.writeHead = response.end = () => {
-        response.socket?.destroy();
-        return response;
-      };
-      return false;
-    case "hang":
-      break;
-    case "reset":
-      response.socket?.destroy();
-      break;
-    case "429":
-    case "500":
-    case "502":
-      response.writeHead(Number(fault)).end(`Control plane request failed: ${DRIVER_SECRET}`);
-      break;
-    case "cut body":
-      response.writeHead(200, { "content-length": "1000" });
-      response.write('{"command":"SELECT","rows":[', () => response.socket?.destroy());
-      break;
-    case "stalled body":
-      response.writeHead(200, { "content-length": "1000" });
-      response.write('{"command":"SELECT","rows":[');
-      break;
-    case "no JSON":
-      response.writeHead(200).end(`<html>${DRIVER_SECRET}</html>`);
-      break;
-    case "other JSON":
-      response.writeHead(200).end(JSON.stringify({ secret: DRIVER_SECRET }));
-      break;
-    case "no permit":
-      sqlError(
-        response,
-        "",
-        "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.",
-        500,
-      );
-      break;
-    case "no connection slot":
-      sqlError(response, "53300", "sorry, too many clients already", 500);
-      break;
-    case "starting up":
-      sqlError(response, "57P03", "the database system is starting up");
-      break;
-    case "statement timeout":
-      sqlError(response, "57014", "canceling statement due to statement timeout");
-      break;
-    case "SQL error":
-      sqlError(response, "42P01", `relation "${DRIVER_SECRET}" does not exist`);
-      break;
-    case "unknown database":
-      sqlError(response, "3D000", `database "${DRIVER_SECRET}" does not exist`);
-      break;
-    case "wrong password":
-      sqlError(response, "", `password authentication failed for user '${DRIVER_SECRET}'`);
-      break;
+  if (fault !== "lost answer") {
+    RESPONSES[fault](response);
+    return true;
   }
-  return true;
+  // The statement runs, and the response meets a connection that is gone.
+  response.writeHead = response.end = () => {
+    response.socket?.destroy();
+    return response;
+  };
+  return false;
 }
 
-function sqlError(response: ServerResponse, code: string, message: string, status = 400): void {
-  response
-    .writeHead(status, { "content-type": "application/json" })
-    .end(JSON.stringify({ message, code, severity: "ERROR", detail: DRIVER_SECRET }));
+function refuse(status: number) {
+  return (response: ServerResponse) => response.writeHead(status).end(`Control plane request failed: ${DRIVER_SECRET}`);
+}
+
+function begin(response: ServerResponse, then?: () => void): void {
+  response.writeHead(200, { "content-length": "1000" }).write('{"command":"SELECT","rows":[', then);
+}
+
+function sqlError(code: string, message: string, status = 400) {
+  const body = JSON.stringify({ message, code, severity: "ERROR", detail: DRIVER_SECRET });
+  return (response: ServerResponse) => response.writeHead(status, { "content-type": "application/json" }).end(body);
 }

@@ -20,18 +20,19 @@ test.for([
   ["?from=3", "?from=3"],
   ["?limit=25&from=03", "?from=3"],
   ["?limit=5&x=1&from=3", "?from=3&limit=5"],
-])("%s is %s in canonical form", ([query, expected]) => {
-  expect(canonical(ID.toUpperCase(), String(query))).toBe(`/v3/things/${ID}${expected}`);
+] as const)("%s is %s in canonical form", ([query, expected]) => {
+  expect(canonical(ID.toUpperCase(), query)).toBe(`/v3/things/${ID}${expected}`);
 });
 
 test.for([
   ["", "from"],
   ["?limit=5", "from"],
   ["?from=0", "from"],
+  ["?from=10", "from"],
   ["?from=1&from=1", "from"],
   ["?from=1&limit=x", "limit"],
-])("%j is refused, naming %s", ([query, parameter]) => {
-  expect(() => canonical(ID, String(query))).toThrow(
-    expect.objectContaining({ failure: expect.objectContaining({ reason: "invalid_parameter", parameter }) }),
-  );
+  ["?from=1&limit=", "limit"],
+] as const)("%j is refused, naming %s", ([query, parameter]) => {
+  const failure = { reason: "invalid_parameter", place: "query", parameter };
+  expect(() => canonical(ID, query)).toThrow(expect.objectContaining({ failure: expect.objectContaining(failure) }));
 });

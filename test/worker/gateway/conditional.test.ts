@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { isNotModified, mustBeFresh } from "../../../src/worker/gateway/conditional.ts";
+
+const ETAG = `"0123456789abcdef"`;
+const OPAQUE = ETAG.slice(1, -1);
+const MODIFIED = "Sat, 06 Nov 2094 08:49:37 GMT";
+
+describe("a response is not modified", () => {
+  const isKnown = (request: Record<string, string>, response: Record<string, string> = {}) =>
+    isNotModified(new Headers(request), { etag: ETAG, "last-modified": MODIFIED, ...response });
+
+  test.for([
+    [ETAG, true],
+    [`W/${ETAG}`, true],
+    [`"a", ${ETAG}`, true],
+    [`"a",W/${ETAG} , "b"`, true],
+    [`"a,b", ${ETAG}`, true],
+    ["*", true],
+    [" * ", true],
+    ['"a"', false],
+    ['W/"a", "b"', false],
+    [OPAQUE, false],
+    [`"${OPAQUE}`, false],
+    [`"x${OPAQUE}"`, false],
+    [ETAG.toUpperCase(), false],
+    [`"*"`, false],
+    ["", false],
+  ] as const)("with If-None-Match: %s → %s", ([value, expected]) => {
+    expect(isKnown({ "if-none-match": value })).toBe(expected);
+  });
+
+  test.for([
+    [MODIFIED, true],
+    ["Sat, 06 Nov 2094 08:49:38 GMT", true],
+    ["Sat, 06 Nov 2094 08:49:36 GMT", false],
+    ["Sat Nov  6 08:49:37 2094", true],
+    ["Sat Nov  6 08:49:36 2094", false],
+    // More than 50 years ahead: 1994.
+    ["Sunday, 06-Nov-94 08:49:37 GMT", false],
+    ["Sat, 06 Nov 2094 08:49:37 +0000", false],
+    ["Sat, 31 Feb 2095 08:49:37 GMT", false],
+    ["2095-01-01T00:00:00Z", false],
+    ["tomorrow", false],
+  ] as const)("with If-Modified-Since: %s → %s", ([value, expected]) => {
+    expect(isKnown({ "if-modified-since": value })).toBe(expected);
+  });
+
+  test("by If-None-Match if both are sent", () => {
+    expect(isKnown({ "if-none-match": '"other"', "if-modified-since": MODIFIED })).toBe(false);
+    expect(isKnown({ "if-none-match": ETAG, "if-modified-since": "Thu, 01 Jan 1970 00:00:00 GMT" })).toBe(true);
+  });
+
+  test("also where its own ETag is weak, and a two-digit year is of this century", () => {
+    expect(isKnown({ "if-none-match": ETAG }, { etag: `W/${ETAG}` })).toBe(true);
+    const date = "Tuesday, 06-Nov-01 08:49:37 GMT";
+    expect(isKnown({ "if-modified-since": date }, { "last-modified": "Tue, 06 Nov 2001 08:49:37 GMT" })).toBe(true);
+    expect(isKnown({ "if-modified-since": date }, { "last-modified": "Tue, 06 Nov 2001 08:49:38 GMT" })).toBe(false);
+  });
+});
+
+/** What `fetch()` adds to a conditional request. */
+const ADDED = { "cache-control": "no-cache", pragma: "no-cache" };
+
+test.for([
+  [{}, false],
+  ...["no-cache", "max-age=0", "No-Cache", "no-transform, max-age=00", 'max-age="0"', "max-age=5,no-cache"].map(
+    (value) => [{ "cache-control": value }, true] as const,
+  ),
+  [{ "cache-control": "max-age=1, no-cached, x-max-age=0, no-store" }, false],
+  [{ pragma: "no-cache" }, false],
+  [ADDED, true],
+  [{ ...ADDED, "if-none-match": ETAG }, false],
+  [{ ...ADDED, "if-modified-since": MODIFIED }, false],
+  [{ ...ADDED, "if-none-match": ETAG, "cache-control": "max-age=0" }, true],
+  // By itself, the word is the client's own.
+  [{ "cache-control": "no-cache", "if-none-match": ETAG }, true],
+] as const)("a request with %j must be fresh: %s", ([headers, expected]) => {
+  expect(mustBeFresh(new Headers(headers))).toBe(expected);
+});

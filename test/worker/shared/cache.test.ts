@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { edgeHeaders, edgeNotFoundHeaders } from "../../../src/worker/shared/cache.ts";
+
+const POLICY = {
+  freshSeconds: 3_600,
+  freshWithoutFeedSeconds: 30,
+  staleWhileRevalidateSeconds: 40,
+  staleIfErrorSeconds: 500,
+  notFoundSeconds: 5,
+  resourceTypesFreshSeconds: 300,
+};
+const cacheable = (isFeedHealthy: boolean, secondsLeft: number | null) => ({
+  isFeedHealthy,
+  secondsLeft,
+  tags: ["key:1", "process:2"],
+});
+const publicFor = (fresh: number, revalidate: number, onError: number) => ({
+  "cache-control": `public, max-age=${fresh}, stale-while-revalidate=${revalidate}, stale-if-error=${onError}`,
+  "cache-tag": "key:1,process:2",
+});
+const NO_STORE = { "cache-control": "no-store" };
+
+describe("the edge may reuse a response", () => {
+  test.for([
+    ["for long while the feed purges", true, null, publicFor(3_600, 40, 500)],
+    ["briefly without it", false, null, publicFor(30, 40, 500)],
+    ["in full before an expiry that is far away", false, 250_000_000_000, publicFor(30, 40, 500)],
+    ["stale until the key expires", true, 3_610.9, publicFor(3_600, 10, 10)],
+    ["fresh until the key expires", false, 20.9, publicFor(20, 0, 0)],
+    ["not at all in the last second of a key", false, 0.9, NO_STORE],
+    ["not at all after a key has expired", true, -1, NO_STORE],
+  ] as const)("%s", ([_, isFeedHealthy, secondsLeft, expected]) => {
+    expect(edgeHeaders(POLICY, cacheable(isFeedHealthy, secondsLeft))).toStrictEqual(expected);
+  });
+
+  test("not at all if it may be fresh for no second", () => {
+    expect(edgeHeaders({ ...POLICY, freshSeconds: 0 }, cacheable(true, null))).toStrictEqual(NO_STORE);
+  });
+
+  test("that something was not found for five seconds, and never stale", () => {
+    expect(edgeNotFoundHeaders(POLICY, cacheable(true, null))).toStrictEqual(publicFor(5, 0, 0));
+    expect(edgeNotFoundHeaders(POLICY, cacheable(false, 3.5))).toStrictEqual(publicFor(3, 0, 0));
+  });
+});
