@@ -9,7 +9,7 @@ const records = useRecords();
 beforeAll(() => records.pool.query("delete from changes"));
 afterAll(() => records.pool.query("update feed set healthy_at = null"));
 
-test("purges what plain SQL has changed, and answers are kept for long", async () => {
+test("purges what plain SQL has changed, and responses are kept for long", async () => {
   const companyId = await records.company();
   const application = await records.application(companyId);
   const process = await records.process(application.id);
@@ -32,7 +32,7 @@ test("purges what plain SQL has changed, and answers are kept for long", async (
   await records.pool.query("update processes set display_name = 'Changed' where id = $1", [process.id]);
   const name = async () => ((await (await get()).json()) as { display_name: string }).display_name;
   await expect.poll(name).toBe("Changed");
-  // A revoked key, too.
+  // A revoked key as well.
   await records.pool.query("update api_keys set is_enabled = false where company_id = $1", [companyId]);
   await expect.poll(async () => (await get()).status).toBe(401);
   void run;
