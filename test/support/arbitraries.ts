@@ -3,165 +3,142 @@ import fc from "fast-check";
 import { applicationStatus, applicationType, buildType, gitType } from "../../src/worker/db/schema.ts";
 
 /** Any text that Postgres can hold: all of Unicode but NUL and lone surrogates. Lengths are in code points. */
-export const text = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
-  fc.oneof(
-    fc.string({
-      unit: fc.string({ unit: "binary", minLength: 1, maxLength: 1 }).filter((c) => c !== "\0"),
-      minLength,
-      maxLength,
-      size: "max",
-    }),
+export function text(minLength: number, maxLength: number): fc.Arbitrary<string> {
+  const unit = fc.string({ unit: "binary", minLength: 1, maxLength: 1 }).filter((character) => character !== "\0");
+  return fc.oneof(
+    fc.string({ unit, minLength, maxLength, size: "max" }),
     fc.string({ unit: "grapheme-ascii", minLength, maxLength }),
     // The very longest, of characters that are two UTF-16 units each.
     fc.constant("🚀".repeat(maxLength)),
   );
+}
 
+type Model<T> = { [K in keyof T]: fc.Arbitrary<T[K]> };
+type Nullable<T> = { [K in keyof T]: T[K] | null };
 /** Without null prototypes: Drizzle cannot take them. */
-const record = <T extends object>(
-  model: { [K in keyof T]: fc.Arbitrary<T[K]> },
-  { requiredKeys }: { requiredKeys?: (keyof T)[] } = {},
-): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true, ...(requiredKeys && { requiredKeys }) }) as fc.Arbitrary<T>;
-
+export const record = <T extends object>(model: Model<T>, requiredKeys = Object.keys(model) as (keyof T)[]) =>
+  fc.record(model, { noNullPrototype: true, requiredKeys }) as fc.Arbitrary<T>;
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { nil: null });
+/** Members that may each be null. */
+const nullable = <T extends object>(model: Model<T>) =>
+  Object.fromEntries(
+    Object.entries<fc.Arbitrary<unknown>>(model).map(([name, value]) => [name, optional(value)]),
+  ) as Model<Nullable<T>>;
+/** Members that may each be null or absent. */
+const sparse = <T extends object>(model: Model<T>) => record<Nullable<T>>(nullable(model), []);
+
 const integer = (min: number, max: number) => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
 const seconds = (min: number) => fc.oneof(fc.integer({ min, max: 100 }), fc.constantFrom(min, Number.MAX_SAFE_INTEGER));
+const instances = integer(0, 50);
 
-const manualScaling = record({
-  type: fc.constant("manual"),
-  config: record({ instanceCount: integer(0, 50) }),
-});
-
-const horizontalScaling = record(
-  {
-    minInstanceCount: integer(0, 50),
-    maxInstanceCount: integer(0, 50),
-    targetCpuPercent: optional(integer(1, 100)),
-    targetMemoryPercent: optional(integer(1, 100)),
-    scaleUpIntervalSeconds: optional(integer(1, 60_000)),
-    scaleUpIncrement: optional(integer(1, 5)),
-    scaleDownIntervalSeconds: optional(integer(1, 60_000)),
-    scaleDownIncrement: optional(integer(1, 5)),
-  },
-  { requiredKeys: ["minInstanceCount", "maxInstanceCount"] },
-).map((config) => {
-  const { minInstanceCount: a, maxInstanceCount: b } = config;
-  return {
+export const manualScaling = record({ type: fc.constant("manual"), config: record({ instanceCount: instances }) });
+const horizontalScaling = fc
+  .tuple(
+    fc.tuple(instances, instances),
+    sparse({
+      targetCpuPercent: integer(1, 100),
+      targetMemoryPercent: integer(1, 100),
+      scaleUpIntervalSeconds: integer(1, 60_000),
+      scaleUpIncrement: integer(1, 5),
+      scaleDownIntervalSeconds: integer(1, 60_000),
+      scaleDownIncrement: integer(1, 5),
+    }),
+  )
+  .map(([counts, others]) => ({
     type: "horizontal",
-    config: { ...config, minInstanceCount: Math.min(a, b), maxInstanceCount: Math.max(a, b) },
-  };
-});
-
+    config: { minInstanceCount: Math.min(...counts), maxInstanceCount: Math.max(...counts), ...others },
+  }));
 export const scalingStrategy = fc.oneof(manualScaling, horizontalScaling);
 
 const port = integer(1, 65_535);
 /** Inside jsonb, where Postgres refuses \u0000 too. */
 const jsonText = text(0, 40);
 
-export const probe = record(
-  {
-    exec: optional(record({ command: fc.array(jsonText, { maxLength: 4 }) })),
-    httpGet: optional(
-      record(
-        {
-          path: optional(jsonText),
-          port: optional(port),
-          host: optional(jsonText),
-          scheme: optional(fc.constantFrom("HTTP", "HTTPS")),
-          httpHeaders: optional(fc.array(record({ name: jsonText, value: jsonText }), { maxLength: 3 })),
-        },
-        { requiredKeys: [] },
-      ),
-    ),
-    tcpSocket: optional(record({ port, host: optional(jsonText) }, { requiredKeys: ["port"] })),
-    initialDelaySeconds: optional(seconds(0)),
-    periodSeconds: optional(seconds(1)),
-    timeoutSeconds: optional(seconds(1)),
-    successThreshold: optional(seconds(1)),
-    failureThreshold: optional(seconds(1)),
-  },
-  { requiredKeys: [] },
-);
-
-const NIL = "00000000-0000-0000-0000-000000000000";
-const MAX = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+export const probe = sparse({
+  exec: record({ command: fc.array(jsonText, { maxLength: 4 }) }),
+  httpGet: sparse({
+    path: jsonText,
+    port,
+    host: jsonText,
+    scheme: fc.constantFrom("HTTP", "HTTPS"),
+    httpHeaders: fc.array(record({ name: jsonText, value: jsonText }), { maxLength: 3 }),
+  }),
+  tcpSocket: record({ port, host: optional(jsonText) }, ["port"]),
+  initialDelaySeconds: seconds(0),
+  periodSeconds: seconds(1),
+  timeoutSeconds: seconds(1),
+  successThreshold: seconds(1),
+  failureThreshold: seconds(1),
+});
 
 /** UUIDs as the contract takes them, in lower case. Not biased towards small ones: ids must not meet those of others. */
 const uuid = fc.noShrink(fc.noBias(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7, 8] })));
-/** Nil and max too, where there is no harm in meeting them more than once. */
-export const anyUuid = fc.oneof({ weight: 20, arbitrary: uuid }, fc.constantFrom(NIL, MAX));
+/** Nil and max as well, where there is no harm in meeting them more than once. */
+export const anyUuid = fc.oneof(
+  { weight: 20, arbitrary: uuid },
+  fc.constantFrom("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+);
 
-/** Whole milliseconds of the years 1 to 9999, the first and the last among them. */
+/** Whole milliseconds of the years 1 to 9999. */
+const [min, max] = [new Date("0001-01-01T00:00:00.000Z"), new Date("9999-12-31T23:59:59.999Z")];
 const moment = fc.oneof(
-  fc.date({
-    min: new Date("0001-01-01T00:00:00.000Z"),
-    max: new Date("9999-12-31T23:59:59.999Z"),
-    noInvalidDate: true,
-  }),
-  fc.constantFrom(
-    new Date("0001-01-01T00:00:00.000Z"),
-    new Date("0050-06-01T00:00:00.001Z"),
-    new Date("2024-02-29T23:59:59.999Z"),
-    new Date("9999-12-31T23:59:59.999Z"),
-  ),
+  fc.date({ min, max, noInvalidDate: true }),
+  fc.constantFrom(min, max, new Date("0050-06-01T00:00:00.001Z"), new Date("2024-02-29T23:59:59.999Z")),
 );
 
 const dnsLabel = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
 
-export const application = record({
-  id: uuid,
-  name: dnsLabel,
-  namespace: optional(dnsLabel),
-});
+export const application = record({ id: uuid, name: dnsLabel, namespace: optional(dnsLabel) });
 
+const path = text(0, 60);
 const pathList = fc.array(jsonText, { maxLength: 3 });
-const details = {
-  id: uuid,
-  name: dnsLabel,
-  displayName: text(1, 255),
-  namespace: optional(dnsLabel),
-  status: optional(fc.constantFrom(...applicationStatus.enumValues)),
-  type: fc.constantFrom(...applicationType.enumValues),
-  isSuspended: fc.boolean(),
-  projectId: optional(anyUuid),
-  clusterId: optional(anyUuid),
-  dockerRegistryCredentialId: optional(anyUuid),
-  createdBy: optional(anyUuid),
-  autoDeploy: fc.boolean(),
-  buildType: fc.constantFrom(...buildType.enumValues),
-  buildPath: optional(text(0, 60)),
-  isBuildCacheEnabled: fc.boolean(),
-  packBuilder: optional(text(0, 60)),
-  buildpacks: fc.array(record({ id: jsonText, source: jsonText, order: seconds(0) }), { maxLength: 3 }),
-  nixpacksVersion: optional(text(0, 60)),
-  dockerfilePath: optional(text(0, 60)),
-  dockerContext: optional(text(0, 60)),
-  isHibernationEnabled: fc.boolean(),
-  hibernateAfterSeconds: optional(integer(1, 2_147_483_647)),
-  createdAt: moment,
-  updatedAt: moment,
-};
+const noPaths = fc.constant<string[]>([]);
 const none = fc.constant(null);
 const noGit = { gitType: none, repoUrl: none, defaultBranch: none };
 
 /** The columns of an application that Postgres must accept, but for the company. */
 export const detailedApplication = fc
   .tuple(
-    record(details),
+    record({
+      id: uuid,
+      name: dnsLabel,
+      displayName: text(1, 255),
+      type: fc.constantFrom(...applicationType.enumValues),
+      isSuspended: fc.boolean(),
+      autoDeploy: fc.boolean(),
+      buildType: fc.constantFrom(...buildType.enumValues),
+      isBuildCacheEnabled: fc.boolean(),
+      isHibernationEnabled: fc.boolean(),
+      buildpacks: fc.array(record({ id: jsonText, source: jsonText, order: seconds(0) }), { maxLength: 3 }),
+      createdAt: moment,
+      updatedAt: moment,
+      ...nullable({
+        namespace: dnsLabel,
+        status: fc.constantFrom(...applicationStatus.enumValues),
+        projectId: anyUuid,
+        clusterId: anyUuid,
+        dockerRegistryCredentialId: anyUuid,
+        createdBy: anyUuid,
+        buildPath: path,
+        packBuilder: path,
+        nixpacksVersion: path,
+        dockerfilePath: path,
+        dockerContext: path,
+        hibernateAfterSeconds: integer(1, 2_147_483_647),
+      }),
+    }),
     fc.oneof(
       record({
         source: fc.constantFrom("privateGit" as const, "publicGit" as const),
-        gitType: optional(fc.constantFrom(...gitType.enumValues)),
-        repoUrl: optional(text(0, 60)),
-        defaultBranch: optional(text(0, 60)),
+        ...nullable({ gitType: fc.constantFrom(...gitType.enumValues), repoUrl: path, defaultBranch: path }),
         dockerImage: none,
       }),
-      record({ ...noGit, source: fc.constant("dockerImage" as const), dockerImage: optional(text(0, 60)) }),
+      record({ ...noGit, source: fc.constant("dockerImage" as const), dockerImage: optional(path) }),
       record({ ...noGit, source: fc.constant("app" as const), dockerImage: none }),
     ),
     fc.oneof(
-      record({ allowDeployPaths: pathList, ignoreDeployPaths: fc.constant<string[]>([]) }),
-      record({ allowDeployPaths: fc.constant<string[]>([]), ignoreDeployPaths: pathList }),
+      record({ allowDeployPaths: pathList, ignoreDeployPaths: noPaths }),
+      record({ allowDeployPaths: noPaths, ignoreDeployPaths: pathList }),
     ),
   )
   .map(([common, source, paths]) => ({ ...common, ...source, ...paths }));
@@ -176,136 +153,113 @@ export const resourceType = record({
 const common = {
   id: uuid,
   key: text(1, 64),
-  displayName: optional(text(1, 255)),
   entrypoint: text(0, 1024),
-  port: optional(port),
-  scalingStrategy: optional(scalingStrategy),
+  ...nullable({ displayName: text(1, 255), port, scalingStrategy }),
   createdAt: moment,
   updatedAt: moment,
-};
-const nothing = {
   isIngressEnabled: fc.constant(false),
-  ingressProtocol: fc.constant(null),
-  schedule: fc.constant(null),
-  timeZone: fc.constant(null),
-  jobStartPolicy: fc.constant(null),
-  livenessProbe: fc.constant(null),
-  readinessProbe: fc.constant(null),
+  ingressProtocol: none,
+  schedule: none,
+  timeZone: none,
+  jobStartPolicy: none,
+  livenessProbe: none,
+  readinessProbe: none,
 };
+const policy = fc.constantFrom(...(["beforeDeployment", "afterSuccessDeployment", "afterFailedDeployment"] as const));
 
 /** The columns of a process that Postgres must accept, but for the application and the resource type. */
 export const process = fc.oneof(
   record({
     ...common,
-    ...nothing,
     type: fc.constant("web" as const),
     isIngressEnabled: fc.boolean(),
-    ingressProtocol: optional(fc.constantFrom("http" as const, "grpc" as const)),
-    livenessProbe: optional(probe),
-    readinessProbe: optional(probe),
+    ...nullable({
+      ingressProtocol: fc.constantFrom("http" as const, "grpc" as const),
+      livenessProbe: probe,
+      readinessProbe: probe,
+    }),
   }),
-  record({ ...common, ...nothing, type: fc.constantFrom("worker" as const, null) }),
+  record({ ...common, type: fc.constantFrom("worker" as const, null) }),
   record({
     ...common,
-    ...nothing,
     type: fc.constant("cron" as const),
-    schedule: optional(text(0, 100)),
-    timeZone: optional(text(0, 100)),
+    ...nullable({ schedule: text(0, 100), timeZone: text(0, 100) }),
   }),
-  record({
-    ...common,
-    ...nothing,
-    type: fc.constant("job" as const),
-    jobStartPolicy: optional(
-      fc.constantFrom("beforeDeployment" as const, "afterSuccessDeployment" as const, "afterFailedDeployment" as const),
-    ),
-  }),
+  record({ ...common, type: fc.constant("job" as const), jobStartPolicy: optional(policy) }),
 );
+
+/** The columns of a row, as payloads name and write them. */
+export const inSnakeCase = (row: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value instanceof Date ? value.toISOString() : value,
+    ]),
+  );
+
+type Value<T> = T extends fc.Arbitrary<infer V> ? V : never;
+export type Process = Value<typeof process>;
+export type Application = Value<typeof application>;
+export type ResourceType = Value<typeof resourceType>;
+
+/** The payload of a process. */
+export const payloadOf = (row: Process, { id, name, namespace }: Application, size: ResourceType | null) => ({
+  ...inSnakeCase(row),
+  app_id: id,
+  resource_type_id: size?.id ?? null,
+  resource_type_name: size?.name ?? null,
+  cpu_limit: size?.cpuMillicores ?? null,
+  memory_limit: size?.memoryMegabytes ?? null,
+  internal_hostname: namespace && `${name}-${row.key}.${namespace}.svc.cluster.local`,
+});
 
 const NUMBERS = [-1, 0, 0.5, 1, 5, 6, 50, 51, 100, 101, 60_000, 60_001, 65_535, 65_536, 1e20, -0.5, 2 ** 53];
+const WORDS = ["", "manual", "horizontal", "HTTP", "FTP"];
+const pair = record({ name: fc.constant("a"), value: fc.constantFrom<unknown>("b", 1, null) });
 const junk = fc.oneof(
-  fc.constantFrom<unknown>(
-    null,
-    true,
-    false,
-    "",
-    "manual",
-    "horizontal",
-    "HTTP",
-    "FTP",
-    [],
-    {},
-    [null],
-    [[]],
-    ["a"],
-    [["a"]],
-  ),
+  fc.constantFrom<unknown>(null, true, false, ...WORDS, [], {}, [null], [[]], ["a"], [["a"]]),
   fc.constantFrom(...NUMBERS),
-  record({ name: fc.constant("a"), value: fc.constantFrom<unknown>("b", 1, null) }),
-  fc.array(record({ name: fc.constant("a"), value: fc.constantFrom<unknown>("b", 1, null) }), { maxLength: 2 }),
+  pair,
+  fc.array(pair, { maxLength: 2 }),
 );
-
-type Json = unknown;
+const NAMES = "extra type config port command instanceCount minInstanceCount __proto".split(" ");
+const mutation = record({
+  at: fc.nat(),
+  kind: fc.constantFrom("replace", "remove", "wrap", "add", "rename", "none"),
+  value: junk,
+  name: fc.constantFrom(...NAMES, ""),
+});
 
 /** A value with some of its parts replaced, removed, wrapped, renamed or joined by others: often no longer valid. */
-export function mutated<T>(valid: fc.Arbitrary<T>): fc.Arbitrary<Json> {
-  const mutation = record({
-    at: fc.nat(),
-    kind: fc.constantFrom("replace", "remove", "wrap", "add", "rename", "none"),
-    value: junk,
-    name: fc.constantFrom(
-      "extra",
-      "type",
-      "config",
-      "port",
-      "command",
-      "instanceCount",
-      "minInstanceCount",
-      "__proto",
-      "",
-    ),
-  });
-  return (
-    fc
-      .tuple(valid, fc.array(mutation, { minLength: 1, maxLength: 2 }))
-      // Copies: the same junk, put into itself, would have no end.
-      .map(([value, mutations]) =>
-        mutations.reduce<Json>((root, one) => mutate(root, structuredClone(one)), structuredClone(value)),
-      )
-  );
-}
+export const mutated = <T>(valid: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc
+    .tuple(valid, fc.array(mutation, { minLength: 1, maxLength: 2 }))
+    // Copies: the same junk, put into itself, would have no end.
+    .map(([value, mutations]) =>
+      mutations.reduce<unknown>((root, one) => mutate(root, structuredClone(one)), structuredClone(value)),
+    );
 
-function mutate(root: Json, { at, kind, value, name }: { at: number; kind: string; value: Json; name: string }): Json {
-  const holder = { root };
+type Parent = Record<string, unknown>;
+
+function mutate(root: unknown, { at, kind, value, name }: { at: number; kind: string; value: unknown; name: string }) {
+  const holder: Parent = { root };
   const places = placesIn(holder);
-  const place = places[at % places.length];
-  if (place === undefined) return root;
-  const { parent, key } = place;
+  const [parent, key] = places[at % places.length] as [Parent, string];
   const current = parent[key];
   if (kind === "replace") parent[key] = value;
-  if (kind === "remove" && parent !== (holder as Record<string, Json>)) {
-    if (Array.isArray(parent)) parent.splice(Number(key), 1);
-    else delete parent[key];
-  }
   if (kind === "wrap") parent[key] = [current];
-  if (kind === "add" && isObject(current)) current[name] = value;
-  if (kind === "rename" && !Array.isArray(parent) && parent !== (holder as Record<string, Json>)) {
+  if (kind === "add" && isObject(current) && !Array.isArray(current)) current[name] = value;
+  if (parent === holder) return holder.root;
+  if (Array.isArray(parent)) {
+    if (kind === "remove") parent.splice(Number(key), 1);
+  } else if (kind === "remove" || kind === "rename") {
     delete parent[key];
-    parent[name] = current;
+    if (kind === "rename") parent[name] = current;
   }
   return holder.root;
 }
 
-type Parent = Record<string, Json>;
+const placesIn = (parent: unknown): [Parent, string][] =>
+  isObject(parent) ? Object.keys(parent).flatMap((key) => [[parent, key], ...placesIn(parent[key])]) : [];
 
-function placesIn(parent: Json): { parent: Parent; key: string }[] {
-  if (!isObject(parent) && !Array.isArray(parent)) return [];
-  return Object.keys(parent).flatMap((key) => [
-    { parent: parent as Parent, key },
-    ...placesIn((parent as Parent)[key]),
-  ]);
-}
-
-function isObject(value: Json): value is Record<string, Json> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+const isObject = (value: unknown): value is Parent => typeof value === "object" && value !== null;

@@ -1,6 +1,7 @@
 // Rows for tests. Every test makes its own company, so that files can share a database.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
+import type { PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll } from "vitest";
 import type { Permission } from "../../src/worker/db/access.ts";
@@ -24,37 +25,45 @@ export function useRecords(): Records {
   return records;
 }
 
+/** A company of the file's own, and a key of it, which are there before the first test. */
+export function useCompany(records: Records, permissions: readonly Permission[] = ["APP:READ"]) {
+  const own = {} as { companyId: string; keyId: string; token: string };
+  beforeAll(async () => {
+    const companyId = await records.company();
+    const { id: keyId, token } = await records.key(companyId, { permissions });
+    Object.assign(own, { companyId, keyId, token });
+  });
+  return own;
+}
+
 /** A way to write rows, over a pool that a test closes when it is done. */
 export async function openRecords(connectionString: string = sharedDatabase) {
   const pool = new pg.Pool({ connectionString, max: 2 });
   const db = drizzle({ client: pool });
 
-  async function company(name = "A company"): Promise<string> {
-    const id = randomUUID();
-    await db.insert(tables.companies).values({ id, name });
-    return id;
-  }
-
-  async function application(companyId: string, values: Insert<"applications"> = {}) {
+  /** Writes a row with this id, or a new one. */
+  async function insert(table: PgTable, values: { id?: string | undefined }, defaultsOf: (id: string) => object) {
     const id = values.id ?? randomUUID();
-    const row = { companyId, name: `app-${id.slice(0, 8)}`, displayName: "An application", namespace: "ns-1" };
-    await db.insert(tables.applications).values({ ...row, ...values, id });
+    await db.insert(table).values({ ...defaultsOf(id), ...values, id } as never);
     return { id };
   }
 
-  async function process(applicationId: string, values: Insert<"processes"> = {}) {
-    const id = values.id ?? randomUUID();
-    const row = { applicationId, key: `p-${randomBytes(4).toString("hex")}`, entrypoint: "npm start" };
-    await db.insert(tables.processes).values({ ...row, ...values, id });
-    return { id };
-  }
+  const company = async (name = "A company") => (await insert(tables.companies, {}, () => ({ name }))).id;
 
-  async function resourceType(values: Insert<"processResourceTypes"> = {}) {
-    const id = values.id ?? randomUUID();
-    const row = { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" as const };
-    await db.insert(tables.processResourceTypes).values({ ...row, ...values, id });
-    return { id };
-  }
+  const application = (companyId: string, values: Insert<"applications"> = {}) =>
+    insert(tables.applications, values, (id) => {
+      return { companyId, name: `app-${id.slice(0, 8)}`, displayName: "An application", namespace: "ns-1" };
+    });
+
+  const process = (applicationId: string, values: Insert<"processes"> = {}) =>
+    insert(tables.processes, values, (id) => {
+      return { applicationId, key: `p-${id.slice(0, 8)}`, entrypoint: "npm start" };
+    });
+
+  const resourceType = (values: Insert<"processResourceTypes"> = {}) =>
+    insert(tables.processResourceTypes, values, (id) => {
+      return { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" };
+    });
 
   /**
    * A new application of the company, with one of each thing that belongs to it.
@@ -78,8 +87,7 @@ export async function openRecords(connectionString: string = sharedDatabase) {
       ...values
     }: { permissions?: readonly Permission[]; resourceId?: string | null } & Insert<"apiKeys"> = {},
   ) {
-    const id = randomUUID();
-    await db.insert(tables.apiKeys).values({ id, companyId, name: "A key", ...values });
+    const { id } = await insert(tables.apiKeys, values, () => ({ companyId, name: "A key" }));
     for (const permission of permissions) {
       await db.insert(tables.apiKeyCapabilities).values({ apiKeyId: id, companyId, permission, resourceId });
     }

@@ -3,11 +3,11 @@
 // as long as a copy lives.
 import { beforeAll, expect, inject, test } from "vitest";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
-import { idsIn } from "../support/answer.ts";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateReads } from "../support/operations.ts";
 import { Random } from "../support/random.ts";
 import { bearer, useRecords } from "../support/records.ts";
+import { idsIn } from "../support/response.ts";
 import { Timeline } from "../support/timeline.ts";
 
 /** `npm run test:isolation` sends a hundred times as many. */

@@ -2,11 +2,11 @@
 // document, with every combination of ids.
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { describeAnswer, idsIn } from "../support/answer.ts";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
 import { OWNED_TABLES } from "../support/owned-tables.ts";
 import { useRecords } from "../support/records.ts";
+import { describeResponse, idsIn } from "../support/response.ts";
 
 type Ids = Record<string, string>;
 
@@ -77,7 +77,7 @@ async function stateOf({ companyId }: World): Promise<unknown> {
 
 /** All of an answer but what says that another one came before. */
 async function describeAny(response: Response) {
-  const { headers, ...others } = await describeAnswer(response);
+  const { headers, ...others } = await describeResponse(response);
   const { "cache-status": _status, age: _age, ...lasting } = headers;
   return { ...others, headers: lasting };
 }

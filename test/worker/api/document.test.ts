@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../../../src/worker/shared/limits.ts";
 import { useApi } from "../../support/api.ts";
+import { expectValid } from "../../support/contract.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
 import { document, operations } from "../../support/operations.ts";
 import { bearer } from "../../support/records.ts";
 
+type Examples = Record<string, { value: unknown }>;
 interface Found {
   where: string;
   value: unknown;
@@ -16,111 +18,79 @@ interface Found {
 /** Every example, beside the schema that it is one of. */
 function examplesIn(node: unknown, where = "#"): Found[] {
   if (typeof node !== "object" || node === null) return [];
-  const found: Found[] = [];
-  if ("example" in node) {
-    const { example: value, ...schema } = node;
-    found.push({ where, value, schema });
-  }
   if ("examples" in node && "schema" in node) {
-    const { examples, schema } = node as { examples: Record<string, { value: unknown }>; schema: object };
-    for (const [name, { value }] of Object.entries(examples)) found.push({ where: `${where}/${name}`, value, schema });
-    return found;
+    const { examples, schema } = node as { examples: Examples; schema: object };
+    return Object.entries(examples).map(([name, { value }]) => ({ where: `${where}/${name}`, value, schema }));
   }
+  const { example: value, ...schema } = node as { example?: unknown };
+  const found: Found[] = value === undefined ? [] : [{ where, value, schema }];
   return found.concat(...Object.entries(node).map(([name, child]) => examplesIn(child, `${where}/${name}`)));
 }
 
 const examples = examplesIn(document);
+const examplesOf = (path: string, status = 200): Examples => responsesOf(path).get(status)?.body?.examples ?? {};
+
+const PROCESS = "/applications/{id}/processes/{process_id}";
+const kinds = SEED_PROCESSES.slice(0, 5);
+const [{ applicationId }] = SEED_PROCESSES;
+/** Where the seed has what the examples of an operation show. */
+const SEEDED: Record<string, string[]> = {
+  [PROCESS]: kinds.map((one) => `/applications/${one.applicationId}/processes/${one.processId}`),
+  "/applications/{id}": Object.values(examplesOf("/applications/{id}")).map(
+    ({ value }) => `/applications/${(value as { id: string }).id}`,
+  ),
+  "/applications": ["/applications?limit=2"],
+  "/applications/{id}/processes": [`/applications/${applicationId}/processes?limit=2`],
+  "/resources/process-resource-types": ["/resources/process-resource-types"],
+  "/api-keys/me": ["/api-keys/me"],
+  "/api-keys/validate": ["/api-keys/validate"],
+};
 
 const api = useApi();
 
 describe("an example", () => {
-  test.for(examples)("is valid by its schema: $where", ({ value, schema }) => {
-    const isValid = validatorOf(schema);
-    isValid(value);
-    expect(isValid.errors).toBeNull();
+  test.for(Object.entries(SEEDED))("of %s is what the seed's key gets", async ([template, paths]) => {
+    const shown = Object.values(examplesOf(template)).map(({ value }) => value);
+    const seen = paths.map(async (path) => (await api.fetch(`/v3${path}`, bearer(SEED_TOKENS.full))).json());
+    const payloads = (await Promise.all(seen)) as unknown[];
+    // Other tests add machine sizes, and use the key.
+    if (template.startsWith("/resources")) {
+      expect(payloads).toStrictEqual([expect.arrayContaining(shown[0] as unknown[])]);
+    } else if (template === "/api-keys/me") {
+      expect([{ ...(payloads[0] as object), last_used_at: null }]).toStrictEqual(shown);
+    } else expect(payloads).toStrictEqual(shown);
   });
 
-  test("is there of each type of process, and of each failure", () => {
-    const process = responsesOf("/applications/{id}/processes/{process_id}");
-    expect(Object.keys(process.get(200)?.body?.examples ?? {})).toStrictEqual([
-      "web",
-      "worker",
-      "cron",
-      "job",
-      "sparse",
-    ]);
-    for (const [status, { body }] of process) {
-      if (status >= 400) expect([status, Object.keys(body?.examples ?? {})]).not.toStrictEqual([status, []]);
+  test.for(examples)("is valid by its schema: $where", ({ value, schema }) => expectValid(validatorOf(schema), value));
+
+  test("is there of each type of process and source of an application, and of each failure", () => {
+    expect(Object.keys(examplesOf(PROCESS))).toStrictEqual(kinds.map(({ kind }) => kind));
+    const sources = ["privateGit", "publicGit", "dockerImage", "preview", "sparse"];
+    expect(Object.keys(examplesOf("/applications/{id}"))).toStrictEqual(sources);
+    for (const status of responsesOf(PROCESS).keys()) {
+      if (status >= 400) expect([status, Object.keys(examplesOf(PROCESS, status)).length]).not.toContain(0);
     }
     expect(examples.length).toBeGreaterThan(50);
-  });
-
-  test("of a payload is what the seed is answered with", async () => {
-    const get = async (path: string) => (await api.fetch(`/v3${path}`, bearer(SEED_TOKENS.full))).json();
-    const exampleOf = (path: string, name: string) => responsesOf(path).get(200)?.body?.examples[name]?.value;
-    for (const { kind, applicationId, processId } of SEED_PROCESSES.slice(0, 5)) {
-      const payload = await get(`/applications/${applicationId}/processes/${processId}`);
-      expect(payload).toStrictEqual(exampleOf("/applications/{id}/processes/{process_id}", kind));
-    }
-    const applications = responsesOf("/applications/{id}").get(200)?.body?.examples ?? {};
-    expect(Object.keys(applications)).toStrictEqual(["privateGit", "publicGit", "dockerImage", "preview", "sparse"]);
-    for (const [name, { value }] of Object.entries(applications)) {
-      expect([name, await get(`/applications/${(value as { id: string }).id}`)]).toStrictEqual([name, value]);
-    }
-    expect(await get("/applications?limit=2")).toStrictEqual(exampleOf("/applications", "page"));
-    expect(await get("/api-keys/validate")).toStrictEqual(exampleOf("/api-keys/validate", "active"));
-    const page = await get(`/applications/${SEED_PROCESSES[0].applicationId}/processes?limit=2`);
-    expect(page).toStrictEqual(exampleOf("/applications/{id}/processes", "page"));
-    // Other tests add machine sizes.
-    const sizes = exampleOf("/resources/process-resource-types", "all") as unknown[];
-    expect(await get("/resources/process-resource-types")).toStrictEqual(expect.arrayContaining(sizes));
-    // It is used by other tests.
-    const key = (await get("/api-keys/me")) as object;
-    expect({ ...key, last_used_at: null }).toStrictEqual(exampleOf("/api-keys/me", "key"));
   });
 });
 
 describe("the document", () => {
-  test("names its operations as clients have them", () => {
-    expect(operations.map(({ id }) => id)).toStrictEqual([
-      "listApplicationsV3",
-      "getApplicationV3",
-      "listProcessesV3",
-      "createProcessV3",
-      "getProcessV3",
-      "updateProcessV3",
-      "deleteProcessV3",
-      "triggerProcessCronV3",
-      "listProcessRunsV3",
-      "listProcessResourceTypesV3",
-      "getCurrentApiKeyV3",
-      "validateApiKeyV3",
-    ]);
-  });
-
-  test("names what clients want a type of", () => {
-    expect(Object.keys(document.components?.schemas ?? {}).sort()).toStrictEqual([
-      "ApiKey",
-      "ApiKeyValidation",
-      "Application",
-      "ApplicationItem",
-      "ApplicationList",
-      "CreateProcess",
-      "Error",
-      "HorizontalScaling",
-      "ManualScaling",
-      "Probe",
-      "Process",
-      "ProcessDeleted",
-      "ProcessList",
-      "ProcessResourceType",
-      "ProcessRun",
-      "ProcessRunList",
-      "ProcessTriggered",
-      "ScalingStrategy",
-      "UpdateProcess",
-    ]);
-    expect(document.components?.schemas?.ScalingStrategy).toMatchObject({ discriminator: { propertyName: "type" } });
+  test("names its operations, and what clients want a type of, as clients have them", () => {
+    expect(operations.map(({ id }) => id).join(" ")).toBe(
+      [
+        "listApplicationsV3 getApplicationV3 listProcessesV3 createProcessV3 getProcessV3 updateProcessV3 deleteProcessV3",
+        "triggerProcessCronV3 listProcessRunsV3 listProcessResourceTypesV3 getCurrentApiKeyV3 validateApiKeyV3",
+      ].join(" "),
+    );
+    const { schemas = {} } = document.components ?? {};
+    expect(Object.keys(schemas).sort().join(" ")).toBe(
+      [
+        "ApiKey ApiKeyValidation Application ApplicationItem ApplicationList CreateProcess Error HorizontalScaling",
+        "ManualScaling Probe Process ProcessDeleted ProcessList ProcessResourceType ProcessRun ProcessRunList",
+        "ProcessTriggered ScalingStrategy UpdateProcess",
+      ].join(" "),
+    );
+    expect(schemas.ScalingStrategy).toMatchObject({ discriminator: { propertyName: "type" } });
   });
 
   test("puts what must be given before what may be", () => {
@@ -132,7 +102,7 @@ describe("the document", () => {
     }
   });
 
-  test("tells the budgets that are counted", () => {
+  test("tells the rate limits that are counted", () => {
     const { description } = document.info;
     expect(description).toContain(`A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds`);
     expect(description).toContain(`${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}`);

@@ -1,5 +1,4 @@
-// The limiter in front of a database that is simulated with a moved clock: connections, a service time, a queue without
-// end.
+// The limiter in front of a database that is simulated with a moved clock: connections, a service time, an endless queue.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConcurrencyLimiter } from "../../../src/worker/db/limiter.ts";
 import { RetryBudget } from "../../../src/worker/db/retry-budget.ts";
@@ -10,57 +9,50 @@ const CONNECTIONS = 10;
 const SERVICE_MS = 40;
 /** Queries a second. */
 const CAPACITY = (CONNECTIONS * 1_000) / SERVICE_MS;
+const USUAL = 0.8 * CAPACITY;
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const createLimiter = () => new ConcurrencyLimiter({ queueingMs: DEADLINE_MS / 6, expiryMs: 2 * DEADLINE_MS });
 
-/** The outcome of a query is known this long after it was sent. */
 class Database {
   serviceMs = SERVICE_MS;
   readonly #freeAt: number[];
 
-  constructor(connections = CONNECTIONS) {
+  constructor(connections: number) {
     this.#freeAt = Array<number>(connections).fill(0);
   }
 
+  /** @returns the outcome, as soon as it is known */
   async query(): Promise<"answered" | "timeout"> {
     const now = Date.now();
     const connection = this.#freeAt.indexOf(Math.min(...this.#freeAt));
     const endsAt = Math.max(now, this.#freeAt[connection] as number) + this.serviceMs;
     this.#freeAt[connection] = endsAt;
-    await sleep(Math.min(endsAt - now, DEADLINE_MS));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(endsAt - now, DEADLINE_MS)));
     return endsAt - now <= DEADLINE_MS ? "answered" : "timeout";
   }
 }
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Second {
-  answered: number;
-  timeout: number;
-  refused: number;
-  slowestRefusalMs: number;
-  slowestAnswerMs: number;
+interface Subject {
+  limiter?: ConcurrencyLimiter;
+  database: Database;
 }
+const newSubject = (connections = CONNECTIONS) => {
+  return { limiter: createLimiter(), database: new Database(connections) };
+};
 
-/** Sends queries at a steady rate, whether or not those before are answered. @returns what was answered in each second */
-async function offer(
-  { limiter, database }: { limiter: ConcurrencyLimiter | undefined; database: Database },
-  { perSecond, seconds }: { perSecond: number; seconds: number },
-): Promise<Second[]> {
+/** How many queries ended within a second, and the longest that they took. */
+const newSecond = () => ({ answered: 0, timeout: 0, refused: 0, slowestRefusalMs: 0, slowestAnswerMs: 0 });
+
+/** Sends queries at a steady rate, whether or not those before are answered. */
+async function offer({ limiter, database }: Subject, perSecond: number, seconds: number) {
   const startedAt = Date.now();
-  const result = Array.from({ length: seconds }, () => ({
-    answered: 0,
-    timeout: 0,
-    refused: 0,
-    slowestRefusalMs: 0,
-    slowestAnswerMs: 0,
-  }));
+  const result = Array.from({ length: seconds }, newSecond);
   async function send(): Promise<void> {
     const sentAt = Date.now();
-    const permit = limiter === undefined ? undefined : await limiter.acquire();
+    const permit = await limiter?.acquire();
     const outcome = limiter !== undefined && permit === undefined ? "refused" : await database.query();
     if (permit !== undefined) limiter?.release(permit, outcome === "timeout" ? "overload" : "measured");
     const second = result[Math.floor((Date.now() - startedAt) / 1_000)];
@@ -76,49 +68,46 @@ async function offer(
   return result;
 }
 
-const subject = (connections?: number) => ({ limiter: createLimiter(), database: new Database(connections) });
-
 describe("at four times the capacity", () => {
   test("nothing is answered without a limit: the simulation has the trouble that the limit is for", async () => {
-    const seconds = await offer(
-      { limiter: undefined, database: new Database() },
-      { perSecond: 4 * CAPACITY, seconds: 8 },
-    );
+    const seconds = await offer({ database: new Database(CONNECTIONS) }, 4 * CAPACITY, 6);
     expect(seconds.at(-1)?.answered).toBe(0);
   });
 
-  test("the database is kept busy with what can be answered, and the rest is refused at once", async () => {
-    const seconds = await offer(subject(), { perSecond: 4 * CAPACITY, seconds: 12 });
-    for (const { answered, timeout } of seconds.slice(1)) {
-      expect(answered).toBeGreaterThanOrEqual(0.9 * CAPACITY);
+  test.for([
+    ["the database is kept busy with what can be answered, and the rest is refused at once", 1, 0.9, 1],
+    ["nobody waits for long, either, where little is asked and less can be done", 10, 0.8, 6],
+  ] as const)("%s", async ([_, slowness, used, from]) => {
+    const subject = newSubject();
+    subject.database.serviceMs *= slowness;
+    const capacity = CAPACITY / slowness;
+    const seconds = await offer(subject, 4 * capacity, 12);
+    for (const { answered, timeout } of seconds.slice(from)) {
+      expect(answered).toBeGreaterThanOrEqual(used * capacity);
       expect(timeout).toBe(0);
     }
-    expect(seconds.at(-1)?.refused).toBeGreaterThan(2 * CAPACITY);
     // Once a queue stands, nobody waits in it for long.
-    expect(seconds.at(-1)?.slowestRefusalMs).toBeLessThan(50);
+    for (const { refused, slowestRefusalMs } of seconds.slice(6)) {
+      expect(refused).toBeGreaterThan(2 * capacity);
+      expect(slowestRefusalMs).toBeLessThan(50);
+    }
   });
 });
 
-test("where little is asked and less can be done, nobody waits for long, either", async () => {
-  const { limiter, database } = subject(10);
-  database.serviceMs = 10 * SERVICE_MS;
-  const capacity = 25;
-  const seconds = await offer({ limiter, database }, { perSecond: 4 * capacity, seconds: 12 });
-  for (const { answered, refused, slowestRefusalMs } of seconds.slice(6)) {
-    expect(answered).toBeGreaterThanOrEqual(0.8 * capacity);
-    expect(refused).toBeGreaterThan(2 * capacity);
-    expect(slowestRefusalMs).toBeLessThan(50);
-  }
-});
-
-test("below the capacity nothing is refused", async () => {
-  const seconds = await offer(subject(), { perSecond: 0.8 * CAPACITY, seconds: 6 });
+test.for([
+  ["below the capacity", SERVICE_MS, USUAL],
+  // It is not taken for a slow one.
+  ["where the database is far away", 900, Math.floor((CONNECTIONS * 1_000) / 900 / 2)],
+] as const)("nothing is refused %s", async ([_, serviceMs, perSecond]) => {
+  const subject = newSubject();
+  subject.database.serviceMs = serviceMs;
+  const seconds = await offer(subject, perSecond, 6);
   expect(seconds.map(({ refused, timeout }) => refused + timeout)).toStrictEqual([0, 0, 0, 0, 0, 0]);
 });
 
 test("a burst of several limits waits for its turn", async () => {
-  const { limiter, database } = subject();
-  const seconds = await offer({ limiter, database }, { perSecond: 10, seconds: 1 });
+  const { limiter, database } = newSubject();
+  const seconds = await offer({ limiter, database }, 10, 1);
   expect(seconds[0]?.refused).toBe(0);
   const burst = Array.from({ length: 4 * CONNECTIONS }, async () => {
     const permit = await limiter.acquire();
@@ -132,43 +121,35 @@ test("a burst of several limits waits for its turn", async () => {
 });
 
 test("a database that is ten times slower for a while is followed down and up again", async () => {
-  const { limiter, database } = subject();
-  const perSecond = 0.8 * CAPACITY;
-  await offer({ limiter, database }, { perSecond, seconds: 3 });
-  database.serviceMs = 10 * SERVICE_MS;
-  const slow = await offer({ limiter, database }, { perSecond, seconds: 40 });
+  const subject = newSubject();
+  await offer(subject, USUAL, 3);
+  subject.database.serviceMs = 10 * SERVICE_MS;
+  const slow = (await offer(subject, USUAL, 40)).slice(5);
   // They come in waves, as the connections become free.
-  const answered = slow.slice(5).map((second) => second.answered);
-  expect(answered.reduce((sum, count) => sum + count, 0) / answered.length).toBeGreaterThanOrEqual(0.09 * CAPACITY);
-  expect(slow.slice(5).map(({ timeout }) => timeout)).toStrictEqual(Array(35).fill(0));
+  const mean = slow.reduce((sum, { answered }) => sum + answered, 0) / slow.length;
+  expect(mean).toBeGreaterThanOrEqual(0.09 * CAPACITY);
   // The queue may add this, beside the service itself and the wait for a turn.
-  const boundMs = database.serviceMs + DEADLINE_MS / 6 + BURST_WAIT_MS;
-  for (const { slowestAnswerMs } of slow.slice(5)) expect(slowestAnswerMs).toBeLessThanOrEqual(boundMs);
-  database.serviceMs = SERVICE_MS;
-  const well = await offer({ limiter, database }, { perSecond, seconds: 7 });
-  for (const { answered } of well.slice(5)) expect(answered).toBeGreaterThanOrEqual(0.95 * perSecond);
+  const boundMs = subject.database.serviceMs + DEADLINE_MS / 6 + BURST_WAIT_MS;
+  for (const { timeout, slowestAnswerMs } of slow) {
+    expect(timeout).toBe(0);
+    expect(slowestAnswerMs).toBeLessThanOrEqual(boundMs);
+  }
+  subject.database.serviceMs = SERVICE_MS;
+  const well = await offer(subject, USUAL, 7);
+  for (const { answered } of well.slice(5)) expect(answered).toBeGreaterThanOrEqual(0.95 * USUAL);
 });
 
 test("a database that can do more than the first guess is used", async () => {
-  const seconds = await offer(subject(4 * CONNECTIONS), { perSecond: 3 * CAPACITY, seconds: 4 });
+  const seconds = await offer(newSubject(4 * CONNECTIONS), 3 * CAPACITY, 4);
   expect(seconds.at(-1)).toMatchObject({ answered: 3 * CAPACITY, refused: 0 });
 });
 
 test("a database that hangs is asked again and again, and used as soon as it answers", async () => {
-  const { limiter, database } = subject();
-  const perSecond = 0.8 * CAPACITY;
+  const { limiter, database } = newSubject();
   database.serviceMs = 60_000;
-  await offer({ limiter, database }, { perSecond: 50, seconds: 120 });
-  const well = await offer({ limiter, database: new Database() }, { perSecond, seconds: 7 });
-  for (const { answered } of well.slice(5)) expect(answered).toBeGreaterThanOrEqual(0.95 * perSecond);
-});
-
-test("a far-away database is not taken for a slow one", async () => {
-  const { limiter, database } = subject();
-  database.serviceMs = 900;
-  const perSecond = (CONNECTIONS * 1_000) / 900 / 2;
-  const seconds = await offer({ limiter, database }, { perSecond: Math.floor(perSecond), seconds: 6 });
-  expect(seconds.map(({ refused }) => refused)).toStrictEqual([0, 0, 0, 0, 0, 0]);
+  await offer({ limiter, database }, 50, 120);
+  const well = await offer({ limiter, database: new Database(CONNECTIONS) }, USUAL, 7);
+  for (const { answered } of well.slice(5)) expect(answered).toBeGreaterThanOrEqual(0.95 * USUAL);
 });
 
 test("permits that nobody gives back expire", async () => {
@@ -178,20 +159,22 @@ test("permits that nobody gives back expire", async () => {
     await vi.advanceTimersByTimeAsync(300);
     return (await Promise.all(permits)).filter((permit) => permit !== undefined).length;
   };
-  expect(await acquireAll()).toBe(limiter.limit);
-  expect(await acquireAll()).toBe(0);
+  expect([await acquireAll(), await acquireAll()]).toStrictEqual([limiter.limit, 0]);
   await vi.advanceTimersByTimeAsync(2 * DEADLINE_MS);
   expect(await acquireAll()).toBe(limiter.limit);
 });
 
 test("retries are a tenth of what succeeds", () => {
   const budget = new RetryBudget();
-  let spent = 0;
-  while (budget.spend()) spent++;
-  expect(spent).toBe(10);
-  for (let n = 0; n < 1_000; n++) budget.earn();
-  while (budget.spend()) spent++;
-  expect(spent).toBe(20);
-  for (let n = 0; n < 20; n++) budget.earn();
-  expect([budget.spend(), budget.spend(), budget.spend()]).toStrictEqual([true, true, false]);
+  const spendAll = () => {
+    for (let spent = 0; ; spent++) if (!budget.spend()) return spent;
+  };
+  expect(spendAll()).toBe(10);
+  for (const [earned, spent] of [
+    [1_000, 10],
+    [20, 2],
+  ] as const) {
+    for (let n = 0; n < earned; n++) budget.earn();
+    expect(spendAll()).toBe(spent);
+  }
 });

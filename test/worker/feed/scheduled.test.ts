@@ -33,7 +33,7 @@ test("purges what plain SQL has changed, and responses are kept for long; then i
   await records.pool.query("update processes set display_name = 'Changed' where id = $1", [process.id]);
   const name = async () => ((await (await get()).json()) as { display_name: string }).display_name;
   await expect.poll(name).toBe("Changed");
-  // A revoked key, too.
+  // A revoked key as well.
   await records.pool.query("update api_keys set is_enabled = false where company_id = $1", [companyId]);
   await expect.poll(async () => (await get()).status).toBe(401);
 

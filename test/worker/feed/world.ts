@@ -4,7 +4,7 @@ import type { Handler } from "../../../src/worker/api/call.ts";
 import { HANDLERS } from "../../../src/worker/api/handlers.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
 import { DatabaseError } from "../../../src/worker/db/errors.ts";
-import { type FeedReport, runFeed } from "../../../src/worker/feed/index.ts";
+import { runFeed } from "../../../src/worker/feed/index.ts";
 import type { PurgeOptions, PurgeResult } from "../../../src/worker/shared/cache.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
 import { HttpError, outcomeOf } from "../../../src/worker/shared/errors.ts";
@@ -16,7 +16,7 @@ import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const config = readConfig({ DATABASE_URL: "postgres://user@host/database" });
 const MINUTE_MS = 60_000;
-/** After this, answers must not be kept for long any more. */
+/** After this, responses must not be kept for long any more. */
 const SILENCE_MS = 2 * MINUTE_MS;
 /** Until the body of a miss has arrived and is stored, after its query. */
 const MAX_STORING_MS = 4_900;
@@ -32,10 +32,15 @@ const MOVE_CLOCK = `
   create or replace function max_changes() returns integer language sql immutable as 'select 4';
   do $$ begin execute format('alter database %I set search_path = moved, pg_catalog, public', current_database()); end $$`;
 
-/** A copy of an answer at the edge. */
-interface Copy {
+/** What the Api says: the status and the body say whether two responses are the same. */
+interface Answer {
   status: number;
   body: string;
+  headers: Headers;
+}
+
+/** A response at the edge. */
+interface Cached extends Answer {
   tags: readonly string[];
   freshUntil: number;
   staleUntil: number;
@@ -47,89 +52,72 @@ interface Copy {
   readAfter: number;
 }
 
-interface Answer {
-  status: number;
-  body: string;
-  headers: Headers;
-}
+/** What can happen, so that a run can be held to have tried it. */
+export const EVENTS = [
+  ...(["hit", "miss", "late store", "refused", "limited", "died", "coarse", "everything", "short"] as const),
+  ...(["write purged", "write pending", "write raced", "write seen"] as const),
+];
+type Event = (typeof EVENTS)[number];
 
-export interface Troubles {
-  /** One purge in so many is refused, one feed dies in so many steps, one poll in so many fails; 0: none. */
-  oneIn: number;
-  /** No feed begins. */
-  isSilent: boolean;
-}
-
-/** Events, so that a run can be held to have tried them. */
-export type Event =
-  | "hit"
-  | "miss"
-  | "late store"
-  | "refused"
-  | "limited"
-  | "died"
-  | "coarse"
-  | "everything"
-  | "short"
-  | "write purged"
-  | "write pending"
-  | "write raced"
-  | "write seen";
+const isSame = (a: Answer, b: Answer): boolean => a.status === b.status && a.body === b.body;
+/** A row that another transaction has locked is left: the clock stands still meanwhile. */
+const BEGIN = "begin; set local lock_timeout = '1ms'";
+export const isLocked = (error: unknown): boolean => (error as pg.DatabaseError).code === "55P03";
 
 export class World {
   readonly clock = new VirtualClock(Date.UTC(2030, 0, 1));
-  readonly seen = new Map<Event, number>();
-  troubles: Troubles = { oneIn: 0, isSilent: false };
+  readonly seen = new Set<Event>();
+  /** One purge in so many is refused, one feed dies in so many steps, one poll in so many fails; 0: none. No feed begins. */
+  troubles = { oneIn: 0, isSilent: false };
   /** The last time that something went wrong. */
   troubledAt = Number.NEGATIVE_INFINITY;
-  readonly #copies = new Map<string, Copy>();
-  /** Names of answers on their way to be stored. */
+  readonly #pool: pg.Pool;
+  readonly #random: Random;
+  /** By API key and path. */
+  readonly #cache = new Map<string, Cached>();
+  /** How many responses of each name are on their way into the cache. */
   readonly #underWay = new Map<string, number>();
   /** Writes through the API so far. */
   #writes = 0;
-  /** By the name of an answer, the last write that it must show, because the write said that it had purged. */
+  /** The last write that a response must show, because the write said that it had purged. */
   readonly #promised = new Map<string, number>();
-  readonly #pool: pg.Pool;
-  readonly #random: Random;
   #movedTo = 0;
   #polledAt = Number.NEGATIVE_INFINITY;
   #tokens: number = PURGES.bucketSize;
   #refilledAt = this.clock.now();
 
-  private constructor(connectionString: string, random: Random) {
+  /** @param connectionString of a database of its own on a real server: transactions must overlap */
+  constructor(connectionString: string, random: Random) {
     this.#pool = new pg.Pool({ connectionString, max: 8 });
     this.#random = random;
   }
 
-  /** @param connectionString of a database of its own on a real server: transactions must overlap */
-  static async open(connectionString: string, random: Random): Promise<World> {
-    const client = new pg.Client({ connectionString });
-    await client.connect();
+  async open(): Promise<void> {
+    const client = await this.#pool.connect();
     await client.query(MOVE_CLOCK);
-    await client.end();
-    const world = new World(connectionString, random);
-    world.clock.spawn(async () => {
+    // This session has the search path of before.
+    client.release(true);
+    this.clock.spawn(async () => {
       for (;;) {
-        if (!world.troubles.isSilent) world.clock.spawn(() => world.#feed());
-        await world.clock.sleep(MINUTE_MS);
+        if (!this.troubles.isSilent) this.clock.spawn(() => this.#feed());
+        await this.clock.sleep(MINUTE_MS);
       }
     });
-    return world;
   }
 
-  close(): Promise<void> {
-    return this.#pool.end();
-  }
+  close = (): Promise<void> => this.#pool.end();
 
   async query<Row extends pg.QueryResultRow>(text: string, params: unknown[] = []): Promise<Row[]> {
     await this.#moveClock();
     return (await this.#pool.query<Row>(text, params)).rows;
   }
 
-  /** A connection of its own, for a transaction that stays open. */
-  async connect(): Promise<pg.PoolClient> {
+  /** A connection of its own, in a transaction. */
+  async begin(): Promise<pg.PoolClient> {
     await this.#moveClock();
-    return this.#pool.connect();
+    const client = await this.#pool.connect();
+    await client.query(BEGIN);
+    return client;
   }
 
   async #moveClock(): Promise<void> {
@@ -142,40 +130,28 @@ export class World {
   readonly #db: Database = {
     query: async ({ text, bind }, values) => (await this.query(text, bind(values))) as never[],
     transact: async (statements, values) => {
-      const client = await this.connect();
+      const client = await this.begin();
       try {
-        // A row that another has locked is left: the clock stands still meanwhile.
-        await client.query("begin; set local lock_timeout = '1ms'");
         let rows: never[] = [];
         for (const { text, bind } of statements) rows = (await client.query(text, bind(values))).rows as never[];
         await client.query("commit");
         return rows;
       } catch (error) {
         await client.query("rollback");
-        if ((error as pg.DatabaseError).code === "55P03") throw new DatabaseError("timeout");
-        throw error;
+        throw isLocked(error) ? new DatabaseError("timeout") : error;
       } finally {
         client.release();
       }
     },
   };
 
-  /** Asks the database itself. */
-  ask(keyHash: string, path: string): Promise<Answer> {
-    return this.#call(keyHash, { method: "GET", path, body: "" });
-  }
-
-  async #call(
-    keyHash: string,
-    { method, path, body }: { method: string; path: string; body: string },
-    onWritten: () => void = () => {},
-  ): Promise<Answer> {
+  /** Asks the Api, and so the database, past the cache. */
+  async #call(keyHash: string, method: string, path: string, body = "", onWritten = () => {}): Promise<Answer> {
     const match = matchPath(path.split("/")).find(({ operation }) => operation.method === method);
     if (match === undefined) throw new Error(`No operation at ${path}`);
     const { operation, segments } = match;
-    const handler = HANDLERS[operation.id] as Handler;
     try {
-      const response = await handler({
+      const response = await (HANDLERS[operation.id] as Handler)({
         operation,
         path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
         query: { limit: 25, offset: 0 },
@@ -200,29 +176,29 @@ export class World {
   }
 
   /**
-   * Writes as a client does. If the answer says that copies are purged, then none that is older is served any more,
-   * unless one was on its way into the cache at the time.
+   * Writes as a client does. If the response says that what was cached is purged, then nothing that is older is served any
+   * more, unless it was on its way into the cache at the time.
    *
    * @param shownAt paths of reads that show it, for the API keys with these hashes
    */
   async write(
     keyHash: string,
-    request: { method: string; path: string; body: string },
+    { method, path, body = "" }: { method: string; path: string; body?: string },
     shownAt: { paths: readonly string[]; keyHashes: readonly string[] },
   ): Promise<number> {
     let write = 0;
     let raced = new Set<string>();
-    const { status, headers } = await this.#call(keyHash, request, () => {
+    const { status, headers } = await this.#call(keyHash, method, path, body, () => {
       write = ++this.#writes;
-      // As of now: when the write is answered they may have been stored, after the purge.
+      // As of now: by the time of the response they may have been stored, after the purge.
       raced = new Set(this.#underWay.keys());
     });
     if (status !== 200) return status;
     const isPurged = headers.get(PURGED_HEADER) === "true";
-    this.#count(isPurged ? "write purged" : "write pending");
+    this.seen.add(isPurged ? "write purged" : "write pending");
     for (const path of isPurged ? shownAt.paths : []) {
       for (const name of shownAt.keyHashes.map((hash) => `${hash} ${path}`)) {
-        if (raced.has(name)) this.#count("write raced");
+        if (raced.has(name)) this.seen.add("write raced");
         else this.#promised.set(name, write);
       }
     }
@@ -232,100 +208,93 @@ export class World {
   /**
    * Reads as a client does, through the edge.
    *
-   * @returns how long the answer is known to have been wrong, in milliseconds; undefined if it is right
+   * @returns how long the response is known to have been wrong, in milliseconds; undefined if it is right
    */
   async read(keyHash: string, path: string): Promise<number | undefined> {
     const name = `${keyHash} ${path}`;
     const now = this.clock.now();
-    const copy = this.#copies.get(name);
+    const cached = this.#cache.get(name);
     // Edges forget.
-    if (copy === undefined || now >= copy.staleUntil || this.#random.oneIn(10)) {
-      await this.#fetch(name, keyHash, path);
+    if (cached === undefined || now >= cached.staleUntil || this.#random.oneIn(10)) {
+      await this.#fetch(name);
       return undefined;
     }
-    this.#count("hit");
+    this.seen.add("hit");
     const promised = this.#promised.get(name);
     if (promised !== undefined) {
-      if (copy.readAfter < promised) throw new Error(`${path} does not show a write that said that it had purged`);
-      this.#count("write seen");
+      if (cached.readAfter < promised) throw new Error(`${path} does not show a write that said that it had purged`);
+      this.seen.add("write seen");
     }
-    if (now > copy.servedUntil) throw new Error(`${path} was kept for long though no feed was alive`);
-    const truth = await this.#fetchIf(now >= copy.freshUntil, name, keyHash, path);
-    const isRight = truth.status === copy.status && truth.body === copy.body;
-    copy.wrongSince = isRight ? undefined : (copy.wrongSince ?? now);
-    return copy.wrongSince === undefined ? undefined : now - copy.wrongSince;
+    if (now > cached.servedUntil) throw new Error(`${path} was kept for long though no feed was alive`);
+    const truth = await (now >= cached.freshUntil ? this.#fetch(name) : this.#ask(name));
+    cached.wrongSince = isSame(truth, cached) ? undefined : (cached.wrongSince ?? now);
+    return cached.wrongSince && now - cached.wrongSince;
   }
 
-  /** Copies that differ from what the database says. */
-  async wrongCopies(): Promise<string[]> {
+  /** Cached responses that differ from what the database says. */
+  async wrong(): Promise<string[]> {
     const wrong: string[] = [];
-    for (const [name, { status, body, staleUntil }] of this.#copies) {
-      if (this.clock.now() >= staleUntil) continue;
-      const [keyHash = "", path = ""] = name.split(" ");
-      const truth = await this.ask(keyHash, path);
-      if (truth.status !== status || truth.body !== body) wrong.push(`${path}: ${status}, not ${truth.status}`);
+    for (const [name, cached] of this.#cache) {
+      if (this.clock.now() >= cached.staleUntil) continue;
+      const truth = await this.#ask(name);
+      if (!isSame(truth, cached)) wrong.push(`${name}: ${cached.status}, not ${truth.status}`);
     }
     return wrong;
   }
 
-  /** Other Workers of the account purge, too, and leave nothing in the bucket. */
+  get cached(): number {
+    return this.#cache.size;
+  }
+
+  /** Other Workers of the account purge as well, and leave nothing in the bucket. */
   spendPurges(): void {
     this.#tokens = 0;
     this.#refilledAt = this.clock.now();
   }
 
-  get copies(): number {
-    return this.#copies.size;
+  #ask(name: string): Promise<Answer> {
+    const [keyHash = "", path = ""] = name.split(" ");
+    return this.#call(keyHash, "GET", path);
   }
 
-  #count(event: Event): void {
-    this.seen.set(event, (this.seen.get(event) ?? 0) + 1);
-  }
-
-  async #fetchIf(isRefresh: boolean, name: string, keyHash: string, path: string): Promise<Answer> {
-    return isRefresh ? this.#fetch(name, keyHash, path) : this.ask(keyHash, path);
-  }
-
-  /** A miss: its query is done now, and its answer is stored later, whatever is purged in between. */
-  async #fetch(name: string, keyHash: string, path: string): Promise<Answer> {
-    this.#count("miss");
+  /** A miss: its query is done now, and its response is stored later, whatever is purged in between. */
+  async #fetch(name: string): Promise<Answer> {
+    this.seen.add("miss");
     const readAfter = this.#writes;
-    this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
-    const answer = await this.ask(keyHash, path);
+    const count = (by: number) => {
+      const left = (this.#underWay.get(name) ?? 0) + by;
+      if (left > 0) this.#underWay.set(name, left);
+      else this.#underWay.delete(name);
+    };
+    count(1);
+    const answer = await this.#ask(name);
     const isSilent = this.clock.now() - this.#polledAt > SILENCE_MS;
     this.clock.spawn(async () => {
       await this.clock.sleep(this.#random.integer(0, config.databaseDeadlineMs));
       await this.clock.sleep(this.#random.integer(0, MAX_STORING_MS));
-      await this.#store(name, answer, { isSilent, readAfter });
-      const left = (this.#underWay.get(name) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(name, left);
-      else this.#underWay.delete(name);
+      await this.#store(name, answer, isSilent, readAfter);
+      count(-1);
     });
     return answer;
   }
 
-  async #store(
-    name: string,
-    { status, body, headers }: Answer,
-    { isSilent, readAfter }: { isSilent: boolean; readAfter: number },
-  ): Promise<void> {
-    const control = headers.get("cache-control") ?? "";
-    const seconds = (directive: string) => Number(new RegExp(`(?:^| )${directive}=(\\d+)`).exec(control)?.[1] ?? 0);
-    const fresh = seconds("max-age") * 1_000;
-    if (fresh === 0) return;
+  async #store(name: string, answer: Answer, isSilent: boolean, readAfter: number): Promise<void> {
+    const control = answer.headers.get("cache-control") ?? "";
+    const msOf = (directive: string) =>
+      1_000 * Number(new RegExp(`(?:^| )${directive}=(\\d+)`).exec(control)?.[1] ?? 0);
     const now = this.clock.now();
-    const stale = seconds("stale-while-revalidate") * 1_000;
+    const freshUntil = now + msOf("max-age");
+    if (freshUntil === now) return;
+    const tags = (answer.headers.get("cache-tag") ?? "").split(",");
     // Machine sizes change rarely.
-    const isShort = isSilent && !headers.get("cache-tag")?.includes("resource-type-list");
-    if (isShort) this.#count("short");
-    const [keyHash = "", path = ""] = name.split(" ");
-    if ((await this.ask(keyHash, path)).body !== body) this.#count("late store");
-    this.#copies.set(name, {
-      status,
-      body,
-      tags: (headers.get("cache-tag") ?? "").split(","),
-      freshUntil: now + fresh,
-      staleUntil: now + fresh + stale,
+    const isShort = isSilent && !tags.some((tag) => tag.includes("resource-type-list"));
+    if (isShort) this.seen.add("short");
+    if ((await this.#ask(name)).body !== answer.body) this.seen.add("late store");
+    this.#cache.set(name, {
+      ...answer,
+      tags,
+      freshUntil,
+      staleUntil: freshUntil + msOf("stale-while-revalidate"),
       servedUntil: isShort ? now + MINUTE_MS : Number.POSITIVE_INFINITY,
       wrongSince: undefined,
       readAfter,
@@ -333,24 +302,19 @@ export class World {
   }
 
   /** One run of the feed, with its troubles. */
-  #feed(): Promise<FeedReport> {
-    return runFeed({
-      db: {
-        query: async (statement, values, trace) => {
-          await this.#trouble();
-          if (this.#happens()) throw new DatabaseError("unavailable");
-          const rows = await this.#db.query(statement, values, trace);
-          this.#polledAt = this.clock.now();
-          await this.#trouble();
-          return rows;
-        },
-      },
-      purge: (options) => this.#purge(options),
-      databaseDeadlineMs: config.databaseDeadlineMs,
-      durationMs: MINUTE_MS,
-      now: this.clock.now,
-      sleep: this.clock.sleep,
-    });
+  #feed(): Promise<unknown> {
+    const query: Database["query"] = async (...statement) => {
+      await this.#trouble();
+      if (this.#happens()) throw new DatabaseError("unavailable");
+      const rows = await this.#db.query(...statement);
+      this.#polledAt = this.clock.now();
+      await this.#trouble();
+      return rows as never[];
+    };
+    const { now, sleep } = this.clock;
+    const purge = (options: PurgeOptions) => this.#purge(options);
+    const { databaseDeadlineMs } = config;
+    return runFeed({ db: { query }, purge, databaseDeadlineMs, durationMs: MINUTE_MS, now, sleep });
   }
 
   #happens(): boolean {
@@ -364,7 +328,7 @@ export class World {
   async #trouble(): Promise<void> {
     await this.clock.sleep(this.#random.integer(0, 200));
     if (!this.#happens()) return;
-    this.#count("died");
+    this.seen.add("died");
     await this.clock.die();
   }
 
@@ -376,15 +340,15 @@ export class World {
     this.#refilledAt = now;
     const isRefused = this.#happens();
     if (isRefused || this.#tokens < 1) {
-      this.#count(isRefused ? "refused" : "limited");
+      this.seen.add(isRefused ? "refused" : "limited");
       return { success: false, errors: [{ code: 429, message: "rate limit" }] };
     }
     this.#tokens--;
     if (tags.length > PURGES.maxTagsPerCall) throw new Error(`${tags.length} tags`);
-    if (purgeEverything) this.#count("everything");
-    if (tags.some((tag) => /^(?:company|application):/.test(tag))) this.#count("coarse");
-    for (const [name, copy] of this.#copies) {
-      if (purgeEverything || copy.tags.some((tag) => tags.includes(tag))) this.#copies.delete(name);
+    if (purgeEverything) this.seen.add("everything");
+    if (tags.some((tag) => /^(?:company|application):/.test(tag))) this.seen.add("coarse");
+    for (const [name, cached] of this.#cache) {
+      if (purgeEverything || cached.tags.some((tag) => tags.includes(tag))) this.#cache.delete(name);
     }
     await this.#trouble();
     return { success: true, errors: [] };
