@@ -254,13 +254,19 @@ test.for(PAGES)("every link of %s leads somewhere, and every file that it names 
   }
 });
 
-test("every script that is named exists, and CI runs each that tests", () => {
+test("every script that is named exists, and CI runs all that test or check", () => {
   const text = PAGES.map((page) => read(page).replaceAll(/^```json$.*?^```$/gms, "")).join("\n");
   const found = [...text.matchAll(/npm (?:run (?:-s )?([a-z][\w:]*)|(test))/g)];
   const named = found.map(([, script, tests]) => String(script ?? tests));
   expect(named.filter((name) => scripts[name] === undefined)).toStrictEqual([]);
-  for (const name of ["check", "test", "test:postgres", "test:browser", "test:readme", "openapi:lint"]) {
-    expect(named).toContain(name);
-    expect(read(".ci/run")).toMatch(new RegExp(`^(step npm run -s|tests)( test:\\w+)* ${name}( |$)`, "m"));
+  const projects = [...read("vitest.config.ts").matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => `test:${name}`);
+  expect(projects).toHaveLength(5);
+  expect(named).toEqual(expect.arrayContaining(["check", "openapi:lint", "test", "test:rest", ...projects]));
+  expect([scripts.test, scripts["test:rest"]]).toStrictEqual([
+    "vitest run --project suite",
+    "vitest run --project=!suite",
+  ]);
+  for (const line of ["step npm run -s check", "step npm run -s openapi:lint", "tests test", "tests test:rest"]) {
+    expect(read(".ci/run").split("\n")).toContain(line);
   }
 });
