@@ -28,7 +28,8 @@ test("wrangler accepts the configuration without a warning, and bundles little c
   // As its launcher starts it, which would be one more process.
   const wrangler = ["--no-warnings", new URL(import.meta.resolve("wrangler")).pathname];
   const args = ["deploy", "--dry-run", "--outdir", outdir, "--metafile", join(outdir, "meta.json")];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...wrangler, ...args]);
+  const env = { ...process.env, WRANGLER_LOG: "log" };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...wrangler, ...args], { env });
   expect(stdout + stderr).toContain("--dry-run: exiting now.");
   expect(stdout + stderr).not.toMatch(/warning|error/i);
 
