@@ -48,7 +48,7 @@ export function useBrowser(): (url: string, options?: TabOptions) => Promise<Tab
 
 function watch(page: Page, origin: string): Tab {
   // Sooner than the test's own limit: what it waits for in vain is then named.
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   const responses: Response[] = [];
   page.on("pageerror", ({ message }) => complaints.push(message));
