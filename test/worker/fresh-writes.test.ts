@@ -1,31 +1,26 @@
 // Who sees a write at once, and what the answer says of it.
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { OwnWrites } from "../../src/worker/gateway/own-writes.ts";
 import { DIRECT_PURGES } from "../../src/worker/shared/limits.ts";
 import { useApi } from "../support/api.ts";
+import { createOwnProcess } from "../support/own-process.ts";
 import { bearer, useRecords } from "../support/records.ts";
 
 const api = useApi();
 const records = useRecords();
 
-/** A cron process that its writer and a colleague have both read. */
+/** A cron process with one run, that its writer and a colleague have both read. */
 async function known() {
   await records.pool.query("delete from audit_log");
-  const companyId = await records.company();
-  const { id } = await records.application(companyId);
-  const process = await records.process(id, { type: "cron", displayName: "Old" });
-  const permissions = ["APP:READ", "APP:UPDATE"] as const;
-  const [writer, colleague] = [
-    await records.key(companyId, { permissions }),
-    await records.key(companyId, { permissions }),
-  ];
-  const list = `/v3/applications/${id}/processes`;
-  const path = `${list}/${process.id}`;
-  const read = async (who: typeof writer, what = path, headers: Record<string, string> = {}) => {
-    const response = await api.fetch(what, { headers: { ...bearer(who.token).headers, ...headers } });
+  const { companyId, key: writer, list, path, get, rename } = await createOwnProcess(api, records);
+  await rename("Old");
+  const colleague = await records.key(companyId);
+  const read = async ({ token }: typeof writer, what = path, headers?: Record<string, string>) => {
+    const response = await get(headers, { what, token });
     const status = String(response.headers.get("cache-status"));
     return { status, body: JSON.stringify(await response.json()) };
   };
+  /** Writes. @returns `Cache-Status` */
   const write = async (method: string, what = path, body?: object) => {
     const headers = { ...bearer(writer.token).headers, ...(body && { "content-type": "application/json" }) };
     const response = await api.fetch(what, { method, headers, ...(body && { body: JSON.stringify(body) }) });
@@ -39,23 +34,19 @@ async function known() {
 
 const RENAME = { display_name: "New" };
 const OLD_COPY = { status: expect.stringContaining("hit"), body: expect.stringContaining("Old") };
+const fresh = (status: string) => ({ status: `process-api; ${status}`, body: expect.stringContaining("New") });
 
 describe("a write that has purged says so", () => {
   test("and everybody sees it: a change, in the process and in the list", async () => {
     const { list, path, colleague, read, write } = await known();
     expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purged");
-    for (const what of [path, list]) {
-      expect(await read(colleague, what)).toStrictEqual({
-        status: "process-api; fwd=miss; stored",
-        body: expect.stringContaining("New"),
-      });
-    }
+    for (const what of [path, list]) expect(await read(colleague, what)).toStrictEqual(fresh("fwd=miss; stored"));
   });
 
   test("a run", async () => {
     const { path, colleague, read, write } = await known();
     expect(await write("POST", `${path}/trigger`)).toBe("process-api; fwd=method; detail=purged");
-    expect((await read(colleague, `${path}/runs`)).body).toContain('"total":1');
+    expect((await read(colleague, `${path}/runs`)).body).toContain('"total":2');
     // What it does not change stays where it is.
     expect(await read(colleague)).toMatchObject(OLD_COPY);
   });
@@ -80,20 +71,11 @@ describe("a write whose purge the platform refuses", () => {
   test("is done, says so, and is seen by its writer at once", async () => {
     const { path, writer, colleague, read, write } = await known();
     await api.refusePurge({ code: 429, message: "rate limit" });
-    try {
-      expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purge-pending");
-    } finally {
-      await api.refusePurge(null);
-    }
-    expect(await read(writer)).toStrictEqual({
-      status: "process-api; fwd=bypass; detail=own-write",
-      body: expect.stringContaining("New"),
-    });
+    onTestFinished(() => api.refusePurge(null));
+    expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purge-pending");
+    expect(await read(writer)).toStrictEqual(fresh("fwd=bypass; detail=own-write"));
     expect(await read(colleague)).toMatchObject(OLD_COPY);
-    expect(await read(colleague, path, { "cache-control": "no-cache" })).toStrictEqual({
-      status: "process-api; fwd=request",
-      body: expect.stringContaining("New"),
-    });
+    expect(await read(colleague, path, { "cache-control": "no-cache" })).toStrictEqual(fresh("fwd=request"));
   });
 
   test("comes after many others, which leave the platform's budget to the feed", async () => {
@@ -104,8 +86,8 @@ describe("a write whose purge the platform refuses", () => {
     await read(colleague);
     expect(await write("PATCH", path, RENAME)).toContain("detail=purge-pending");
     expect(await read(colleague)).toMatchObject(OLD_COPY);
-    const minutes = DIRECT_PURGES.minutes + 1;
-    await records.pool.query(`update audit_log set created_at = created_at - interval '${minutes} minutes'`);
+    const over = `interval '${DIRECT_PURGES.minutes + 1} minutes'`;
+    await records.pool.query(`update audit_log set created_at = created_at - ${over}`);
     expect(await write("PATCH", path, { port: 99 })).toContain("detail=purged");
   });
 });

@@ -1,16 +1,12 @@
 // What the processes of one application should be, for test/worker/api/process/writes.test.ts: a second telling of the rules,
 // which shares no code with the first but the words of failures.
 import type { Process } from "../../../../src/openapi/process/schema.ts";
-import { errorBody, type Failure } from "../../../../src/worker/shared/errors.ts";
+import { errorBody, type Failure, type Mistake } from "../../../../src/worker/shared/errors.ts";
 
-export interface Size {
-  id: string;
-  name: string;
-  cpu: number;
-  memory: number;
-}
+/** A machine size, as a process shows it. */
+export type Size = Pick<Process, "resource_type_id" | "resource_type_name" | "cpu_limit" | "memory_limit">;
 
-type Body = Record<string, unknown>;
+export type Body = Record<string, unknown>;
 
 /** What is asked for, whatever it meets. */
 export type Wish =
@@ -22,8 +18,7 @@ export type Wish =
 /** What a wish meets in a state. */
 export type Decision =
   | { outcome: "refused"; status: number; message: string; advice: string }
-  | { outcome: "unchanged"; process: Process }
-  | { outcome: "done" };
+  | { outcome: "unchanged" | "done" };
 
 /** The processes by id, and how many runs each has. */
 export interface State {
@@ -35,8 +30,12 @@ const refused = (failure: Failure): Decision => {
   const { status, message, data } = errorBody(failure, "");
   return { outcome: "refused", status, message, advice: data.message };
 };
-const wrong = (...mistakes: [field: string, what: string][]): Decision =>
-  refused({ reason: "invalid_fields", mistakes: mistakes.map(([field, what]) => ({ field, what })) });
+const wrong = (...mistakes: Mistake[]): Decision => refused({ reason: "invalid_fields", mistakes });
+const UNKNOWN_SIZE = wrong({ field: "resource_type_id", what: "must be the id of a machine size" });
+const MUST_BE_MANUAL = wrong({
+  field: "scaling_strategy.type",
+  what: 'must be "manual": web and worker processes alone scale by themselves',
+});
 
 const TYPE_OF: Record<string, string> = {
   is_ingress_enabled: "web",
@@ -48,15 +47,17 @@ const TYPE_OF: Record<string, string> = {
   job_start_policy: "job",
 };
 /** What leaves a field as it is. */
-const UNCHANGED: Record<string, unknown> = { port: 0, ingress_protocol: "", time_zone: "" };
+const UNCHANGED: Body = { port: 0, ingress_protocol: "", time_zone: "" };
+
+type Application = Record<"id" | "name" | "namespace", string>;
 
 export class Model {
-  readonly #application: { id: string; name: string; namespace: string };
+  readonly #application: Application;
   readonly #sizes: readonly Size[];
   /** The process that an entity tag stands for. */
   readonly #tagged = new Map<string, Process>();
 
-  constructor(application: { id: string; name: string; namespace: string }, sizes: readonly Size[]) {
+  constructor(application: Application, sizes: readonly Size[]) {
     this.#application = application;
     this.#sizes = sizes;
   }
@@ -72,51 +73,38 @@ export class Model {
     if (wish.kind === "create") return this.#decideCreate(wish.body, processes);
     const process = processes.get(wish.processId);
     if (process === undefined) return refused({ reason: "no_such_resource", resource: "Process" });
-    if ("ifMatch" in wish && wish.ifMatch !== undefined) {
-      const expected = this.#tagged.get(wish.ifMatch);
-      if (expected === undefined || !same(expected, process)) {
-        return refused({ reason: "precondition_failed", resource: "Process" });
-      }
+    const ifMatch = "ifMatch" in wish ? wish.ifMatch : undefined;
+    if (ifMatch !== undefined && !same(this.#tagged.get(ifMatch), process)) {
+      return refused({ reason: "precondition_failed", resource: "Process" });
     }
-    switch (wish.kind) {
-      case "update":
-        return this.#decideUpdate(wish.body, process);
-      case "delete":
-        return process.type === "web" ? refused({ reason: "web_process_kept" }) : { outcome: "done" };
-      case "trigger":
-        return process.type === "cron" ? { outcome: "done" } : refused({ reason: "no_cron_process" });
-    }
+    if (wish.kind === "update") return this.#decideUpdate(wish.body, process);
+    if (wish.kind === "delete" && process.type === "web") return refused({ reason: "web_process_kept" });
+    if (wish.kind === "trigger" && process.type !== "cron") return refused({ reason: "no_cron_process" });
+    return { outcome: "done" };
   }
 
   #decideCreate(body: Body, processes: State["processes"]): Decision {
-    if (!this.#sizes.some(({ id }) => id === body.resource_type_id)) {
-      return wrong(["resource_type_id", "must be the id of a machine size"]);
-    }
+    if (this.#sizeOf(body.resource_type_id) === undefined) return UNKNOWN_SIZE;
     const hasWeb = [...processes.values()].some(({ type }) => type === "web");
     return body.type === "web" && hasWeb ? refused({ reason: "second_web_process" }) : { outcome: "done" };
   }
 
   #decideUpdate(body: Body, process: Process): Decision {
-    const foreign = Object.entries(body).filter(
-      ([field, value]) =>
+    const foreign = Object.keys(body).filter(
+      (field) =>
         TYPE_OF[field] !== undefined &&
         TYPE_OF[field] !== process.type &&
-        value !== UNCHANGED[field] &&
-        !(field === "is_ingress_enabled" && value === false),
+        body[field] !== UNCHANGED[field] &&
+        !(field === "is_ingress_enabled" && body[field] === false),
     );
     if (foreign.length > 0) {
-      const mistakes = foreign.map(([field]): [string, string] => [field, `is for ${TYPE_OF[field]} processes only`]);
-      return wrong(...mistakes.sort());
+      return wrong(...foreign.sort().map((field) => ({ field, what: `is for ${TYPE_OF[field]} processes only` })));
     }
-    if (body.resource_type_id !== undefined && !this.#sizes.some(({ id }) => id === body.resource_type_id)) {
-      return wrong(["resource_type_id", "must be the id of a machine size"]);
-    }
-    const strategy = body.scaling_strategy as { type: string } | undefined;
-    if (strategy?.type === "horizontal" && process.type !== "web" && process.type !== "worker") {
-      return wrong(["scaling_strategy.type", 'must be "manual": web and worker processes alone scale by themselves']);
-    }
+    const { resource_type_id: sizeId, scaling_strategy: strategy } = body as Partial<Process>;
+    if (sizeId !== undefined && this.#sizeOf(sizeId) === undefined) return UNKNOWN_SIZE;
+    if (strategy?.type === "horizontal" && process.type !== "web" && process.type !== "worker") return MUST_BE_MANUAL;
     const changed = this.changed(process, body, process.updated_at);
-    return same(changed, process) ? { outcome: "unchanged", process } : { outcome: "done" };
+    return { outcome: same(changed, process) ? "unchanged" : "done" };
   }
 
   /** The process that a wish makes of another. */
@@ -156,10 +144,9 @@ export class Model {
   }
 
   #keyFor({ type, display_name }: Body, processes: State["processes"]): string {
-    const words = String(display_name)
-      .toLowerCase()
-      .match(/[a-z0-9]+/g) ?? [String(type)];
-    const slug = type === "web" ? "web" : words.join("-");
+    const lowerCase = String(display_name).toLowerCase();
+    const words = lowerCase.match(/[a-z0-9]+/g);
+    const slug = type === "web" || words === null ? String(type) : words.join("-");
     const taken = new Set([...processes.values()].map(({ key }) => key));
     if (type !== "web") taken.add("web");
     const room = 63 - this.#application.name.length - 1;
@@ -170,14 +157,8 @@ export class Model {
     }
   }
 
-  #sizeOf(id: unknown) {
-    const size = this.#sizes.find((one) => one.id === id);
-    return {
-      resource_type_id: size?.id ?? null,
-      resource_type_name: size?.name ?? null,
-      cpu_limit: size?.cpu ?? null,
-      memory_limit: size?.memory ?? null,
-    };
+  #sizeOf(id: unknown): Size | undefined {
+    return this.#sizes.find(({ resource_type_id }) => resource_type_id === id);
   }
 }
 
