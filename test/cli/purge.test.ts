@@ -37,12 +37,8 @@ const purgeAt = (args: string, options: CommandOptions = {}) => purge(`--url htt
 test("options may be repeated and combined; the purged tags are printed", async () => {
   const asked: unknown[] = [];
   const args = `--process ${A} ${B} --resource-type ${C} --key ${D} --company ${C} --process ${A} --application ${D}`;
-  const outcome = await purgeAt(
-    args.toUpperCase().replaceAll(/--[A-Z-]+/g, (name) => name.toLowerCase()),
-    {
-      fetch: worker(undefined, asked),
-    },
-  );
+  const withUpperCaseIds = args.toUpperCase().replaceAll(/--[A-Z-]+/g, (name) => name.toLowerCase());
+  const outcome = await purgeAt(withUpperCaseIds, { fetch: worker(undefined, asked) });
   const tags = [`company:${C}`, `application:${D}`, `process:${A}`, `process:${B}`, `key:${D}`, `resource-type:${C}`];
   const stdout = [...tags, "resource-type-list:every", ""].join("\n");
   expect(outcome).toStrictEqual({ exitCode: 0, stdout, stderr: "" });
@@ -54,12 +50,10 @@ test("options may be repeated and combined; the purged tags are printed", async 
 test("ids from stdin are spread over several calls to `npm run dev`, and --json prints an object", async () => {
   const asked: unknown[] = [];
   const many = ids(249);
-  const outcome = await purge(`--key ${C} - --resource-type ${ids(99).join(" ")} --json`, {
-    stdin: `${many.join("\n")}\n\n  ${B.toUpperCase()}\t`,
-    fetch: worker(undefined, asked),
-    root: checkOut({ url: "http://localhost:2", purgeSecret: "of-dev" }),
-    env: {},
-  });
+  const args = `--key ${C} - --resource-type ${ids(99).join(" ")} --json`;
+  const stdin = `${many.join("\n")}\n\n  ${B.toUpperCase()}\t`;
+  const root = checkOut({ url: "http://localhost:2", purgeSecret: "of-dev" });
+  const outcome = await purge(args, { stdin, fetch: worker(undefined, asked), root, env: {} });
   const { purged, ...rest } = JSON.parse(outcome.stdout) as { purged: string[] };
   expect(rest).toStrictEqual({ origin: "http://localhost:2", left: {}, error: null });
   expect(purged.slice(0, 251)).toStrictEqual([C, ...many, B].map((id) => `key:${id}`));
@@ -118,38 +112,31 @@ test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, wa
   });
   const isDone = count === 250;
   const error = `https://a answered 429. ${errorBody(refusal, "").message}`;
-  expect(JSON.parse(stdout)).toStrictEqual({
-    origin: "https://a",
-    purged: [...processes.map((id) => `process:${id}`), `key:${A}`].slice(0, count),
-    left: isDone ? {} : { processes: processes.slice(count), keys: [A] },
-    error: isDone ? null : error,
-  });
+  const purged = [...processes.map((id) => `process:${id}`), `key:${A}`].slice(0, count);
+  const rest = isDone ? { left: {}, error: null } : { left: { processes: processes.slice(count), keys: [A] }, error };
+  expect(JSON.parse(stdout)).toStrictEqual({ origin: "https://a", purged, ...rest });
   const end = isDone ? "" : `error: ${250 - count} ids were not purged: ${error} Or wait for it: --wait 12.\n`;
   expect([exitCode, stderr]).toStrictEqual([isDone ? 0 : 1, `${error} Waiting 12 s.\n`.repeat(waits) + end]);
   expect(waited).toStrictEqual(Array(waits).fill(12_000));
 });
 
-test.for([
-  ["a Worker with another secret", 401, "", "does not take this PURGE_SECRET."],
-  ["a server that is no process-api", 200, "<html>", "answered as no process-api does."],
-  ["a server without such a path", 404, "Not found", "answered 404."],
-  ["a server that redirects", 307, "", "answered 307."],
-  ["a server that sends control characters", 500, '{"message":"\\u001b[31mred"}', "answered 500. \\u{001b}[31mred"],
-] as const)("%s is reported, and not asked again", async ([_, status, body, words]) => {
-  const outcome = await purgeAt(`--key ${A} --wait 100`, { fetch: async () => new Response(body, { status }) });
-  expectError(outcome, 1, `error: 1 id was not purged: https://a ${words}\n`);
-});
-
-test("a Worker that cannot be reached is reported", async () => {
-  const outcome = await purge(`--url http://127.0.0.1:2 --key ${A}`, { fetch });
-  expectError(outcome, 1, "error: 1 id was not purged: http://127.0.0.1:2 cannot be reached: ECONNREFUSED.\n");
+const respond = (status: number, body: string) => async () => new Response(body, { status });
+test.for<[what: string, origin: string, fetch: Fetch, words: string]>([
+  ["a Worker with another secret", "https://a", respond(401, ""), "does not take this PURGE_SECRET."],
+  ["a server that is no process-api", "https://a", respond(200, "<html>"), "answered as no process-api does."],
+  ["a server without such a path", "https://a", respond(404, "Not found"), "answered 404."],
+  ["a server that redirects", "https://a", respond(307, ""), "answered 307."],
+  ["control characters", "https://a", respond(500, '{"message":"\\u001b[31mred"}'), "answered 500. \\u{001b}[31mred"],
+  ["a Worker that cannot be reached", "http://127.0.0.1:2", fetch, "cannot be reached: ECONNREFUSED."],
+])("%s is reported, and not asked again", async ([_, origin, fetch, words]) => {
+  const outcome = await purge(`--url ${origin} --key ${A} --wait 100`, { fetch });
+  expectError(outcome, 1, `error: 1 id was not purged: ${origin} ${words}\n`);
 });
 
 test("--help has the limits of the platform", async () => {
-  expect((await purge("--help")).stdout).toContain(
-    `5 calls a minute, with bursts of 25, of 100 operations each:
-https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits`,
-  );
+  const limits = `5 calls a minute, with bursts of 25, of 100 operations each:
+https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits`;
+  expect((await purge("--help")).stdout).toContain(limits);
 });
 
 test("each id is sent once, in as few calls as their tags allow", () => {

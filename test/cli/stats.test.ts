@@ -111,10 +111,9 @@ describe("after a known load", () => {
 
   test("--check prints the alerts and fails, or prints nothing", async () => {
     const { exitCode, stdout, stderr } = await stats("--since 10m --check", { fetch });
+    const alerts = ["3.8 % of 26 requests failed with 5xx", "23.1 % of 26 requests were refused with 4xx"];
     expect([exitCode, stderr]).toStrictEqual([1, "error: 2 alerts.\n"]);
-    expect(stdout).toBe(
-      "errors: 3.8 % of 26 requests failed with 5xx\nrefusals: 23.1 % of 26 requests were refused with 4xx\n",
-    );
+    expect(stdout).toBe(`errors: ${alerts[0]}\nrefusals: ${alerts[1]}\n`);
     expect(await stats("--since 1m --check", { fetch })).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
   });
 });
@@ -194,11 +193,8 @@ describe("an alert", () => {
 
   test("is not raised at the limits or for fewer than 20 requests, and has its own name", () => {
     expect(findAlerts(SOUND)).toStrictEqual([]);
-    const few = {
-      total: { ...total, requests: 19, errors: 19, refusals: 19, p95_ms: 9_000 },
-      database: { ...database, requests: 19 },
-    };
-    expect(findAlerts({ ...SOUND, ...few })).toStrictEqual([]);
+    const few = { ...total, requests: 19, errors: 19, refusals: 19, p95_ms: 9_000 };
+    expect(findAlerts({ ...SOUND, total: few, database: { ...database, requests: 19 } })).toStrictEqual([]);
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
   });
 });

@@ -100,7 +100,6 @@ export class Account {
     this.intercept(what, () => Promise.reject(error), after);
   }
 
-  /** Cloudflare's API. */
   async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams: query } = new URL(request.url);
     const what = `${request.method} ${pathname.replace(/^.*\/accounts\/[^/]+/, "")}`;
@@ -177,17 +176,14 @@ export class Account {
 
     // https://developers.cloudflare.com/workers/configuration/routing/custom-domains/; wrangler's publishCustomDomains.
     [`POST ${SCRIPT}/domains/changeset`]: ({ json }) => {
-      const origins = Object.values(json) as { hostname: string }[];
-      const [known = [], fresh = []] = [true, false].map((isKnown) =>
-        origins.filter(({ hostname }) => this.domains.has(hostname) === isKnown),
-      );
-      return {
-        added: fresh.filter(({ hostname }) => !this.dns.has(hostname)),
-        updated: known.map(({ hostname }) => {
-          return { id: hostname, hostname, modified: this.domains.get(hostname)?.service !== WORKER };
-        }),
-        conflicting: fresh.filter(({ hostname }) => this.dns.has(hostname)),
-      };
+      const changes = { added: [] as object[], updated: [] as object[], conflicting: [] as object[] };
+      for (const { hostname } of Object.values(json) as { hostname: string }[]) {
+        const domain = this.domains.get(hostname);
+        const modified = domain?.service !== WORKER;
+        if (domain !== undefined) changes.updated.push({ id: hostname, hostname, modified });
+        else changes[this.dns.has(hostname) ? "conflicting" : "added"].push({ hostname });
+      }
+      return changes;
     },
     "GET /workers/domains/records/:id": (_, hostname) => this.domains.get(hostname),
 
@@ -210,7 +206,6 @@ export class Account {
     },
   };
 
-  /** A preview that there is. */
   preview(name: string) {
     const preview = this.previews.get(name);
     if (preview === undefined) throw refusal(404, 10_025, "The requested Preview could not be found.");

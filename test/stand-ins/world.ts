@@ -17,11 +17,19 @@ import { fakeWrangler } from "./wrangler.ts";
 /** The run's database, for which nothing is to be migrated: a connection string. */
 export const DATABASE: string = connectionString;
 export const PURGE_SECRET = "the-purge-secret-of-production-and-no-other";
+const { token: SMOKE_TOKEN, applicationId: SMOKE_APPLICATION, processId: SMOKE_PROCESS } = READER;
+const CREDENTIALS = {
+  ...{ CLOUDFLARE_API_TOKEN: API_TOKEN, CLOUDFLARE_ACCOUNT_ID: ACCOUNT_ID },
+  ...{ NEON_API_KEY, NEON_PROJECT_ID, NEON_DATABASE: "postgres" },
+  ...{ PURGE_SECRET, SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS },
+};
 /** Of Cloudflare Access. */
 export const SERVICE_TOKEN = { CF_ACCESS_CLIENT_ID: "an-id.access", CF_ACCESS_CLIENT_SECRET: "of-a-service-token" };
-const TOKENS = [NEON_API_KEY, API_TOKEN, READER.token, SERVICE_TOKEN.CF_ACCESS_CLIENT_SECRET, GITHUB_ENV.GITHUB_TOKEN];
+const TOKENS = [NEON_API_KEY, API_TOKEN, SMOKE_TOKEN, SERVICE_TOKEN.CF_ACCESS_CLIENT_SECRET, GITHUB_ENV.GITHUB_TOKEN];
 /** What nobody may be shown, wherever it is said. */
 export const SECRETS: RegExp = new RegExp([NEON_PASSWORD, PURGE_SECRET, ...TOKENS].join("|"));
+
+export type Env = Record<string, string | undefined>;
 
 export class World {
   readonly account: Account = new Account();
@@ -38,7 +46,7 @@ export class World {
   readonly strayTokens: string[] = [];
   /** The folder that the commands work in. */
   project: string = mkdtempSync(join(tmpdir(), "process-api-world-"));
-  readonly env: Record<string, string>;
+  readonly env: Env;
   /** The variables that commands have read. */
   readonly read: Set<string> = new Set();
   now: number = Date.now();
@@ -51,24 +59,11 @@ export class World {
   constructor(database: string = DATABASE) {
     this.neon = new NeonProject(database);
     const { direct, pooled } = this.neon.urls("main");
-    this.env = {
-      CLOUDFLARE_API_TOKEN: API_TOKEN,
-      CLOUDFLARE_ACCOUNT_ID: ACCOUNT_ID,
-      MIGRATION_DATABASE_URL: direct,
-      DATABASE_URL: pooled,
-      PURGE_SECRET,
-      SMOKE_TOKEN: READER.token,
-      SMOKE_APPLICATION: READER.applicationId,
-      SMOKE_PROCESS: READER.processId,
-      NEON_API_KEY,
-      NEON_PROJECT_ID,
-      NEON_DATABASE: "postgres",
-    };
+    this.env = { ...CREDENTIALS, MIGRATION_DATABASE_URL: direct, DATABASE_URL: pooled };
     this.configure((toml) => toml);
     symlinkSync(resolve("drizzle"), join(this.project, "drizzle"));
   }
 
-  /** Writes wrangler.toml anew. */
   configure(change: (toml: string) => string): void {
     writeFileSync(join(this.project, "wrangler.toml"), change(readFileSync("wrangler.toml", "utf8")));
   }
@@ -83,8 +78,8 @@ export class World {
   /** From now on wrangler tells URLs that are not below workers.dev. */
   moveAway(): void {
     const { wrangler } = this;
-    this.wrangler = async (...run) =>
-      JSON.parse(JSON.stringify(await wrangler(...run)).replaceAll("workers.dev", "com"));
+    const rename = (outcome: object) => JSON.parse(JSON.stringify(outcome).replaceAll("workers.dev", "com"));
+    this.wrangler = (...run) => wrangler(...run).then(rename);
   }
 
   /** What was done so far does not matter. */
@@ -93,15 +88,8 @@ export class World {
   }
 
   /** Runs a command as somebody who has all credentials; undefined unsets a variable. No line of it may tell a secret. */
-  async run(
-    command: Command,
-    args: readonly string[],
-    change: Record<string, string | undefined> = {},
-  ): Promise<Outcome> {
-    const get = (env: Record<string, string | undefined>, name: string) => {
-      this.read.add(name);
-      return env[name];
-    };
+  async run(command: Command, args: readonly string[], change: Env = {}): Promise<Outcome> {
+    const get = (env: Env, name: string) => this.read.add(name) && env[name];
     const outcome = await run(command, args, {
       env: new Proxy({ ...this.env, ...change }, { get }),
       root: this.project,
@@ -127,10 +115,10 @@ export class World {
 
   /** Text in which versions are called by their number, and URLs by what they are of. */
   named(text: string): string {
-    const named = this.account.versions.reduce(
-      (all, { id }, index) => all.replaceAll(id, `v${index + 1}`).replaceAll(labelOf(id), `v${index + 1}`),
-      text.replaceAll(/\bd\d{7}\b/g, "deployment"),
-    );
+    let named = text.replaceAll(/\bd\d{7}\b/g, "deployment");
+    for (const [index, { id }] of this.account.versions.entries()) {
+      for (const name of [id, labelOf(id)]) named = named.replaceAll(name, `v${index + 1}`);
+    }
     return named
       .replaceAll(urlOf(), "<production>")
       .replaceAll(/https:\/\/([\w-]+)-process-api\.example\.workers\.dev/g, "<$1>");
@@ -140,7 +128,6 @@ export class World {
     rmSync(this.project, { recursive: true });
   }
 
-  /** Runs what is deployed. */
   serve(version: Version, request: Request): Response | Promise<Response> {
     return this.deployed.respond(version, request);
   }

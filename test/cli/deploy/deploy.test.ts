@@ -4,11 +4,10 @@ import deploy from "../../../src/cli/deploy.ts";
 import { refusal, secretsOf, urlOf, type Version } from "../../stand-ins/cloudflare.ts";
 import type { Fault } from "../../stand-ins/deployed.ts";
 import { NEON_PASSWORD } from "../../stand-ins/neon.ts";
-import { PURGE_SECRET, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
-
-type Env = Record<string, string | undefined>;
+import { type Env, PURGE_SECRET, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
 
 const DOMAIN = "api.example.com";
+const ELSEWHERE = "https://elsewhere.example.workers.dev";
 const ADVICE =
   "Version v1 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (0123456789) and release that: npm run deploy.";
 const failsInProduction: Fault = ({ url }) => url === `${urlOf()}/docs`;
@@ -20,6 +19,7 @@ beforeEach(async () => {
   return () => world.remove();
 });
 
+const set = (env: Env) => Object.assign(world.env, env);
 const run = (args: readonly string[] = [], env?: Env) => world.run(deploy, ["--wait", "0", ...args], env);
 const version = (index: number) => world.account.versions.at(index) as Version;
 const lastLine = (text: string) => world.named(text).split("\n").at(-2);
@@ -37,29 +37,18 @@ function shareTraffic(): void {
 }
 
 describe("before anything is changed, a release says", () => {
-  async function expectRefusal(exitCode: number, says: string, env: Env = {}): Promise<void> {
-    const nowhere = { MIGRATION_DATABASE_URL: world.env.MIGRATION_DATABASE_URL?.replace(/:\d+\//, ":2/") };
-    const outcome = await run([], { ...nowhere, ...env });
-    expect([outcome.exitCode, outcome.stdout, world.did]).toStrictEqual([exitCode, "", []]);
-    expect(lastLine(outcome.stderr)).toContain(`error: ${says}`);
-    expect(world.account.requests.filter(({ what }) => !/^GET|changeset$/.test(what))).toStrictEqual([]);
-  }
-
-  const elsewhere = ({ DATABASE_URL }: Env) => ({ DATABASE_URL: DATABASE_URL?.replace("ep-main", "ep-other") });
-  test.for<[says: string, env: (known: Env) => Env]>([
-    ["MIGRATION_DATABASE_URL is not set.", () => ({ MIGRATION_DATABASE_URL: undefined })],
-    ["MIGRATION_DATABASE_URL is a pooled URL", (known) => ({ MIGRATION_DATABASE_URL: known.DATABASE_URL })],
-    ["DATABASE_URL is not a Postgres URL.", () => ({ DATABASE_URL: "https://example.com" })],
-    ["MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.", elsewhere],
-    ["The environment lacks PURGE_SECRET, which the Worker needs.", () => ({ PURGE_SECRET: "" })],
-    ["SMOKE_PROCESS (or --process) is not an id", () => ({ SMOKE_PROCESS: undefined })],
-    ["PRODUCTION_URL is no https:// URL.", () => ({ PRODUCTION_URL: "http://api.example.com" })],
-    ["Set both CF_ACCESS_CLIENT_ID and", () => ({ CF_ACCESS_CLIENT_ID: "an-id.access" })],
-  ])("%s", ([says, env]) => expectRefusal(2, says, env(world.env)));
-
+  const elsewhere = () => set({ DATABASE_URL: world.env.DATABASE_URL?.replace("ep-main", "ep-other") });
   const firstWithDomain = () => [haveDomain(true), world.account.deployments.splice(0)];
   const withRecords = () => world.account.dns.add(DOMAIN) && haveDomain(true);
   test.for<[exitCode: number, says: string, given: () => unknown]>([
+    [2, "MIGRATION_DATABASE_URL is not set.", () => set({ MIGRATION_DATABASE_URL: undefined })],
+    [2, "MIGRATION_DATABASE_URL is a pooled URL", () => set({ MIGRATION_DATABASE_URL: world.env.DATABASE_URL })],
+    [2, "DATABASE_URL is not a Postgres URL.", () => set({ DATABASE_URL: "https://example.com" })],
+    [2, "MIGRATION_DATABASE_URL and DATABASE_URL lead to two databases.", elsewhere],
+    [2, "The environment lacks PURGE_SECRET, which the Worker needs.", () => set({ PURGE_SECRET: "" })],
+    [2, "SMOKE_PROCESS (or --process) is not an id", () => set({ SMOKE_PROCESS: undefined })],
+    [2, "PRODUCTION_URL is no https:// URL.", () => set({ PRODUCTION_URL: "http://api.example.com" })],
+    [2, "Set both CF_ACCESS_CLIENT_ID and", () => set({ CF_ACCESS_CLIENT_ID: "an-id.access" })],
     [2, "A custom domain comes with the second release", firstWithDomain],
     [2, "The workers.dev URL is a second door", () => haveDomain(true, "process-api")],
     [1, `${DOMAIN} is a domain of the Worker a-shop: take it away from there`, () => haveDomain(true, "a-shop")],
@@ -69,8 +58,12 @@ describe("before anything is changed, a release says", () => {
     // Nobody listens at the database: all of the above come before the migrations, and these before all that follows.
     [1, "Not migrated: the database cannot be reached, or was lost: ECONNREFUSED.", () => {}],
   ])("with exit code %d: %s", async ([exitCode, says, given]) => {
+    set({ MIGRATION_DATABASE_URL: world.env.MIGRATION_DATABASE_URL?.replace(/:\d+\//, ":2/") });
     given();
-    await expectRefusal(exitCode, says);
+    const outcome = await run();
+    expect([outcome.exitCode, outcome.stdout, world.did]).toStrictEqual([exitCode, "", []]);
+    expect(lastLine(outcome.stderr)).toContain(`error: ${says}`);
+    expect(world.account.requests.filter(({ what }) => !/^GET|changeset$/.test(what))).toStrictEqual([]);
   });
 
   test.for(["10,5,100", "10,50", "10,x,100"])("that steps of %s are not possible", async (steps) => {
@@ -80,11 +73,7 @@ describe("before anything is changed, a release says", () => {
 });
 
 describe("the first release", () => {
-  beforeEach(() => {
-    world.account.deployments.length = 0;
-    world.account.versions.length = 0;
-    world.account.exists = false;
-  });
+  beforeEach(() => void Object.assign(world.account, { exists: false, versions: [], deployments: [] }));
 
   test("deploys, passes the smoke test without a key, and hides secrets from GitHub's log", async () => {
     // There is nothing to read yet.
@@ -113,193 +102,163 @@ describe("the first release", () => {
 });
 
 interface Release {
+  did: string;
   given?: () => unknown;
-  env?: () => Env;
   args?: string[];
   says?: string | RegExp;
   /** The end of the last line, if it fails. */
   error?: string;
-  /** Who has the traffic in the end: the version before if it fails, and else the new one, unless this says otherwise. */
+  /** Who has the traffic in the end, if it is not the version before after a failure, and else the new one. */
   traffic?: string;
 }
 
 const failing = () => Object.assign(world, { code: failsInProduction });
-const guarded = () => Object.assign(world, { isGuarded: true });
 const forgetful = () => {
   failing().deployed.revoked.add(world.env.DATABASE_URL);
   version(0).metadata.annotations = { "workers/tag": "0123456789" };
+  set({ DATABASE_URL: world.env.DATABASE_URL?.replace(NEON_PASSWORD, "npg_another") });
 };
-const anotherPassword = () => ({ DATABASE_URL: world.env.DATABASE_URL?.replace(NEON_PASSWORD, "npg_another") });
-const elsewhere = () => ({ PRODUCTION_URL: "https://elsewhere.example.workers.dev" });
+const guarded = () => Object.assign(world, { isGuarded: true });
+const withoutUrls = () => Object.assign(world.account.urls, { previews_enabled: false });
 const domainAfter = (domainDelay: number) => () => Object.assign(world.account, { domainDelay }) && haveDomain(true);
 
 const AT_ONCE = ["--steps", "100"];
 const IN_TWO = ["--steps", "10,100"];
 /** What a release does: before it has traffic, with a part of it, with all of it, and on the way back. */
 const UPLOAD = "versions upload, try <v2>";
-const STEP =
-  "versions deploy v2@10% v1@90%, try <production> as v2, try <production> as v1, purge <production> as v2, try <production> as v1";
+const SHARE = "versions deploy v2@10% v1@90%, try <production> as v2";
+const STEP = `${SHARE}, try <production> as v1, purge <production> as v2, try <production> as v1`;
+const PAUSE = "wait 300 s, count errors";
 const ALL = "versions deploy v2@100%, triggers deploy, try <production>";
 const BACK = "versions deploy v1@100%, try <production>";
 const TO_DOMAIN = `triggers deploy, try https://${DOMAIN}`;
 const FAILED = "<production> failed 1 of 14 checks.";
+const IS_BACK = "Version v1 has the traffic again.";
 const NOTHING_CHANGED = "It has no traffic: nothing has changed for anyone.";
 
+const RELEASES: Record<string, Release> = {
+  "is tried without traffic, then with 10, 50 and all of it, and as itself each time": {
+    did: `${UPLOAD}, ${STEP}, ${PAUSE}, versions deploy v2@50% v1@50%, try <production> as v2, ${PAUSE}, ${ALL}`,
+    says: "Waiting for 300 s at 10 %.\n0 requests, 0 failed with 5xx.\n",
+  },
+  "is given the traffic at once when it is asked for": { did: `${UPLOAD}, ${ALL}`, args: AT_ONCE },
+  "is not uploaded where Cloudflare does not take it": {
+    did: "",
+    given: () => refuse(/^POST .*\/versions$/, 10_021),
+    says: "words [code: 10021]",
+    error: "what it said stands above.",
+  },
+  "is not tried where its version has no URL": {
+    did: "versions upload",
+    given: withoutUrls,
+    error: "must say preview_urls = true.",
+  },
+  "never has traffic if it fails at its own URL": {
+    did: UPLOAD,
+    given: () => set({ PURGE_SECRET: "short" }),
+    error: `<v2> failed 14 of 14 checks. ${NOTHING_CHANGED}`,
+  },
+  "is taken back if it fails with a part of the traffic": {
+    did: `${UPLOAD}, ${SHARE}, ${BACK}`,
+    given: failing,
+    says: "Going back to version v1.\n",
+    error: `${FAILED} ${IS_BACK}`,
+  },
+  "moves at once past a change of secrets, and is taken back past it with the secrets of before": {
+    did: `${UPLOAD}, ${ALL}, try <v1>, rollback v1, try <production>`,
+    given: () => [failing(), set({ PURGE_SECRET: `${PURGE_SECRET}-2` })],
+    says: /does not split the traffic past a change of secrets: it moves at once\.\n.*Secrets have changed since: /s,
+    error: `${FAILED} ${IS_BACK}`,
+  },
+  "is not taken back where the secrets of before do not work any more": {
+    did: `${UPLOAD}, ${ALL}, try <v1>`,
+    given: forgetful,
+    error: `${FAILED} And the way back FAILED. ${ADVICE}`,
+    traffic: "v2",
+  },
+  "says how to take it back by hand where that fails": {
+    did: `${UPLOAD}, versions deploy v2@100%, triggers deploy, try ${ELSEWHERE}`,
+    given: () => [refuse(/^POST .*\/deployments$/, 10_099, 1), set({ PRODUCTION_URL: ELSEWHERE })],
+    args: AT_ONCE,
+    says: "  FAILED   is up: the status is 404, not 200, and it is not the Worker that answers\n",
+    error: "failed 14 of 14 checks. And the way back FAILED. By hand: npm run rollback -- v1",
+    traffic: "v2",
+  },
+  "says that the version before fails, too, once it is back": {
+    did: `${UPLOAD}, ${SHARE}, ${BACK}`,
+    given: () => failing().deployed.faults.set(version(0).id, failsInProduction),
+    error: `${FAILED} Version v1 has the traffic again, but fails its smoke test, too.`,
+  },
+  "ends at the first step where a purge does not reach what the version before has cached": {
+    did: `${UPLOAD}, ${STEP}, ${BACK}`,
+    given: () => Object.assign(world.deployed, { isPurgeOfVersion: true }),
+    error: `A purge does not reach the copies of the other version: changes would show late while both have traffic. Release at once: npm run deploy -- --steps 100. ${IS_BACK}`,
+  },
+  "goes on where purges are refused": {
+    did: `${UPLOAD}, ${STEP.replace(/, try <production> as v1$/, "")}, wait 60 s, count errors, ${ALL}`,
+    given: () => Object.assign(world.deployed, { isPurgeRefused: true }),
+    args: [...IN_TWO, "--pause", "60"],
+    says: "Not tried whether a purge reaches both versions: <production> answered 429. Too many purges\n",
+  },
+  "is taken back where too many of its responses fail": {
+    did: `${UPLOAD}, ${STEP}, ${PAUSE}, ${BACK}`,
+    given: () => Object.assign(world.account.counted, { requests: 100, errors: 2 }),
+    error: `The new version fails too often: 2.0 % of 100 requests failed with 5xx. ${IS_BACK}`,
+  },
+  "goes on where nobody can count its responses": {
+    did: `${UPLOAD}, ${STEP}, ${PAUSE}, ${ALL}`,
+    given: () => refuse(/sql$/, 10_000),
+    args: IN_TWO,
+    says: "Errors are not counted: The SQL API answered 400",
+  },
+  "goes on where the account is not known": {
+    did: `${UPLOAD}, ${STEP}, wait 300 s, ${ALL}`,
+    given: () => set({ CLOUDFLARE_ACCOUNT_ID: "" }),
+    args: IN_TWO,
+    says: "_ID is not set: errors are not counted.\n",
+  },
+  "does not pass where the edge responds with the version before for more requests than a smoke test makes": {
+    did: `${UPLOAD}, ${ALL}, ${BACK}`,
+    given: () => Object.assign(failing().account, { lag: 25 }),
+    args: [...AT_ONCE, "--wait", "60"],
+    says: "FAILED   shows its documentation: the status is 500, not 200: Something went wrong (data.code",
+    error: `${FAILED} ${IS_BACK}`,
+  },
+  "passes Cloudflare Access": { did: `${UPLOAD}, ${ALL}`, given: () => [guarded(), set(SERVICE_TOKEN)], args: AT_ONCE },
+  "sends the service token to no URL that is not a version's": {
+    did: "versions upload, try https://v2-process-api.example.com",
+    given: () => [world.moveAway(), set(SERVICE_TOKEN)],
+    error: `failed 14 of 14 checks. ${NOTHING_CHANGED}`,
+  },
+  "tells Cloudflare Access from a Worker that fails": {
+    did: UPLOAD,
+    given: guarded,
+    args: ["--wait", "60"],
+    error: `<v2> is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token that a policy with the action Service Auth lets in. ${NOTHING_CHANGED}`,
+  },
+  "stops where its new domain is not there in time, and takes nothing back": {
+    did: `${UPLOAD}, ${TO_DOMAIN}`,
+    given: domainAfter(1_000),
+    says: `Waiting for ${DOMAIN}.\nhttps://${DOMAIN}\n  FAILED   is up: no answer, ENOTFOUND\n`,
+    error: `https://${DOMAIN} failed 6 of 12 checks. Its DNS and certificate may take longer still: once npm run smoke -- --url https://${DOMAIN} passes, release again. ${NOTHING_CHANGED}`,
+  },
+  "waits for its new domain with the version before, 15 times as long as for a version, and is tried there": {
+    did: `${UPLOAD}, ${TO_DOMAIN}, versions deploy v2@100%, ${TO_DOMAIN}`,
+    given: domainAfter(15),
+    args: [...AT_ONCE, "--wait", "1"],
+  },
+  "has its domain as the only door from then on": {
+    did: `${UPLOAD}, versions deploy v2@100%, ${TO_DOMAIN}`,
+    given: () => haveDomain(false, "process-api"),
+    args: AT_ONCE,
+  },
+};
+
 describe("a release", () => {
-  test.for<[title: string, did: string, release: Release]>([
-    [
-      "is tried without traffic, then with 10, 50 and all of it, and as itself each time",
-      `${UPLOAD}, ${STEP}, wait 300 s, count errors, versions deploy v2@50% v1@50%, try <production> as v2, wait 300 s, count errors, ${ALL}`,
-      { says: "Waiting for 300 s at 10 %.\n0 requests, 0 failed with 5xx.\n" },
-    ],
-    ["is given the traffic at once when it is asked for", `${UPLOAD}, ${ALL}`, { args: AT_ONCE }],
-    [
-      "is not uploaded where Cloudflare does not take it",
-      "",
-      {
-        given: () => refuse(/^POST .*\/versions$/, 10_021),
-        says: "words [code: 10021]",
-        error: "what it said stands above.",
-      },
-    ],
-    [
-      "is not tried where its version has no URL",
-      "versions upload",
-      {
-        given: () => Object.assign(world.account.urls, { previews_enabled: false }),
-        error: "must say preview_urls = true.",
-      },
-    ],
-    [
-      "never has traffic if it fails at its own URL",
-      UPLOAD,
-      { env: () => ({ PURGE_SECRET: "short" }), error: `<v2> failed 14 of 14 checks. ${NOTHING_CHANGED}` },
-    ],
-    [
-      "is taken back if it fails with a part of the traffic",
-      `${UPLOAD}, versions deploy v2@10% v1@90%, try <production> as v2, ${BACK}`,
-      { given: failing, says: "Going back to version v1.\n", error: `${FAILED} Version v1 has the traffic again.` },
-    ],
-    [
-      "moves at once past a change of secrets, and is taken back past it with the secrets of before",
-      `${UPLOAD}, ${ALL}, try <v1>, rollback v1, try <production>`,
-      {
-        given: failing,
-        env: () => ({ PURGE_SECRET: `${PURGE_SECRET}-2` }),
-        says: /does not split the traffic past a change of secrets: it moves at once\.\n.*Secrets have changed since: /s,
-        error: `${FAILED} Version v1 has the traffic again.`,
-      },
-    ],
-    [
-      "is not taken back where the secrets of before do not work any more",
-      `${UPLOAD}, ${ALL}, try <v1>`,
-      { given: forgetful, env: anotherPassword, error: `${FAILED} And the way back FAILED. ${ADVICE}`, traffic: "v2" },
-    ],
-    [
-      "says how to take it back by hand where that fails",
-      `${UPLOAD}, versions deploy v2@100%, triggers deploy, try https://elsewhere.example.workers.dev`,
-      {
-        given: () => refuse(/^POST .*\/deployments$/, 10_099, 1),
-        env: elsewhere,
-        args: AT_ONCE,
-        says: "  FAILED   is up: the status is 404, not 200, and it is not the Worker that answers\n",
-        error: "failed 14 of 14 checks. And the way back FAILED. By hand: npm run rollback -- v1",
-        traffic: "v2",
-      },
-    ],
-    [
-      "says that the version before fails, too, once it is back",
-      `${UPLOAD}, versions deploy v2@10% v1@90%, try <production> as v2, ${BACK}`,
-      {
-        given: () => failing().deployed.faults.set(version(0).id, failsInProduction),
-        error: `${FAILED} Version v1 has the traffic again, but fails its smoke test, too.`,
-      },
-    ],
-    [
-      "ends at the first step where a purge does not reach what the version before has cached",
-      `${UPLOAD}, ${STEP}, ${BACK}`,
-      {
-        given: () => Object.assign(world.deployed, { isPurgeOfVersion: true }),
-        error:
-          "A purge does not reach the copies of the other version: changes would show late while both have traffic. Release at once: npm run deploy -- --steps 100. Version v1 has the traffic again.",
-      },
-    ],
-    [
-      "goes on where purges are refused",
-      `${UPLOAD}, ${STEP.replace(/, try <production> as v1$/, "")}, wait 60 s, count errors, ${ALL}`,
-      {
-        given: () => Object.assign(world.deployed, { isPurgeRefused: true }),
-        args: [...IN_TWO, "--pause", "60"],
-        says: "Not tried whether a purge reaches both versions: <production> answered 429. Too many purges\n",
-      },
-    ],
-    [
-      "is taken back where too many of its responses fail",
-      `${UPLOAD}, ${STEP}, wait 300 s, count errors, ${BACK}`,
-      {
-        given: () => Object.assign(world.account.counted, { requests: 100, errors: 2 }),
-        error:
-          "The new version fails too often: 2.0 % of 100 requests failed with 5xx. Version v1 has the traffic again.",
-      },
-    ],
-    [
-      "goes on where nobody can count its responses",
-      `${UPLOAD}, ${STEP}, wait 300 s, count errors, ${ALL}`,
-      { given: () => refuse(/sql$/, 10_000), args: IN_TWO, says: "Errors are not counted: The SQL API answered 400" },
-    ],
-    [
-      "goes on where the account is not known",
-      `${UPLOAD}, ${STEP}, wait 300 s, ${ALL}`,
-      { env: () => ({ CLOUDFLARE_ACCOUNT_ID: "" }), args: IN_TWO, says: "_ID is not set: errors are not counted.\n" },
-    ],
-    [
-      "does not pass where the edge responds with the version before for more requests than a smoke test makes",
-      `${UPLOAD}, ${ALL}, ${BACK}`,
-      {
-        given: () => Object.assign(failing().account, { lag: 25 }),
-        args: [...AT_ONCE, "--wait", "60"],
-        says: "FAILED   shows its documentation: the status is 500, not 200: Something went wrong (data.code",
-        error: `${FAILED} Version v1 has the traffic again.`,
-      },
-    ],
-    ["passes Cloudflare Access", `${UPLOAD}, ${ALL}`, { given: guarded, env: () => SERVICE_TOKEN, args: AT_ONCE }],
-    [
-      "sends the service token to no URL that is not a version's",
-      "versions upload, try https://v2-process-api.example.com",
-      { given: () => world.moveAway(), env: () => SERVICE_TOKEN, error: `failed 14 of 14 checks. ${NOTHING_CHANGED}` },
-    ],
-    [
-      "tells Cloudflare Access from a Worker that fails",
-      UPLOAD,
-      {
-        given: guarded,
-        args: ["--wait", "60"],
-        error: `<v2> is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token that a policy with the action Service Auth lets in. ${NOTHING_CHANGED}`,
-      },
-    ],
-    [
-      "stops where its new domain is not there in time, and takes nothing back",
-      `${UPLOAD}, ${TO_DOMAIN}`,
-      {
-        given: domainAfter(1_000),
-        says: `Waiting for ${DOMAIN}.\nhttps://${DOMAIN}\n  FAILED   is up: no answer, ENOTFOUND\n`,
-        error: `https://${DOMAIN} failed 6 of 12 checks. Its DNS and certificate may take longer still: once npm run smoke -- --url https://${DOMAIN} passes, release again. ${NOTHING_CHANGED}`,
-      },
-    ],
-    [
-      "waits for its new domain with the version before, 15 times as long as for a version, and is tried there",
-      `${UPLOAD}, ${TO_DOMAIN}, versions deploy v2@100%, ${TO_DOMAIN}`,
-      { given: domainAfter(15), args: [...AT_ONCE, "--wait", "1"] },
-    ],
-    [
-      "has its domain as the only door from then on",
-      `${UPLOAD}, versions deploy v2@100%, ${TO_DOMAIN}`,
-      { given: () => haveDomain(false, "process-api"), args: AT_ONCE },
-    ],
-  ])("%s", async ([_, did, { given, env, args, says = "", error, traffic }]) => {
+  test.for(Object.entries(RELEASES))("%s", async ([_, { did, given, args, says = "", error, traffic }]) => {
     given?.();
     const beganAt = world.now;
-    const { exitCode, stdout, stderr } = await run(args, env?.());
+    const { exitCode, stdout, stderr } = await run(args);
     expect(world.did.join(", ")).toBe(did);
     const expected = error === undefined ? [0, "", "v2"] : [1, "", traffic ?? "v1"];
     expect([exitCode, stdout, world.traffic]).toStrictEqual(expected);
@@ -310,17 +269,13 @@ describe("a release", () => {
     if (world.isGuarded && error !== undefined) expect(world.now).toBe(beganAt);
   });
 
-  test("passes 14 checks each time that it is tried", async () => {
-    expect((await run()).stderr.match(/ passed /g)).toHaveLength(4 * 14);
-    expect((await run(AT_ONCE)).stderr.match(/ passed /g)).toHaveLength(2 * 14);
-  });
-
-  test("counts the errors of its version, since it has had traffic", async () => {
+  test("passes 14 checks each time that it is tried, and has its errors counted since it has had traffic", async () => {
     const beganAt = Math.floor(world.now / 1_000);
-    await run();
+    expect((await run()).stderr.match(/ passed /g)).toHaveLength(4 * 14);
     const [first, second] = world.account.requests.filter(({ what }) => what.endsWith("/sql"));
     expect(JSON.stringify(first?.body)).toContain(`toDateTime(${beganAt}) AND blob6 = '${version(-1).id}'`);
     expect(JSON.stringify(second?.body)).toContain(`toDateTime(${beganAt + 300}) AND`);
+    expect((await run(AT_ONCE)).stderr.match(/ passed /g)).toHaveLength(2 * 14);
   });
 
   test("brings the purge secret before along while it is rotated, and ends that with the next release", async () => {

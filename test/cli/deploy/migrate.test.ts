@@ -9,7 +9,7 @@ import deploy from "../../../src/cli/deploy.ts";
 import migrateCommand from "../../../src/cli/migrate.ts";
 import preview from "../../../src/cli/preview.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
-import { DATABASE, World } from "../../stand-ins/world.ts";
+import { DATABASE, type Env, World } from "../../stand-ins/world.ts";
 import { run } from "../../support/command.ts";
 
 const root = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
@@ -23,11 +23,12 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-async function query(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(postgres);
+/** @returns the rows of the last statement */
+async function query(text: string, connectionString = postgres.connectionString): Promise<object[]> {
+  const client = new pg.Client({ connectionString });
   await client.connect();
-  const { rows } = await client.query(text).finally(() => client.end());
-  return rows;
+  const results = await client.query(text).finally(() => client.end());
+  return [results].flat().at(-1)?.rows ?? [];
 }
 
 /** Writes the migrations of a project, by name, in their order. */
@@ -44,8 +45,7 @@ const FIRST = { "0000_first": "create table first ()" };
 const SECOND = { "0001_second": "create table second ()" };
 const BROKEN = { "0001_broken": "create table second ();--> statement-breakpoint\nalter table nowhere add x int" };
 const IS_BROKEN = 'error: Not migrated: 0001_broken.sql: SQLSTATE 42P01: relation "nowhere" does not exist\n';
-const migrate = (DATABASE_URL: string | undefined = postgres.connectionString) =>
-  run(migrateCommand, [], { root, env: { DATABASE_URL } });
+const migrate = (env: Env = { DATABASE_URL: postgres.connectionString }) => run(migrateCommand, [], { root, env });
 const tables = () => query("select relname from pg_class where relnamespace = 'public'::regnamespace order by 1");
 
 describe("db:migrate", () => {
@@ -85,27 +85,20 @@ describe("db:migrate", () => {
   test("takes a URL that only looks like a pooled one of Neon", async () => {
     const url = new URL(postgres.connectionString);
     url.searchParams.set("application_name", "my-pooler");
-    expect(await migrate(url.href)).toMatchObject({ exitCode: 0 });
+    expect(await migrate({ DATABASE_URL: url.href })).toMatchObject({ exitCode: 0 });
   });
 
+  const UNREACHABLE = "Not migrated: the database cannot be reached, or was lost: ECONNREFUSED.";
   const POOLED = "postgres://role:PASSWORD@ep-quiet-hill-1-pooler.us-east-2.aws.neon.tech/db";
   test.for([
-    [
-      "postgres://role:PASSWORD@127.0.0.1:1/db",
-      1,
-      "Not migrated: the database cannot be reached, or was lost: ECONNREFUSED.",
-    ],
+    ["postgres://role:PASSWORD@127.0.0.1:1/db", 1, UNREACHABLE],
     ["postgres://role:PASS WORD@[/db", 2, "DATABASE_URL is not a Postgres URL."],
     ["mysql://role:PASSWORD@localhost/db", 2, "DATABASE_URL is not a Postgres URL."],
     ["", 2, "DATABASE_URL is not a Postgres URL."],
+    [undefined, 2, "No database: set DATABASE_URL, or start `npm run dev`."],
     [POOLED, 2, "DATABASE_URL is a pooled URL, and migrations need a direct one: take -pooler out of its host."],
-  ] as const)("says what is wrong with '%s', but not its password", async ([url, exitCode, words]) => {
-    expect(await migrate(url)).toStrictEqual({ exitCode, stdout: "", stderr: `error: ${words}\n` });
-  });
-
-  test("says that there is no database", async () => {
-    const stderr = "error: No database: set DATABASE_URL, or start `npm run dev`.\n";
-    expect(await run(migrateCommand, [], { root })).toStrictEqual({ exitCode: 2, stdout: "", stderr });
+  ] as const)("says what is wrong with '%s', but not its password", async ([DATABASE_URL, exitCode, words]) => {
+    expect(await migrate({ DATABASE_URL })).toStrictEqual({ exitCode, stdout: "", stderr: `error: ${words}\n` });
   });
 });
 
@@ -120,9 +113,8 @@ describe("before anything is deployed", () => {
   test("a release migrates, and ends where that fails", async () => {
     rmSync(join(world.project, "drizzle"));
     write(FIRST, world.project);
-    const { exitCode, stderr } = await world.run(deploy, ["--steps", "100"]);
-    expect(exitCode).toBe(0);
-    expect(stderr).toMatch(/^migrated 0000_first\n\$ wrangler versions upload\n/);
+    const stderr = expect.stringMatching(/^migrated 0000_first\n\$ wrangler versions upload\n/);
+    expect(await world.run(deploy, ["--steps", "100"])).toMatchObject({ exitCode: 0, stderr });
     world.forget();
     write({ ...FIRST, ...BROKEN }, world.project);
     const failed = await world.run(deploy, ["--steps", "100"]);
@@ -131,12 +123,10 @@ describe("before anything is deployed", () => {
 
   test("a preview migrates and seeds an empty database, keeps one with the seed, and refuses one with other data", async () => {
     const deployed = () => world.run(preview, ["--name", "pr-1"]);
-    const first = await deployed();
     const migrated = journal.entries.map(({ tag }) => `migrated ${tag}\n`).join("");
-    expect(first.stderr.startsWith(`${migrated}seeded\n`)).toBe(true);
+    expect((await deployed()).stderr.startsWith(`${migrated}seeded\n`)).toBe(true);
     await query("update processes set display_name = 'Mine'");
-    const second = await deployed();
-    expect([second.exitCode, second.stderr]).toStrictEqual([0, expect.not.stringMatching(/migrated|seeded/)]);
+    expect(await deployed()).toMatchObject({ exitCode: 0, stderr: expect.not.stringMatching(/migrated|seeded/) });
     expect(await query("select distinct display_name from processes")).toStrictEqual([{ display_name: "Mine" }]);
     await query("truncate companies cascade; insert into companies (name) values ('A customer')");
     world.forget();
@@ -150,22 +140,19 @@ describe("before anything is deployed", () => {
 test("a token is taken to have been used when its key was, unless it was made later", async () => {
   // As the migration finds tokens.
   const statement = readFileSync("drizzle/0008_key_events.sql", "utf8").split("--> statement-breakpoint").at(-1);
-  const client = new pg.Client(DATABASE);
-  await client.connect();
-  await client.query("begin");
-  await client.query(`
+  // Nothing of it is committed.
+  const rows = await query(
+    `begin;
     with company as (insert into companies (name) values ('A company') returning id),
     key as (
       insert into api_keys (company_id, name, last_used_at) select id, 'A key', '2025-01-02T00:00Z' from company returning id
     )
     insert into api_key_tokens (hash, api_key_id, masked, created_at)
     select sha256(masked::bytea), id, masked, created_at::timestamptz from key,
-      (values ('svl_01…1111', '2025-01-01T00:00Z'), ('svl_03…1111', '2025-01-03T00:00Z')) as token (masked, created_at)`);
-  await client.query(String(statement));
-  const { rows } = await client.query(
-    "select last_used_at from api_key_tokens where masked like '%…1111' order by masked",
+      (values ('svl_01…1111', '2025-01-01T00:00Z'), ('svl_03…1111', '2025-01-03T00:00Z')) as token (masked, created_at);
+    ${statement};
+    select last_used_at from api_key_tokens where masked like '%…1111' order by masked`,
+    DATABASE,
   );
-  await client.query("rollback");
-  await client.end();
   expect(rows).toStrictEqual([{ last_used_at: new Date("2025-01-02T00:00Z") }, { last_used_at: null }]);
 });

@@ -1,14 +1,11 @@
 // The deployments that the smoke test passes, and the faults that each of its checks is there to find.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { isVersionUrl } from "../../../src/cli/deploy/access.ts";
 import smoke from "../../../src/cli/smoke.ts";
 import { useApi } from "../../support/api.ts";
-import { run } from "../../support/command.ts";
-import { announceIn } from "../command.ts";
+import { type CommandOptions, run } from "../../support/command.ts";
+import { announceIn, checkOut } from "../command.ts";
 
 /** What is different about responses: those of a path, to a method or with a status. */
 interface Fault {
@@ -26,12 +23,10 @@ const PROCESS = `/v3/applications/${applicationId}/processes/${processId}`;
 
 const api = useApi();
 
-interface Options {
+interface Options extends CommandOptions {
   /** null: none is given. */
   url?: string | null;
   args?: readonly string[];
-  env?: Record<string, string>;
-  root?: string;
 }
 
 /** Tries the Worker, with a clock that a pause moves. @returns what it said, and what became of each check */
@@ -60,14 +55,8 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
   });
   const [first, ...lines] = stdout.trimEnd().split("\n");
   const those = (word: string) => lines.flatMap((line) => (line.startsWith(`  ${word}`) ? [line.slice(11)] : []));
-  return {
-    exitCode,
-    first,
-    stderr,
-    passed: those("passed").length,
-    failed: those("FAILED"),
-    skipped: those("skipped"),
-  };
+  const checks = { passed: those("passed").length, failed: those("FAILED"), skipped: those("skipped") };
+  return { exitCode, first, stderr, ...checks };
 }
 
 describe("a deployment", () => {
@@ -80,88 +69,58 @@ describe("a deployment", () => {
 
   test("is not tried for what needs a key without one, nor for a cache where none is expected", async () => {
     expect((await tryIt(undefined, { env: {} })).skipped).toHaveLength(6);
-    expect((await tryIt(undefined, { args: [] })).skipped).toStrictEqual([
-      "answers from the cache (no cache expected)",
-    ]);
+    const { skipped } = await tryIt(undefined, { args: [] });
+    expect(skipped).toStrictEqual(["answers from the cache (no cache expected)"]);
   });
 
-  const [OF_PROCESS, FOR_CLIENTS] = [
-    "answers with the full details of a process",
-    "lets clients keep an answer, but makes them ask",
-  ];
+  const OF_PROCESS = "answers with the full details of a process";
+  const FOR_CLIENTS = "lets clients keep an answer, but makes them ask";
   const [NO_KEY, UNKNOWN_KEY] = ["refuses who has no key", "refuses a key that nobody has"];
   const [OF_WRITE, OF_CACHE] = ["takes a write that is only tried", "answers from the cache"];
   const [DOCUMENT, IS_503] = ["/v3/openapi.json", "the status is 503, not 200"];
+  const ONLY_ID = JSON.stringify({ id: processId });
+  const PUBLIC: Fault["header"] = ["cache-control", "public"];
   const EMPTY = '{"openapi":"3.1.0","info":{"version":"3.0.0"},"paths":{}}';
   const older = (text: string) => text.replace('"openapi":"3.1.', '"openapi":"3.0.');
   const another = (text: string) => text.replace(processId, applicationId);
-  test.for<[title: string, fault: Fault, ...failed: string[]]>([
-    ["is down", { of: "/health", status: 503 }, `is up: ${IS_503}`],
-    ["is not healthy", { of: "/health", body: '{"status":"ill"}' }, 'is up: status is "ill", not "ok"'],
-    ["has no document", { of: DOCUMENT, body: "<html>" }, "describes itself: the body is not JSON"],
+  const withDatabase = (_: number, headers: Headers) => headers.has("etag");
+  const ofDatabase = [OF_PROCESS, FOR_CLIENTS, "says that nothing has changed", OF_CACHE, OF_WRITE];
+  test.for<[fault: Fault, ...failed: string[]]>([
+    [{ of: "/health", status: 503 }, `is up: ${IS_503}`],
+    [{ of: "/health", body: '{"status":"ill"}' }, 'is up: status is "ill", not "ok"'],
+    [{ of: DOCUMENT, body: "<html>" }, "describes itself: the body is not JSON"],
+    [{ of: DOCUMENT, body: older }, 'describes itself: openapi is "3.0.0", which is not /^3\\.1\\./'],
+    [{ of: DOCUMENT, body: EMPTY }, "describes itself: it has no paths"],
     [
-      "has an older document",
-      { of: DOCUMENT, body: older },
-      'describes itself: openapi is "3.0.0", which is not /^3\\.1\\./',
-    ],
-    ["has an empty document", { of: DOCUMENT, body: EMPTY }, "describes itself: it has no paths"],
-    [
-      "lets scripts of others into its documentation",
       { of: "/docs", header: ["content-security-policy", "script-src *"] },
       "shows its documentation: content-security-policy is \"script-src *\", which is not /^default-src 'none';/",
     ],
     [
-      "does not say how to authenticate",
       { of: 401, header: ["www-authenticate", "no"] },
       `${NO_KEY}: www-authenticate is "no", which is not /^Bearer realm="[^"]+"$/`,
       `${UNKNOWN_KEY}: www-authenticate is "no", which is not /error="invalid_token"/`,
     ],
     [
-      "lets its errors be stored",
       { of: 401, header: ["cache-control", "max-age=5"] },
       `${NO_KEY}: cache-control is "max-age=5", not "no-store"`,
       `${UNKNOWN_KEY}: cache-control is "max-age=5", not "no-store"`,
     ],
     [
-      "has errors of its own kind",
       { of: "/v3/no-such-endpoint", body: '{"error":"not found"}' },
       "knows no endpoint that does not exist: the error breaks the contract: data must have required property",
     ],
+    [{ of: PROCESS, status: 503, isThere: withDatabase }, ...ofDatabase.map((check) => `${check}: ${IS_503}`)],
+    [{ of: PROCESS, body: ONLY_ID }, `${OF_PROCESS}: it breaks the contract: data must have required property`],
+    [{ of: PROCESS, body: another }, `${OF_PROCESS}: id is "${applicationId}", not "${processId}"`],
+    [{ of: PROCESS, header: PUBLIC }, `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`],
+    [{ of: 304, status: 200 }, "says that nothing has changed: the status is 200, not 304"],
+    [{ of: "PATCH", status: 503 }, `${OF_WRITE}: ${IS_503}`],
+    [{ of: "PATCH", header: ["etag", "another"] }, `${OF_WRITE}: its etag is "another", not `],
     [
-      "cannot reach its database",
-      { of: PROCESS, status: 503, isThere: (_, headers) => headers.has("etag") },
-      ...[OF_PROCESS, FOR_CLIENTS, "says that nothing has changed", OF_CACHE, OF_WRITE].map(
-        (one) => `${one}: ${IS_503}`,
-      ),
-    ],
-    [
-      "responds with less than the contract",
-      { of: PROCESS, body: JSON.stringify({ id: processId }) },
-      `${OF_PROCESS}: it breaks the contract: data must have required property`,
-    ],
-    [
-      "responds with another",
-      { of: PROCESS, body: another },
-      `${OF_PROCESS}: id is "${applicationId}", not "${processId}"`,
-    ],
-    [
-      "lets others keep its responses",
-      { of: PROCESS, header: ["cache-control", "public"] },
-      `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`,
-    ],
-    ["compares no ETags", { of: 304, status: 200 }, "says that nothing has changed: the status is 200, not 304"],
-    ["refuses to write", { of: "PATCH", status: 503 }, `${OF_WRITE}: ${IS_503}`],
-    [
-      "responds to a write that changes nothing with something else",
-      { of: "PATCH", header: ["etag", "another"] },
-      `${OF_WRITE}: its etag is "another", not `,
-    ],
-    [
-      "has no cache",
       { of: PROCESS, header: ["cache-status", "process-api; fwd=miss; stored"] },
       `${OF_CACHE}: cache-status is "process-api; fwd=miss; stored", which is not /^process-api; hit/`,
     ],
-  ])("fails that %s", async ([_, fault, ...expected]) => {
+  ])("fails with %j: $1", async ([fault, ...expected]) => {
     const { exitCode, failed, stderr } = await tryIt(fault);
     expect(failed).toStrictEqual(expected.map((words) => expect.stringContaining(words)));
     expect([exitCode, stderr]).toStrictEqual([1, `error: ${api.url.origin} failed ${expected.length} of 12 checks.\n`]);
@@ -186,8 +145,7 @@ describe("a deployment", () => {
 });
 
 test("a running `npm run dev` is tried with a key of the seed when nothing else is given", async () => {
-  const root = mkdtempSync(join(tmpdir(), "process-api-smoke-"));
-  onTestFinished(() => rmSync(root, { recursive: true }));
+  const root = checkOut();
   const outcome = () => tryIt(undefined, { url: null, args: [], root, env: {} });
   const stderr = "error: Nothing to try: give --url, or start `npm run dev`.\n";
   expect(await outcome()).toMatchObject({ exitCode: 2, stderr });

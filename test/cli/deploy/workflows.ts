@@ -32,14 +32,13 @@ interface Workflow {
 export const parseWorkflow = (source: string): Workflow => parse(source);
 
 type Finding = [isThere: boolean, audit: string];
+const DANGEROUS = ["pull_request_target", "workflow_run", "issue_comment"];
 
 /** @returns names of zizmor's audits with where they apply, empty if all is well */
 export function auditWorkflow(source: string): string[] {
   const { on, permissions, concurrency, env, jobs } = parseWorkflow(source);
   const findings: Finding[] = [
-    ...["pull_request_target", "workflow_run", "issue_comment"].map((trigger): Finding => {
-      return [trigger in on, `dangerous-triggers: ${trigger}`];
-    }),
+    ...DANGEROUS.map((trigger): Finding => [trigger in on, `dangerous-triggers: ${trigger}`]),
     [JSON.stringify(permissions) !== "{}", "excessive-permissions: the workflow"],
     [concurrency === undefined, "concurrency-limits: the workflow"],
     [holdsSecret(env), "overprovisioned-secrets: the workflow"],

@@ -6,11 +6,10 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { neon } from "@neondatabase/serverless";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type InterceptedRequest, type NeonEndpoint, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
-import { connectionString } from "../../support/database.ts";
+import { type NeonEndpoint, type NeonEndpointOptions, startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
+import { connectionString as upstream } from "../../support/database.ts";
 import { as, listen, post, queryPostgres, startEndpoint, statement, tap } from "./requests.ts";
 
-const upstream = connectionString;
 const ONE = statement("SELECT 1");
 const randomName = (prefix: string) => `${prefix}_${randomBytes(4).toString("hex")}`;
 
@@ -27,13 +26,11 @@ test("a result is JSON with the text of every value, and errors have every field
   expect(await post(shared, statement("SELECT $1::int AS n", "1"))).toEqual({ status: 200, json: one });
   const batch = { queries: [statement("SELECT 1 AS n"), statement("SELECT $1::int AS n", null)] };
   expect((await post(shared, batch)).json).toEqual({ results: [one, { ...result, rows: [[null]] }] });
-  expect((await post(shared, statement("CREATE TEMPORARY TABLE t ()"))).json).toMatchObject({
-    rows: [],
-    rowCount: null,
-  });
+  const created = await post(shared, statement("CREATE TEMPORARY TABLE t ()"));
+  expect(created.json).toMatchObject({ rows: [], rowCount: null });
   const { status, json } = await post(shared, statement("SELECT nothing"));
-  expect(status).toBe(400);
-  expect(json).toMatchObject({ code: "42703", position: "8", severity: "ERROR", detail: null, constraint: null });
+  const error = { code: "42703", position: "8", severity: "ERROR", detail: null, constraint: null };
+  expect({ status, ...json }).toMatchObject({ status: 400, ...error });
   expect(Object.keys(json)).toEqual([
     ...["message", "code", "detail", "hint", "position", "internalPosition", "internalQuery", "severity", "where"],
     ...["table", "column", "schema", "dataType", "constraint", "file", "line", "routine"],
@@ -78,13 +75,13 @@ test("it listens on 127.0.0.1 only, under a name that otherwise is that of Postg
 
 test("Postgres is found as node-postgres finds it, where its URL lacks a part", async () => {
   const { username, password, host, pathname } = new URL(upstream);
-  vi.stubEnv("PGUSER", decodeURIComponent(username));
-  vi.stubEnv("PGPASSWORD", decodeURIComponent(password));
-  vi.stubEnv("PGDATABASE", pathname.slice(1));
+  const [role, database] = [decodeURIComponent(username), pathname.slice(1)];
+  const variables = { PGUSER: role, PGPASSWORD: decodeURIComponent(password), PGDATABASE: database };
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
   onTestFinished(() => void vi.unstubAllEnvs());
   const { connectionString } = await startEndpoint({ connectionString: `postgres://${host}` });
   const rows = await neon(connectionString).query("SELECT current_user AS role, current_database() AS database");
-  expect(rows).toEqual([{ role: decodeURIComponent(username), database: pathname.slice(1) }]);
+  expect(rows).toEqual([{ role, database }]);
 });
 
 test("Postgres that cannot be reached is missed in the proxy's words", async () => {
@@ -102,11 +99,9 @@ describe("many requests at once", () => {
     const increment = statement(`UPDATE ${name} SET n = n + 1 RETURNING n`);
     const batch = { queries: [increment, increment, statement(`SELECT n FROM ${name}`)] };
     const both = Array.from({ length: 15 }, async (_, i) => {
-      const [single, { json }] = await Promise.all([
-        post(shared, statement("SELECT $1::int", `${i}`)),
-        post(shared, batch),
-      ]);
-      expect(single.json.rows).toEqual([[`${i}`]]);
+      const single = statement("SELECT $1::int", `${i}`);
+      const [{ json: alone }, { json }] = await Promise.all([post(shared, single), post(shared, batch)]);
+      expect(alone.rows).toEqual([[`${i}`]]);
       const [first, ...rest] = json.results.map(({ rows }: { rows: string[][] }) => Number(rows[0]?.[0]));
       expect(rest).toEqual([first + 1, first + 1]);
     });
@@ -133,9 +128,8 @@ describe("many requests at once", () => {
     for (const role of [one, other]) await queryPostgres(upstream, `CREATE ROLE ${role} LOGIN PASSWORD 'p'`);
     const single = await startEndpoint({ connectionString, maxConnections: 1 });
     for (const [i, user] of [one, other, one].entries()) {
-      expect((await post({ ...single, connectionString: as(single.connectionString, { user }) }, ONE)).status).toBe(
-        200,
-      );
+      const login = as(single.connectionString, { user });
+      expect((await post({ ...single, connectionString: login }, ONE)).status).toBe(200);
       await untilReset(i + 1);
       expect(count).toMatchObject({ total: i + 1, peak: 1 });
     }
@@ -169,14 +163,12 @@ describe("many requests at once", () => {
   test("end with the endpoint: it closes at once, also twice, and leaves no connection", async () => {
     const tapped = await tap(upstream);
     const arrived = Promise.withResolvers<void>();
-    const closing = await startNeonEndpoint({
-      connectionString: tapped.connectionString,
-      intercept({ body }) {
-        const isToHang = (body as { query: string }).query === "hang";
-        if (isToHang) arrived.resolve();
-        return isToHang;
-      },
-    });
+    const intercept: NeonEndpointOptions["intercept"] = ({ body }) => {
+      const isToHang = (body as { query: string }).query === "hang";
+      if (isToHang) arrived.resolve();
+      return isToHang;
+    };
+    const closing = await startNeonEndpoint({ connectionString: tapped.connectionString, intercept });
     await Promise.all(Array.from({ length: 5 }, () => post(closing, ONE)));
     expect(tapped.open()).toBeGreaterThan(0);
     const hanging = post(closing, statement("hang")).catch((error: Error) => error.name);
@@ -193,19 +185,16 @@ test("an intercept sees every request, and may hold it back; one whose client ha
   const name = randomName("abandoned");
   await queryPostgres(upstream, `CREATE TABLE ${name} (n int)`);
   const insert = (n: number) => ({ queries: [statement(`INSERT INTO ${name} VALUES (${n})`)] });
-  const seen: InterceptedRequest[] = [];
+  const seen: unknown[] = [];
   const [arrived, passed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const endpoint = await startEndpoint({
-    connectionString: upstream,
-    maxConnections: 1,
-    async intercept(request, response) {
-      if (seen.push(request) > 1) return false;
-      arrived.resolve();
-      await once(response, "close");
-      passed.resolve();
-      return false;
-    },
-  });
+  const intercept: NeonEndpointOptions["intercept"] = async (request, response) => {
+    if (seen.push(request) > 1) return false;
+    arrived.resolve();
+    await once(response, "close");
+    passed.resolve();
+    return false;
+  };
+  const endpoint = await startEndpoint({ connectionString: upstream, maxConnections: 1, intercept });
   const client = new AbortController();
   const leaving = post(endpoint, insert(1), { headers: { "x-a": "1" }, signal: client.signal });
   const outcome = expect(leaving).rejects.toThrow("aborted");
@@ -216,10 +205,7 @@ test("an intercept sees every request, and may hold it back; one whose client ha
   await passed.promise;
   await post(endpoint, insert(2));
   expect((await post(endpoint, statement(`SELECT n FROM ${name}`))).json.rows).toEqual([["2"]]);
-  expect(seen).toMatchObject([
-    { method: "POST", headers: { "x-a": "1" }, body: insert(1) },
-    { method: "POST", body: ONE },
-    ...[{ body: insert(2) }, {}],
-  ]);
+  const first = { method: "POST", headers: { "x-a": "1" }, body: insert(1) };
+  expect(seen).toMatchObject([first, { method: "POST", body: ONE }, { body: insert(2) }, {}]);
   await queryPostgres(upstream, `DROP TABLE ${name}`);
 });
