@@ -21,27 +21,24 @@ export const record = <T extends object>(model: Model<T>, requiredKeys = Object.
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { nil: null });
 /** Members that may each be null. */
 const nullable = <T extends object>(model: Model<T>) =>
-  Object.fromEntries(
-    Object.entries<fc.Arbitrary<unknown>>(model).map(([name, value]) => [name, optional(value)]),
-  ) as Model<Nullable<T>>;
+  Object.fromEntries(Object.keys(model).map((name) => [name, optional(model[name as keyof T])])) as Model<Nullable<T>>;
 /** Members that may each be null or absent. */
 const sparse = <T extends object>(model: Model<T>) => record<Nullable<T>>(nullable(model), []);
+/** Members of the same kind. */
+const all = <Name extends string, T>(value: fc.Arbitrary<T>, ...names: Name[]) =>
+  Object.fromEntries(names.map((name) => [name, value])) as Record<Name, fc.Arbitrary<T>>;
 
 const integer = (min: number, max: number) => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
 const seconds = (min: number) => fc.oneof(fc.integer({ min, max: 100 }), fc.constantFrom(min, Number.MAX_SAFE_INTEGER));
 const instances = integer(0, 50);
-
-export const manualScaling = record({ type: fc.constant("manual"), config: record({ instanceCount: instances }) });
+const manualScaling = record({ type: fc.constant("manual"), config: record({ instanceCount: instances }) });
 const horizontalScaling = fc
   .tuple(
     fc.tuple(instances, instances),
     sparse({
-      targetCpuPercent: integer(1, 100),
-      targetMemoryPercent: integer(1, 100),
-      scaleUpIntervalSeconds: integer(1, 60_000),
-      scaleUpIncrement: integer(1, 5),
-      scaleDownIntervalSeconds: integer(1, 60_000),
-      scaleDownIncrement: integer(1, 5),
+      ...all(integer(1, 100), "targetCpuPercent", "targetMemoryPercent"),
+      ...all(integer(1, 60_000), "scaleUpIntervalSeconds", "scaleDownIntervalSeconds"),
+      ...all(integer(1, 5), "scaleUpIncrement", "scaleDownIncrement"),
     }),
   )
   .map(([counts, others]) => ({
@@ -53,22 +50,17 @@ export const scalingStrategy = fc.oneof(manualScaling, horizontalScaling);
 const port = integer(1, 65_535);
 /** Inside jsonb, where Postgres refuses \u0000 too. */
 const jsonText = text(0, 40);
-
 export const probe = sparse({
   exec: record({ command: fc.array(jsonText, { maxLength: 4 }) }),
   httpGet: sparse({
-    path: jsonText,
+    ...all(jsonText, "path", "host"),
     port,
-    host: jsonText,
     scheme: fc.constantFrom("HTTP", "HTTPS"),
-    httpHeaders: fc.array(record({ name: jsonText, value: jsonText }), { maxLength: 3 }),
+    httpHeaders: fc.array(record(all(jsonText, "name", "value")), { maxLength: 3 }),
   }),
   tcpSocket: record({ port, host: optional(jsonText) }, ["port"]),
   initialDelaySeconds: seconds(0),
-  periodSeconds: seconds(1),
-  timeoutSeconds: seconds(1),
-  successThreshold: seconds(1),
-  failureThreshold: seconds(1),
+  ...all(seconds(1), "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"),
 });
 
 /** UUIDs as the contract takes them, in lower case. Not biased towards small ones: ids must not meet those of others. */
@@ -85,16 +77,16 @@ const moment = fc.oneof(
   fc.date({ min, max, noInvalidDate: true }),
   fc.constantFrom(min, max, new Date("0050-06-01T00:00:00.001Z"), new Date("2024-02-29T23:59:59.999Z")),
 );
+const times = all(moment, "createdAt", "updatedAt");
 
 const dnsLabel = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
-
 export const application = record({ id: uuid, name: dnsLabel, namespace: optional(dnsLabel) });
-
 const path = text(0, 60);
 const pathList = fc.array(jsonText, { maxLength: 3 });
 const noPaths = fc.constant<string[]>([]);
 const none = fc.constant(null);
-const noGit = { gitType: none, repoUrl: none, defaultBranch: none };
+const noGit = all(none, "gitType", "repoUrl", "defaultBranch");
+const git = nullable({ gitType: fc.constantFrom(...gitType.enumValues), ...all(path, "repoUrl", "defaultBranch") });
 
 /** The columns of an application that Postgres must accept, but for the company. */
 export const detailedApplication = fc
@@ -104,37 +96,22 @@ export const detailedApplication = fc
       name: dnsLabel,
       displayName: text(1, 255),
       type: fc.constantFrom(...applicationType.enumValues),
-      isSuspended: fc.boolean(),
-      autoDeploy: fc.boolean(),
+      ...all(fc.boolean(), "isSuspended", "autoDeploy", "isBuildCacheEnabled", "isHibernationEnabled"),
       buildType: fc.constantFrom(...buildType.enumValues),
-      isBuildCacheEnabled: fc.boolean(),
-      isHibernationEnabled: fc.boolean(),
-      buildpacks: fc.array(record({ id: jsonText, source: jsonText, order: seconds(0) }), { maxLength: 3 }),
-      createdAt: moment,
-      updatedAt: moment,
+      buildpacks: fc.array(record({ ...all(jsonText, "id", "source"), order: seconds(0) }), { maxLength: 3 }),
+      ...times,
       ...nullable({
         namespace: dnsLabel,
         status: fc.constantFrom(...applicationStatus.enumValues),
-        projectId: anyUuid,
-        clusterId: anyUuid,
-        dockerRegistryCredentialId: anyUuid,
-        createdBy: anyUuid,
-        buildPath: path,
-        packBuilder: path,
-        nixpacksVersion: path,
-        dockerfilePath: path,
-        dockerContext: path,
+        ...all(anyUuid, "projectId", "clusterId", "dockerRegistryCredentialId", "createdBy"),
+        ...all(path, "buildPath", "packBuilder", "nixpacksVersion", "dockerfilePath", "dockerContext"),
         hibernateAfterSeconds: integer(1, 2_147_483_647),
       }),
     }),
     fc.oneof(
-      record({
-        source: fc.constantFrom("privateGit" as const, "publicGit" as const),
-        ...nullable({ gitType: fc.constantFrom(...gitType.enumValues), repoUrl: path, defaultBranch: path }),
-        dockerImage: none,
-      }),
-      record({ ...noGit, source: fc.constant("dockerImage" as const), dockerImage: optional(path) }),
-      record({ ...noGit, source: fc.constant("app" as const), dockerImage: none }),
+      record({ ...git, source: fc.constantFrom("privateGit", "publicGit"), dockerImage: none }),
+      record({ ...noGit, source: fc.constant("dockerImage"), dockerImage: optional(path) }),
+      record({ ...noGit, source: fc.constant("app"), dockerImage: none }),
     ),
     fc.oneof(
       record({ allowDeployPaths: pathList, ignoreDeployPaths: noPaths }),
@@ -143,66 +120,45 @@ export const detailedApplication = fc
   )
   .map(([common, source, paths]) => ({ ...common, ...source, ...paths }));
 
-export const resourceType = record({
-  id: uuid,
-  name: text(1, 60),
-  cpuMillicores: seconds(1),
-  memoryMegabytes: seconds(1),
-});
+const amounts = all(seconds(1), "cpuMillicores", "memoryMegabytes");
+export const resourceType = record({ id: uuid, name: text(1, 60), ...amounts });
 
 const common = {
   id: uuid,
   key: text(1, 64),
   entrypoint: text(0, 1024),
   ...nullable({ displayName: text(1, 255), port, scalingStrategy }),
-  createdAt: moment,
-  updatedAt: moment,
+  ...times,
   isIngressEnabled: fc.constant(false),
-  ingressProtocol: none,
-  schedule: none,
-  timeZone: none,
-  jobStartPolicy: none,
-  livenessProbe: none,
-  readinessProbe: none,
+  ...all(none, "ingressProtocol", "livenessProbe", "readinessProbe", "schedule", "timeZone", "jobStartPolicy"),
 };
-const policy = fc.constantFrom(...(["beforeDeployment", "afterSuccessDeployment", "afterFailedDeployment"] as const));
+const policy = fc.constantFrom("beforeDeployment", "afterSuccessDeployment", "afterFailedDeployment");
 
 /** The columns of a process that Postgres must accept, but for the application and the resource type. */
 export const process = fc.oneof(
   record({
     ...common,
-    type: fc.constant("web" as const),
+    type: fc.constant("web"),
     isIngressEnabled: fc.boolean(),
-    ...nullable({
-      ingressProtocol: fc.constantFrom("http" as const, "grpc" as const),
-      livenessProbe: probe,
-      readinessProbe: probe,
-    }),
+    ...nullable({ ingressProtocol: fc.constantFrom("http", "grpc"), ...all(probe, "livenessProbe", "readinessProbe") }),
   }),
-  record({ ...common, type: fc.constantFrom("worker" as const, null) }),
-  record({
-    ...common,
-    type: fc.constant("cron" as const),
-    ...nullable({ schedule: text(0, 100), timeZone: text(0, 100) }),
-  }),
-  record({ ...common, type: fc.constant("job" as const), jobStartPolicy: optional(policy) }),
+  record({ ...common, type: fc.constantFrom("worker", null) }),
+  record({ ...common, type: fc.constant("cron"), ...nullable(all(text(0, 100), "schedule", "timeZone")) }),
+  record({ ...common, type: fc.constant("job"), jobStartPolicy: optional(policy) }),
 );
 
 /** The columns of a row, as payloads name and write them. */
-export const inSnakeCase = (row: object): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value instanceof Date ? value.toISOString() : value,
-    ]),
-  );
+export function inSnakeCase(row: object): Record<string, unknown> {
+  const nameOf = (column: string) => column.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const written = (value: unknown) => (value instanceof Date ? value.toISOString() : value);
+  return Object.fromEntries(Object.entries(row).map(([column, value]) => [nameOf(column), written(value)]));
+}
 
 type Value<T> = T extends fc.Arbitrary<infer V> ? V : never;
 export type Process = Value<typeof process>;
 export type Application = Value<typeof application>;
 export type ResourceType = Value<typeof resourceType>;
 
-/** The payload of a process. */
 export const payloadOf = (row: Process, { id, name, namespace }: Application, size: ResourceType | null) => ({
   ...inSnakeCase(row),
   app_id: id,
@@ -215,13 +171,9 @@ export const payloadOf = (row: Process, { id, name, namespace }: Application, si
 
 const NUMBERS = [-1, 0, 0.5, 1, 5, 6, 50, 51, 100, 101, 60_000, 60_001, 65_535, 65_536, 1e20, -0.5, 2 ** 53];
 const WORDS = ["", "manual", "horizontal", "HTTP", "FTP"];
+const values = fc.constantFrom<unknown>(null, true, false, ...WORDS, [], {}, [null], [[]], ["a"], [["a"]]);
 const pair = record({ name: fc.constant("a"), value: fc.constantFrom<unknown>("b", 1, null) });
-const junk = fc.oneof(
-  fc.constantFrom<unknown>(null, true, false, ...WORDS, [], {}, [null], [[]], ["a"], [["a"]]),
-  fc.constantFrom(...NUMBERS),
-  pair,
-  fc.array(pair, { maxLength: 2 }),
-);
+const junk = fc.oneof(values, fc.constantFrom(...NUMBERS), pair, fc.array(pair, { maxLength: 2 }));
 const NAMES = "extra type config port command instanceCount minInstanceCount __proto".split(" ");
 const mutation = record({
   at: fc.nat(),
@@ -240,8 +192,11 @@ export const mutated = <T>(valid: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
     );
 
 type Parent = Record<string, unknown>;
+const isObject = (value: unknown): value is Parent => typeof value === "object" && value !== null;
+const placesIn = (parent: unknown): [Parent, string][] =>
+  isObject(parent) ? Object.keys(parent).flatMap((key) => [[parent, key], ...placesIn(parent[key])]) : [];
 
-function mutate(root: unknown, { at, kind, value, name }: { at: number; kind: string; value: unknown; name: string }) {
+function mutate(root: unknown, { at, kind, value, name }: Value<typeof mutation>) {
   const holder: Parent = { root };
   const places = placesIn(holder);
   const [parent, key] = places[at % places.length] as [Parent, string];
@@ -258,8 +213,3 @@ function mutate(root: unknown, { at, kind, value, name }: { at: number; kind: st
   }
   return holder.root;
 }
-
-const placesIn = (parent: unknown): [Parent, string][] =>
-  isObject(parent) ? Object.keys(parent).flatMap((key) => [[parent, key], ...placesIn(parent[key])]) : [];
-
-const isObject = (value: unknown): value is Parent => typeof value === "object" && value !== null;

@@ -4,17 +4,7 @@ import { DrizzleQueryError, getTableName, sql } from "drizzle-orm";
 import fc from "fast-check";
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
-import {
-  apiKeyCapabilities,
-  apiKeys,
-  apiKeyTokens,
-  applications,
-  companies,
-  feed,
-  processes,
-  processResourceTypes,
-  processRuns,
-} from "../../../src/worker/db/schema.ts";
+import * as tables from "../../../src/worker/db/schema.ts";
 import { mutated, probe, scalingStrategy } from "../../support/arbitraries.ts";
 import { compile, processJsonSchema } from "../../support/contract.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
@@ -29,27 +19,15 @@ beforeAll(async () => {
 });
 
 type Values = Record<string, unknown>;
-const YEAR_ONE = new Date("0001-01-01T00:00:00.000Z");
-const LAST = new Date("9999-12-31T23:59:59.999Z");
+const [YEAR_ONE, LAST] = [new Date("0001-01-01T00:00:00.000Z"), new Date("9999-12-31T23:59:59.999Z")];
 /** Times that Date cannot write, or that Postgres cannot read from it. */
 const BEYOND = ["10000-01-01 00:00:00+00", "infinity", "0001-12-31 23:59:59.999+00 BC", "-infinity"].map(
   (moment) => sql`${moment}::timestamptz`,
 );
 
-const TABLES = {
-  companies,
-  applications,
-  processResourceTypes,
-  processes,
-  processRuns,
-  apiKeys,
-  apiKeyTokens,
-  apiKeyCapabilities,
-  feed,
-};
-type Table = keyof typeof TABLES;
+const TABLES = { ...tables };
 /** A row that breaks no rule. */
-const VALID: Record<Table, () => Values> = {
+const VALID = {
   companies: () => ({ name: "A company" }),
   applications: () => ({ companyId: own.companyId, name: `a-${randomUUID()}`, displayName: "An application" }),
   processResourceTypes: () => ({ name: randomUUID(), cpuMillicores: 1, memoryMegabytes: 1, category: "standard" }),
@@ -60,12 +38,12 @@ const VALID: Record<Table, () => Values> = {
   apiKeyCapabilities: () => ({ apiKeyId: own.keyId, companyId: own.companyId, permission: "APP:UPDATE" }),
   feed: () => ({}),
 };
+type Table = keyof typeof VALID;
 
 /** Writes the row, and takes it back. @returns the name of the constraint that refuses it, or the SQLSTATE */
 async function refusal(table: Table, values: Values): Promise<string | undefined> {
-  const row = { ...VALID[table](), ...values };
   const write = records.db.transaction(async (tx) => {
-    await tx.insert(TABLES[table]).values(row as never);
+    await tx.insert(TABLES[table]).values({ ...VALID[table](), ...values } as never);
     tx.rollback();
   });
   const error = await write.catch((thrown: Error) => thrown);
@@ -75,18 +53,12 @@ async function refusal(table: Table, values: Values): Promise<string | undefined
   return cause.constraint ?? cause.code;
 }
 
-async function expectRefusals(table: Table, rows: readonly Values[], expected: string | RegExp | undefined) {
-  for (const row of rows) {
-    const matched = expected instanceof RegExp ? expect.stringMatching(expected) : expected;
-    expect([table, row, await refusal(table, row)]).toStrictEqual([table, row, matched]);
-  }
+async function expectRefusals(table: Table, rows: readonly Values[], expected: string | undefined): Promise<void> {
+  for (const row of rows) expect([table, row, await refusal(table, row)]).toStrictEqual([table, row, expected]);
 }
 
 /** Rows that a CHECK lets pass, and those that it refuses. */
-interface Rule {
-  good: Values[];
-  bad: Values[];
-}
+type Rule = { good: Values[]; bad: Values[] };
 
 const times = (n: number, character = "🚀") => character.repeat(n);
 const camelCase = (name: string) => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -106,43 +78,33 @@ const each =
 const MAX = Number.MAX_SAFE_INTEGER;
 const counts = each("range", [1, MAX], [0, MAX + 1]);
 const iso = each("iso", [YEAR_ONE, LAST], BEYOND);
-const uuids = each(
-  "uuid",
-  [
-    "00000000-0000-0000-0000-000000000000",
-    "ffffffff-ffff-ffff-ffff-ffffffffffff",
-    "11111111-1111-1111-8111-111111111111",
-    "11111111-1111-8111-bfff-111111111111",
-  ],
-  [
-    "11111111-1111-0111-8111-111111111111",
-    "11111111-1111-9111-8111-111111111111",
-    "11111111-1111-4111-7111-111111111111",
-    "11111111-1111-4111-c111-111111111111",
-    "00000000-0000-0000-0000-000000000001",
-    "ffffffff-ffff-ffff-ffff-fffffffffffe",
-  ],
-);
-const labels = each(
-  "label",
-  ["a", "0", "a-0", times(63, "a"), "a--b"],
-  ["", "-a", "a-", "A", "a_b", "a.b", times(64, "a"), "a\n"],
-);
+const [nearlyNil, nearlyMax] = ["00000000-0000-0000-0000-00000000000", "ffffffff-ffff-ffff-ffff-fffffffffff"];
+/** By the groups that hold its version and its variant. */
+const uuid = (groups: string) => `11111111-1111-${groups}-111111111111`;
+const malformedUuids = ["0111-8111", "9111-8111", "4111-7111", "4111-c111"].map(uuid);
+const wellFormedUuids = [`${nearlyNil}0`, `${nearlyMax}f`, uuid("1111-8111"), uuid("8111-bfff")];
+const uuids = each("uuid", wellFormedUuids, [`${nearlyNil}1`, `${nearlyMax}e`, ...malformedUuids]);
+const malformedLabels = ["", "-a", "a-", "A", "a_b", "a.b", times(64, "a"), "a\n"];
+const labels = each("label", ["a", "0", "a-0", times(63, "a"), "a--b"], malformedLabels);
 const stringLists = each("shape", [[], [""], ["a", "b"]], [{}, "a", [1], [null], [["a"]]]);
 const probes = each("shape", [{ tcpSocket: { port: 1 } }], [{ tcpSocket: {} }], { type: "web" });
-const length = (column: string, low: number, high: number, ...others: Values[]) => {
+const length = (columns: string, low: number, high: number, ...others: Values[]) => {
   const tooShort = low > 0 ? [times(low - 1)] : [];
-  return each("length", [times(low), times(high)], [...tooShort, times(high + 1)], ...others)(column);
+  return each("length", [times(low), times(high)], [...tooShort, times(high + 1)], ...others)(columns);
 };
 const manual = (instanceCount: number) => ({ type: "manual", config: { instanceCount } });
 const between = (minInstanceCount: number, maxInstanceCount: number) => {
   return { type: "horizontal", config: { minInstanceCount, maxInstanceCount } };
 };
-/** Values of other columns that a process of this type alone may have. */
+/** Values of other columns that only a process of this type may have. */
 const onlyFor = (type: string, ...others: Values[]) => {
   const otherTypes = ["web", "worker", "cron", "job", null].filter((one) => one !== type);
   return rule("type", [type], otherTypes, ...others);
 };
+const malformedMasks = ["svl_09af09af", "svl_09a…09af", "svl_09…09afa", "svl_0g…09af", "xsvl_09…09af"];
+const gitSettings = [{ gitType: "github" }, { repoUrl: "https://github.com/example/app" }, { defaultBranch: "main" }];
+const wrongOrders = [undefined, -1, MAX + 1].map((order) => ({ order }));
+const buildpackMistakes = [...wrongOrders, { id: 1 }, { source: null }, { extra: 0 }];
 
 /** By the table, and the rest of the name. */
 const RULES: Partial<Record<Table, Record<string, Rule>>> = {
@@ -151,12 +113,7 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     ...uuids("id project_id cluster_id docker_registry_credential_id created_by"),
     ...labels("name namespace"),
     ...length("display_name", 1, 255),
-    git_only_with_git_source: rule(
-      "source",
-      ["privateGit", "publicGit"],
-      ["dockerImage", "app"],
-      ...[{ gitType: "github" }, { repoUrl: "https://github.com/example/app" }, { defaultBranch: "main" }],
-    ),
+    git_only_with_git_source: rule("source", ["privateGit", "publicGit"], ["dockerImage", "app"], ...gitSettings),
     docker_image_only_with_its_source: {
       good: [{ source: "dockerImage", dockerImage: "image" }, { source: "dockerImage" }],
       bad: ["privateGit", "publicGit", "app"].map((source) => ({ source, dockerImage: "image" })),
@@ -169,9 +126,7 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     buildpacks_shape: rule(
       "buildpacks",
       [[{ id: "", source: "", order: 0 }], [{ id: "a", source: "b", order: MAX }]],
-      [{ order: undefined }, { order: -1 }, { order: MAX + 1 }, { id: 1 }, { source: null }, { extra: 0 }].map(
-        (mistake) => [{ id: "a", source: "b", order: 0, ...mistake }],
-      ),
+      buildpackMistakes.map((mistake) => [{ id: "a", source: "b", order: 0, ...mistake }]),
     ),
     hibernate_after_seconds_range: rule("hibernate_after_seconds", [1, 2_147_483_647], [0]),
     ...iso("created_at updated_at"),
@@ -188,8 +143,7 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     ...length("display_name", 1, 255),
     ...length("entrypoint", 0, 1024),
     port_range: rule("port", [1, 65_535], [0, 65_536, -1]),
-    ...length("schedule", 0, 100, { type: "cron" }),
-    ...length("time_zone", 0, 100, { type: "cron" }),
+    ...length("schedule time_zone", 0, 100, { type: "cron" }),
     scaling_strategy_shape: rule("scaling_strategy", [manual(50), between(7, 7)], [manual(51), between(8, 7)]),
     ...probes("liveness_probe readiness_probe"),
     ...iso("created_at updated_at"),
@@ -210,26 +164,16 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
       bad: [{ startedAt: LAST, finishedAt: YEAR_ONE }, { finishedAt: LAST }],
     },
   },
-  apiKeys: {
-    ...uuids("id"),
-    ...length("name", 1, 255),
-    ...iso("expires_at last_used_at created_at updated_at"),
-  },
+  apiKeys: { ...uuids("id"), ...length("name", 1, 255), ...iso("expires_at last_used_at created_at updated_at") },
   apiKeyTokens: {
     hash_length: rule("hash", [times(64, "0")], [times(62, "0"), times(66, "0")]),
-    masked_pattern: rule(
-      "masked",
-      ["svl_09…09af"],
-      ["svl_09af09af", "svl_09a…09af", "svl_09…09afa", "svl_0g…09af", "xsvl_09…09af", `svl_${times(64, "a")}`],
-    ),
+    masked_pattern: rule("masked", ["svl_09…09af"], [...malformedMasks, `svl_${times(64, "a")}`]),
     ...iso("expires_at last_used_at"),
   },
   feed: { is_only: rule("is_only", [], [false]) },
 };
-const CHECKS = Object.entries(RULES).flatMap(([table, rules]) =>
-  Object.entries(rules).map(([name, { good, bad }]) => {
-    return { name: `${getTableName(TABLES[table as Table])}_${name}`, table: table as Table, good, bad };
-  }),
+const CHECKS = (Object.entries(RULES) as [Table, Record<string, Rule>][]).flatMap(([table, rules]) =>
+  Object.entries(rules).map(([name, rows]) => ({ name: `${getTableName(TABLES[table])}_${name}`, table, ...rows })),
 );
 
 describe("a CHECK", () => {
@@ -260,8 +204,9 @@ describe("a key or an index", () => {
   });
 
   test("keeps processes to applications and machine sizes that exist", async () => {
-    await expectRefusals("processes", [{ applicationId: randomUUID() }], /application_id.*fk$/);
-    await expectRefusals("processes", [{ resourceTypeId: randomUUID() }], /resource_type_id.*fk$/);
+    await expectRefusals("processes", [{ applicationId: randomUUID() }], "processes_application_id_applications_id_fk");
+    const ofSize = "processes_resource_type_id_process_resource_types_id_fk";
+    await expectRefusals("processes", [{ resourceTypeId: randomUUID() }], ofSize);
   });
 
   test("keeps a grant within the company of its key", async () => {
@@ -273,17 +218,15 @@ describe("a key or an index", () => {
   });
 
   test("grants a permission once, also to all", async () => {
-    const permission = "APP:READ";
+    const grant = { permission: "APP:READ" };
     const once = "api_key_capabilities_api_key_id_permission_resource_id_key";
-    await expectRefusals("apiKeyCapabilities", [{ permission }], once);
-    await expectRefusals("apiKeyCapabilities", [{ permission, resourceId: applicationId }], undefined);
+    await expectRefusals("apiKeyCapabilities", [grant], once);
+    await expectRefusals("apiKeyCapabilities", [{ ...grant, resourceId: applicationId }], undefined);
   });
 
   test.for<[Table, Values[]]>([
-    [
-      "processes",
-      [{ type: "static" }, { type: "web", ingressProtocol: "tcp" }, { type: "job", jobStartPolicy: "never" }],
-    ],
+    ["processes", [{ type: "static" }, { type: "web", ingressProtocol: "tcp" }]],
+    ["processes", [{ type: "job", jobStartPolicy: "never" }]],
     ["apiKeyCapabilities", [{ permission: "APP:ADMIN" }]],
     ["processResourceTypes", [{ category: "compute" }]],
     ["apiKeys", [{ source: "API" }]],
@@ -292,37 +235,31 @@ describe("a key or an index", () => {
   ])("knows no other words in %s", ([table, rows]) => expectRefusals(table, rows, "22P02"));
 });
 
-describe("the shape of a jsonb column", () => {
-  const { scaling_strategy, liveness_probe } = processJsonSchema.properties;
-  const isScalingStrategy = compile(scaling_strategy.anyOf[0]);
-  const isProbe = compile(liveness_probe.anyOf[0]);
-  /** What the contract's schema cannot say. */
-  const isOrdered = ({ type, config }: ReturnType<typeof between>) =>
-    type === "manual" || config.minInstanceCount <= config.maxInstanceCount;
+const { scaling_strategy, liveness_probe } = processJsonSchema.properties;
+const isScalingStrategy = compile(scaling_strategy.anyOf[0]);
+const isProbe = compile(liveness_probe.anyOf[0]);
+/** What the contract's schema cannot say. */
+const isOrdered = ({ type, config }: ReturnType<typeof between>) =>
+  type === "manual" || config.minInstanceCount <= config.maxInstanceCount;
 
-  test.for<[string, fc.Arbitrary<unknown>, (value: unknown) => boolean]>([
-    ["scaling_strategy", scalingStrategy, (value) => isScalingStrategy(value) && isOrdered(value as never)],
-    ["liveness_probe", probe, isProbe],
-    ["readiness_probe", probe, isProbe],
-  ])("%s accepts and rejects what the contract does", async ([column, valid, isValid]) => {
-    const { rows } = await records.pool.query<{ definition: string }>(
-      "select pg_get_constraintdef(oid) as definition from pg_constraint where conname = $1",
-      [`processes_${column}_shape`],
-    );
-    const condition = rows[0]?.definition.replace(/^CHECK /, "");
-    const any = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 4, arbitrary: mutated(valid) });
-    const candidates = fc.sample(any, 1_000);
-    // The constraint itself, over many values at once. A CHECK passes unless it is false.
-    const checked = await records.pool.query<{ passes: boolean }>(
-      `select ${condition} is not false as passes from jsonb_array_elements($1::jsonb) with ordinality as t(${column}, n) order by n`,
-      [JSON.stringify(candidates)],
-    );
-    const expected = candidates.map((candidate) => ({ candidate, passes: isValid(candidate) }));
-    expect(candidates.map((candidate, i) => ({ candidate, passes: checked.rows[i]?.passes }))).toStrictEqual(expected);
-    for (const one of [true, false]) {
-      expect(expected.filter(({ passes }) => passes === one).length).toBeGreaterThan(100);
-    }
-  });
+test.for<[string, fc.Arbitrary<unknown>, (value: unknown) => boolean]>([
+  ["scaling_strategy", scalingStrategy, (value) => isScalingStrategy(value) && isOrdered(value as never)],
+  ["liveness_probe", probe, isProbe],
+  ["readiness_probe", probe, isProbe],
+])("the shape of %s is what the contract accepts", async ([column, valid, isValid]) => {
+  const definition = `select pg_get_constraintdef(oid) from pg_constraint where conname = 'processes_${column}_shape'`;
+  const { rows } = await records.pool.query<{ pg_get_constraintdef: string }>(definition);
+  const condition = rows[0]?.pg_get_constraintdef.replace(/^CHECK /, "");
+  const any = fc.oneof({ weight: 1, arbitrary: valid }, { weight: 4, arbitrary: mutated(valid) });
+  const candidates = fc.sample(any, 1_000);
+  // The constraint itself, over many values at once. A CHECK passes unless it is false.
+  const checked = await records.pool.query<{ passes: boolean }>(
+    `select ${condition} is not false as passes from jsonb_array_elements($1::jsonb) with ordinality as t(${column}, n) order by n`,
+    [JSON.stringify(candidates)],
+  );
+  const expected = candidates.map((candidate) => ({ candidate, passes: isValid(candidate) }));
+  expect(candidates.map((candidate, i) => ({ candidate, passes: checked.rows[i]?.passes }))).toStrictEqual(expected);
+  for (const one of [true, false]) expect(expected.filter(({ passes }) => passes === one).length).toBeGreaterThan(100);
 });
 
 describe("updated_at", () => {
@@ -340,9 +277,8 @@ describe("updated_at", () => {
   }
 
   test("is tried of every table that has one", async () => {
-    const { rows } = await records.pool.query(
-      "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'updated_at'",
-    );
+    const columns = "select * from information_schema.columns where table_schema = 'public'";
+    const { rows } = await records.pool.query(`${columns} and column_name = 'updated_at'`);
     expect(Object.keys(CHANGES).sort()).toStrictEqual(rows.map((row) => row.table_name).sort());
   });
 

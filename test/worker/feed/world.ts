@@ -16,7 +16,7 @@ import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const config = readConfig({ DATABASE_URL: "postgres://user@host/database" });
 const MINUTE_MS = 60_000;
-/** After this, responses must not be kept for long any more. */
+/** Without a poll for so long, responses must not be kept for long any more. */
 const SILENCE_MS = 2 * MINUTE_MS;
 /** Until the body of a miss has arrived and is stored, after its query. */
 const MAX_STORING_MS = 4_900;
@@ -32,12 +32,11 @@ const MOVE_CLOCK = `
   create or replace function max_changes() returns integer language sql immutable as 'select 4';
   do $$ begin execute format('alter database %I set search_path = moved, pg_catalog, public', current_database()); end $$`;
 
-/** What the Api says: the status and the body say whether two responses are the same. */
-interface Answer {
-  status: number;
-  body: string;
-  headers: Headers;
-}
+type Answer = { status: number; body: string; headers: Headers };
+const isSame = (a: Answer, b: Answer): boolean => a.status === b.status && a.body === b.body;
+
+/** A request that writes, and the paths of the reads that show it. */
+type Write = { method: string; path: string; body?: string; shownAt: string[] };
 
 /** A response at the edge. */
 interface Cached extends Answer {
@@ -57,26 +56,20 @@ export const EVENTS = [
   ...(["hit", "miss", "late store", "refused", "limited", "died", "coarse", "everything", "short"] as const),
   ...(["write purged", "write pending", "write raced", "write seen"] as const),
 ];
-type Event = (typeof EVENTS)[number];
-
-const isSame = (a: Answer, b: Answer): boolean => a.status === b.status && a.body === b.body;
-/** A row that another transaction has locked is left: the clock stands still meanwhile. */
-const BEGIN = "begin; set local lock_timeout = '1ms'";
-export const isLocked = (error: unknown): boolean => (error as pg.DatabaseError).code === "55P03";
 
 export class World {
   readonly clock = new VirtualClock(Date.UTC(2030, 0, 1));
-  readonly seen = new Set<Event>();
+  readonly seen = new Set<(typeof EVENTS)[number]>();
   /** One purge in so many is refused, one feed dies in so many steps, one poll in so many fails; 0: none. No feed begins. */
   troubles = { oneIn: 0, isSilent: false };
   /** The last time that something went wrong. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** By API key and path: the name of a response. */
+  readonly cached = new Map<string, Cached>();
   readonly #pool: pg.Pool;
   readonly #random: Random;
-  /** By API key and path. */
-  readonly #cache = new Map<string, Cached>();
-  /** How many responses of each name are on their way into the cache. */
-  readonly #underWay = new Map<string, number>();
+  /** The names of responses on their way into the cache. */
+  readonly #underWay: string[] = [];
   /** Writes through the API so far. */
   #writes = 0;
   /** The last write that a response must show, because the write said that it had purged. */
@@ -105,43 +98,44 @@ export class World {
     });
   }
 
-  close = (): Promise<void> => this.#pool.end();
+  readonly close = (): Promise<void> => this.#pool.end();
 
   async query<Row extends pg.QueryResultRow>(text: string, params: unknown[] = []): Promise<Row[]> {
     await this.#moveClock();
     return (await this.#pool.query<Row>(text, params)).rows;
   }
 
-  /** A connection of its own, in a transaction. */
-  async begin(): Promise<pg.PoolClient> {
+  /** Begins a transaction with these statements. @returns undefined, and takes them back, if a row is locked */
+  async begin(statements: { text: string; params: unknown[] }[]) {
     await this.#moveClock();
     const client = await this.#pool.connect();
-    await client.query(BEGIN);
-    return client;
+    try {
+      // The clock stands still, and so does the transaction that has a lock.
+      await client.query("begin; set local lock_timeout = '1ms'");
+      let rows: never[] = [];
+      for (const { text, params } of statements) rows = (await client.query(text, params)).rows as never[];
+      return { rows, commit: () => client.query("commit").finally(() => client.release()) };
+    } catch (error) {
+      await client.query("rollback");
+      client.release();
+      if ((error as pg.DatabaseError).code !== "55P03") throw error;
+      return undefined;
+    }
   }
 
   async #moveClock(): Promise<void> {
-    const now = this.clock.now();
-    if (now === this.#movedTo) return;
-    this.#movedTo = now;
-    await this.#pool.query("update moved.clock set now = to_timestamp($1 / 1000.0)", [now]);
+    if (this.clock.now() === this.#movedTo) return;
+    this.#movedTo = this.clock.now();
+    await this.#pool.query("update moved.clock set now = to_timestamp($1 / 1000.0)", [this.#movedTo]);
   }
 
   readonly #db: Database = {
     query: async ({ text, bind }, values) => (await this.query(text, bind(values))) as never[],
     transact: async (statements, values) => {
-      const client = await this.begin();
-      try {
-        let rows: never[] = [];
-        for (const { text, bind } of statements) rows = (await client.query(text, bind(values))).rows as never[];
-        await client.query("commit");
-        return rows;
-      } catch (error) {
-        await client.query("rollback");
-        throw isLocked(error) ? new DatabaseError("timeout") : error;
-      } finally {
-        client.release();
-      }
+      const begun = await this.begin(statements.map(({ text, bind }) => ({ text, params: bind(values) })));
+      if (begun === undefined) throw new DatabaseError("timeout");
+      await begun.commit();
+      return begun.rows;
     },
   };
 
@@ -150,22 +144,20 @@ export class World {
     const match = matchPath(path.split("/")).find(({ operation }) => operation.method === method);
     if (match === undefined) throw new Error(`No operation at ${path}`);
     const { operation, segments } = match;
+    const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, ifMatch: null } };
+    const services = { config, db: this.#db, caller: { keyHash, trace: {} }, recordUse: () => {} };
     try {
       const response = await (HANDLERS[operation.id] as Handler)({
+        ...sent,
+        ...services,
         operation,
+        body: async () => body,
         path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
         query: { limit: 25, offset: 0 },
-        target: `${method} ${path}`,
-        headers: { idempotencyKey: null, ifMatch: null },
-        body: async () => body,
         purge: async (tags) => {
           onWritten();
           return (await this.#purge({ tags })).success;
         },
-        caller: { keyHash, trace: {} },
-        config,
-        db: this.#db,
-        recordUse: () => {},
       });
       return { status: response.status, body: await response.text(), headers: response.headers };
     } catch (error) {
@@ -176,31 +168,25 @@ export class World {
   }
 
   /**
-   * Writes as a client does. If the response says that what was cached is purged, then nothing that is older is served any
-   * more, unless it was on its way into the cache at the time.
+   * Writes as a client does. If the response says that it has purged, then nothing older is served any more, unless it was
+   * on its way into the cache at the time.
    *
-   * @param shownAt paths of reads that show it, for the API keys with these hashes
+   * @param keyHashes of the API keys whose reads show it
    */
-  async write(
-    keyHash: string,
-    { method, path, body = "" }: { method: string; path: string; body?: string },
-    shownAt: { paths: readonly string[]; keyHashes: readonly string[] },
-  ): Promise<number> {
+  async write(keyHash: string, { method, path, body, shownAt }: Write, keyHashes: string[]): Promise<number> {
     let write = 0;
-    let raced = new Set<string>();
+    let raced: string[] = [];
     const { status, headers } = await this.#call(keyHash, method, path, body, () => {
       write = ++this.#writes;
       // As of now: by the time of the response they may have been stored, after the purge.
-      raced = new Set(this.#underWay.keys());
+      raced = [...this.#underWay];
     });
     if (status !== 200) return status;
     const isPurged = headers.get(PURGED_HEADER) === "true";
     this.seen.add(isPurged ? "write purged" : "write pending");
-    for (const path of isPurged ? shownAt.paths : []) {
-      for (const name of shownAt.keyHashes.map((hash) => `${hash} ${path}`)) {
-        if (raced.has(name)) this.seen.add("write raced");
-        else this.#promised.set(name, write);
-      }
+    for (const name of isPurged ? shownAt.flatMap((path) => keyHashes.map((hash) => `${hash} ${path}`)) : []) {
+      if (raced.includes(name)) this.seen.add("write raced");
+      else this.#promised.set(name, write);
     }
     return status;
   }
@@ -213,7 +199,7 @@ export class World {
   async read(keyHash: string, path: string): Promise<number | undefined> {
     const name = `${keyHash} ${path}`;
     const now = this.clock.now();
-    const cached = this.#cache.get(name);
+    const cached = this.cached.get(name);
     // Edges forget.
     if (cached === undefined || now >= cached.staleUntil || this.#random.oneIn(10)) {
       await this.#fetch(name);
@@ -231,19 +217,15 @@ export class World {
     return cached.wrongSince && now - cached.wrongSince;
   }
 
-  /** Cached responses that differ from what the database says. */
+  /** The cached responses that differ from what the database says. */
   async wrong(): Promise<string[]> {
     const wrong: string[] = [];
-    for (const [name, cached] of this.#cache) {
+    for (const [name, cached] of this.cached) {
       if (this.clock.now() >= cached.staleUntil) continue;
       const truth = await this.#ask(name);
       if (!isSame(truth, cached)) wrong.push(`${name}: ${cached.status}, not ${truth.status}`);
     }
     return wrong;
-  }
-
-  get cached(): number {
-    return this.#cache.size;
   }
 
   /** Other Workers of the account purge as well, and leave nothing in the bucket. */
@@ -261,27 +243,21 @@ export class World {
   async #fetch(name: string): Promise<Answer> {
     this.seen.add("miss");
     const readAfter = this.#writes;
-    const count = (by: number) => {
-      const left = (this.#underWay.get(name) ?? 0) + by;
-      if (left > 0) this.#underWay.set(name, left);
-      else this.#underWay.delete(name);
-    };
-    count(1);
+    this.#underWay.push(name);
     const answer = await this.#ask(name);
     const isSilent = this.clock.now() - this.#polledAt > SILENCE_MS;
     this.clock.spawn(async () => {
       await this.clock.sleep(this.#random.integer(0, config.databaseDeadlineMs));
       await this.clock.sleep(this.#random.integer(0, MAX_STORING_MS));
       await this.#store(name, answer, isSilent, readAfter);
-      count(-1);
+      this.#underWay.splice(this.#underWay.indexOf(name), 1);
     });
     return answer;
   }
 
   async #store(name: string, answer: Answer, isSilent: boolean, readAfter: number): Promise<void> {
     const control = answer.headers.get("cache-control") ?? "";
-    const msOf = (directive: string) =>
-      1_000 * Number(new RegExp(`(?:^| )${directive}=(\\d+)`).exec(control)?.[1] ?? 0);
+    const msOf = (name: string) => 1_000 * Number(new RegExp(`(?:^| )${name}=(\\d+)`).exec(control)?.[1] ?? 0);
     const now = this.clock.now();
     const freshUntil = now + msOf("max-age");
     if (freshUntil === now) return;
@@ -290,18 +266,11 @@ export class World {
     const isShort = isSilent && !tags.some((tag) => tag.includes("resource-type-list"));
     if (isShort) this.seen.add("short");
     if ((await this.#ask(name)).body !== answer.body) this.seen.add("late store");
-    this.#cache.set(name, {
-      ...answer,
-      tags,
-      freshUntil,
-      staleUntil: freshUntil + msOf("stale-while-revalidate"),
-      servedUntil: isShort ? now + MINUTE_MS : Number.POSITIVE_INFINITY,
-      wrongSince: undefined,
-      readAfter,
-    });
+    const staleUntil = freshUntil + msOf("stale-while-revalidate");
+    const servedUntil = isShort ? now + MINUTE_MS : Number.POSITIVE_INFINITY;
+    this.cached.set(name, { ...answer, tags, freshUntil, staleUntil, servedUntil, readAfter, wrongSince: undefined });
   }
 
-  /** One run of the feed, with its troubles. */
   #feed(): Promise<unknown> {
     const query: Database["query"] = async (...statement) => {
       await this.#trouble();
@@ -313,13 +282,11 @@ export class World {
     };
     const { now, sleep } = this.clock;
     const purge = (options: PurgeOptions) => this.#purge(options);
-    const { databaseDeadlineMs } = config;
-    return runFeed({ db: { query }, purge, databaseDeadlineMs, durationMs: MINUTE_MS, now, sleep });
+    return runFeed({ ...config, db: { query }, purge, durationMs: MINUTE_MS, now, sleep });
   }
 
   #happens(): boolean {
-    const { oneIn } = this.troubles;
-    const isTrouble = oneIn > 0 && this.#random.oneIn(oneIn);
+    const isTrouble = this.troubles.oneIn > 0 && this.#random.oneIn(this.troubles.oneIn);
     if (isTrouble) this.troubledAt = this.clock.now();
     return isTrouble;
   }
@@ -347,8 +314,8 @@ export class World {
     if (tags.length > PURGES.maxTagsPerCall) throw new Error(`${tags.length} tags`);
     if (purgeEverything) this.seen.add("everything");
     if (tags.some((tag) => /^(?:company|application):/.test(tag))) this.seen.add("coarse");
-    for (const [name, cached] of this.#cache) {
-      if (purgeEverything || cached.tags.some((tag) => tags.includes(tag))) this.#cache.delete(name);
+    for (const [name, cached] of this.cached) {
+      if (purgeEverything || cached.tags.some((tag) => tags.includes(tag))) this.cached.delete(name);
     }
     await this.#trouble();
     return { success: true, errors: [] };
