@@ -31,7 +31,7 @@ const all = <Name extends string, T>(value: fc.Arbitrary<T>, ...names: Name[]) =
 const integer = (min: number, max: number) => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
 const seconds = (min: number) => fc.oneof(fc.integer({ min, max: 100 }), fc.constantFrom(min, Number.MAX_SAFE_INTEGER));
 const instances = integer(0, 50);
-const manualScaling = record({ type: fc.constant("manual"), config: record({ instanceCount: instances }) });
+export const manualScaling = record({ type: fc.constant("manual"), config: record({ instanceCount: instances }) });
 const horizontalScaling = fc
   .tuple(
     fc.tuple(instances, instances),
