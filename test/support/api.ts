@@ -1,4 +1,6 @@
 // The Worker in workerd, on a Neon endpoint over the Postgres of this Vitest worker.
+// First, so that the database starts while wrangler loads.
+import "./database.ts";
 import "../../src/cli/support/quiet.ts";
 import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
 import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";

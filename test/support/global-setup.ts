@@ -1,7 +1,7 @@
 // Vitest runs this once, in its main process: it makes what its workers start with.
 import { execFile } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
@@ -21,6 +21,8 @@ declare module "vitest" {
 }
 
 const WORKER = "dist/test/worker.js";
+/** Says of which sources `dist` is. */
+const MADE_OF = "dist/test/made-of";
 const CACHE = "node_modules/.cache/process-api";
 
 export default async function setup({ provide }: TestProject): Promise<void> {
@@ -32,7 +34,11 @@ export default async function setup({ provide }: TestProject): Promise<void> {
   console.log(`SEED=${seed} repeats the random choices of this run`);
 }
 
+/** Also makes what `npm run build` does. Both are kept while nothing that they are made of has changed. */
 async function bundleWorker(): Promise<void> {
+  const hash = hashOf("src/**/*.*", "test/support/workers/*.ts", "package-lock.json");
+  if (existsSync(MADE_OF) && readFileSync(MADE_OF, "utf8") === hash) return;
+  rmSync(MADE_OF, { force: true });
   await promisify(execFile)("npm", ["run", "-s", "build"]);
   await build({
     entryPoints: ["test/support/workers/api.ts"],
@@ -45,6 +51,14 @@ async function bundleWorker(): Promise<void> {
     sourcemap: "inline",
     logLevel: "warning",
   });
+  writeFileSync(MADE_OF, hash);
+}
+
+/** Of what is in the files. */
+function hashOf(...globs: string[]): string {
+  const hash = createHash("sha256");
+  for (const file of globSync(globs).sort()) hash.update(file).update(readFileSync(file));
+  return hash.digest("hex");
 }
 
 /** The rows that every test may count on. */
@@ -55,14 +69,8 @@ export async function fill(connectionString: string): Promise<void> {
 
 /** Kept from run to run: to make it takes seconds. @returns its path */
 async function findSnapshot(): Promise<string> {
-  const hash = createHash("sha256");
-  const madeOf = [
-    ...globSync("drizzle/**/*.*"),
-    "src/worker/db/schema.ts",
-    "node_modules/@electric-sql/pglite/package.json",
-  ];
-  for (const file of madeOf.sort()) hash.update(readFileSync(file));
-  const path = `${CACHE}/database-${hash.digest("hex").slice(0, 16)}.tar`;
+  const hash = hashOf("drizzle/**/*.*", "src/worker/db/schema.ts", "node_modules/@electric-sql/pglite/package.json");
+  const path = `${CACHE}/database-${hash.slice(0, 16)}.tar`;
   if (existsSync(path)) return path;
   const { connectionString, dump, close } = await startEmbeddedPostgres();
   await fill(connectionString);
