@@ -1,9 +1,9 @@
-// Every way to come without a valid key, at every private operation of the OpenAPI document.
+// Every way to come without a valid key, and every private operation of the OpenAPI document.
 import { beforeAll, describe, expect, test } from "vitest";
 import { SEED_TOKENS } from "../../drizzle/seed.ts";
 import { useApi } from "../support/api.ts";
 import { isError } from "../support/contract.ts";
-import { privateOperations } from "../support/operations.ts";
+import { type Operation, privateOperations } from "../support/operations.ts";
 import { randomToken, useRecords } from "../support/records.ts";
 
 const api = useApi();
@@ -48,53 +48,58 @@ const MALFORMED = {
 /** Those are taken for no Bearer credentials at all. */
 const NOT_BEARER = ["a scheme that only begins so", "no space", "no scheme"];
 
-test("the document has private operations", () => {
-  expect(privateOperations.length).toBeGreaterThan(0);
+/** How a header is read does not depend on the operation. */
+const anyOperation = privateOperations[0] as Operation;
+
+function ask(operation: Operation, authorization: string | undefined) {
+  const path = operation.path(ids);
+  const { headers, ...request } = operation.request();
+  return api.fetch(operation.isWrite ? `${path}?dry_run=true` : path, {
+    ...request,
+    headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+  });
+}
+
+async function expectRefusedWithoutQuery(operation: Operation, authorization: string | undefined, challenge: string) {
+  const before = api.queries();
+  await expectRefusal(await ask(operation, authorization), challenge);
+  expect(api.queries() - before).toBe(0);
+}
+
+test.for(["bearer", "BEARER", "bEaReR"])("the scheme is known as %s, with any number of spaces", async (scheme) => {
+  expect((await ask(anyOperation, `${scheme}   ${live}`)).status).toBe(200);
+});
+
+test.for(Object.entries({ ...MISSING, ...MALFORMED }))("%s is refused", async ([name, authorization]) => {
+  const isMissing = name in MISSING || NOT_BEARER.includes(name);
+  await expectRefusedWithoutQuery(anyOperation, authorization, isMissing ? CHALLENGE : INVALID_TOKEN);
 });
 
 describe.for(privateOperations)("$id", (operation) => {
-  const ask = (authorization: string | undefined) => {
-    const path = operation.path(ids);
-    const { headers, ...request } = operation.request();
-    return api.fetch(operation.isWrite ? `${path}?dry_run=true` : path, {
-      ...request,
-      headers: { ...headers, ...(authorization !== undefined && { authorization }) },
-    });
-  };
-
   test("lets a live key pass", async () => {
-    expect((await ask(`Bearer ${live}`)).status).toBe(200);
+    expect((await ask(operation, `Bearer ${live}`)).status).toBe(200);
   });
 
-  test.for(["bearer", "BEARER", "bEaReR"])("knows the scheme as %s, with any number of spaces", async (scheme) => {
-    expect((await ask(`${scheme}   ${live}`)).status).toBe(200);
+  test("refuses no key, and one that is malformed, without a query", async () => {
+    await expectRefusedWithoutQuery(operation, undefined, CHALLENGE);
+    await expectRefusedWithoutQuery(operation, `Bearer ${some}0`, INVALID_TOKEN);
   });
-
-  test.for(Object.entries({ ...MISSING, ...MALFORMED }))(
-    "refuses %s, without a query",
-    async ([name, authorization]) => {
-      const before = api.queries();
-      const response = await ask(authorization);
-      await expectRefusal(response, name in MISSING || NOT_BEARER.includes(name) ? CHALLENGE : INVALID_TOKEN);
-      expect(api.queries() - before).toBe(0);
-    },
-  );
 
   test("refuses a token that nobody has, in one query", async () => {
     const before = api.queries();
-    await expectRefusal(await ask(`Bearer ${randomToken()}`), INVALID_TOKEN);
+    await expectRefusal(await ask(operation, `Bearer ${randomToken()}`), INVALID_TOKEN);
     expect(api.queries() - before).toBe(1);
   });
 
   test("refuses a token that is not, or not any more, good", async () => {
     const tokens = Object.entries(late);
     expect(tokens).toHaveLength(4);
-    for (const [_, token] of tokens) await expectRefusal(await ask(`Bearer ${token}`), INVALID_TOKEN);
+    for (const [_, token] of tokens) await expectRefusal(await ask(operation, `Bearer ${token}`), INVALID_TOKEN);
   });
 
   test("refuses the seed's disabled and expired keys", async () => {
     for (const token of [SEED_TOKENS.disabled, SEED_TOKENS.expired]) {
-      await expectRefusal(await ask(`Bearer ${token}`), INVALID_TOKEN);
+      await expectRefusal(await ask(operation, `Bearer ${token}`), INVALID_TOKEN);
     }
   });
 });
