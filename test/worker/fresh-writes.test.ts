@@ -29,7 +29,7 @@ async function known() {
     return String(response.headers.get("cache-status"));
   };
   for (const who of [writer, colleague]) for (const what of [path, list, `${path}/runs`]) await read(who, what);
-  return { list, path, writer, colleague, read, write };
+  return { companyId, list, path, writer, colleague, read, write };
 }
 
 const RENAME = { display_name: "New" };
@@ -41,6 +41,17 @@ describe("a write that has purged says so", () => {
     const { list, path, colleague, read, write } = await known();
     expect(await write("PATCH", path, RENAME)).toBe("process-api; fwd=method; detail=purged");
     for (const what of [path, list]) expect(await read(colleague, what)).toStrictEqual(fresh("fwd=miss; stored"));
+  });
+
+  test("and the list into which SQL has moved the process since it was read", async () => {
+    const { companyId, path, colleague, read, write } = await known();
+    const { id } = await records.application(companyId);
+    const list = `/v3/applications/${id}/processes`;
+    expect((await read(colleague, list)).body).toContain('"total":0');
+    const processId = String(path.split("/").at(-1));
+    await records.pool.query("update processes set application_id = $1 where id = $2", [id, processId]);
+    expect(await write("PATCH", `${list}/${processId}`, RENAME)).toContain("detail=purged");
+    expect(await read(colleague, list)).toStrictEqual(fresh("fwd=miss; stored"));
   });
 
   test("a run", async () => {

@@ -22,7 +22,8 @@ export const updateProcess: Handler = async (call) => {
         columns,
       }),
     failureOf,
-    tagsIn: () => ({ process: [process_id] }),
+    // The list may have been read before the process was moved into it.
+    tagsIn: () => ({ process: [process_id], "process-list": [id] }),
   });
 };
 
