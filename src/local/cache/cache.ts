@@ -1,6 +1,6 @@
 // The way of a request through the cache of one entrypoint: look up, wait, ask the Worker, store, respond.
 import { Flight, type Landing } from "./flight.ts";
-import { assertKnown, readLifetimes } from "./lifetimes.ts";
+import { assertKnown, readLifetimes, UnknownRuleError } from "./lifetimes.ts";
 import type { CacheStore, Fill } from "./store.ts";
 import { type CacheStatus, outwardHead, StoredResponse } from "./stored.ts";
 
@@ -47,6 +47,7 @@ export class EntrypointCache {
 
   /** Responds from the cache if it can, else from the Worker. */
   respond(visit: Visit): Response | Promise<Response> {
+    assertKnown(visit.request.headers);
     const stored = this.#store.find(visit.key);
     return (stored && this.#reuse(visit, stored)) ?? this.#miss(visit, stored);
   }
@@ -111,7 +112,6 @@ export class EntrypointCache {
   async #run(errand: Errand): Promise<Response> {
     const { visit, end } = errand;
     try {
-      assertKnown(visit.request.headers);
       const response = await visit.run(requestForWorker(visit));
       const onError = response.status >= 500 ? this.#storedOnError(visit) : undefined;
       if (onError === undefined) return await this.#accept(errand, response);
@@ -120,7 +120,7 @@ export class EntrypointCache {
       return onError;
     } catch (error) {
       end("failed");
-      const onError = this.#storedOnError(visit);
+      const onError = error instanceof UnknownRuleError ? undefined : this.#storedOnError(visit);
       if (onError === undefined) throw error;
       return onError;
     }

@@ -11,25 +11,32 @@ export interface Lifetimes {
   staleIfErrorMs: number;
 }
 
-/** With them the platform bypasses the cache, or has an entry for each value. */
-const UNKNOWN_HEADERS = [
-  ...["authorization", "range", "if-none-match", "if-modified-since", "x-forwarded-host", "x-http-method-override"],
+/** A request or a response asks for what is not here. It is no failure of the Worker, and nothing stands in for it. */
+export class UnknownRuleError extends TypeError {}
+
+/** With them the platform bypasses the cache, has an entry for each value, or sends a part. */
+const UNKNOWN_HEADERS: ReadonlySet<string> = new Set([
+  ...["authorization", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"],
+  ...["x-http-method-override", "x-http-method", "x-method-override", "x-forwarded-host", "x-host", "forwarded"],
+  ...["x-forwarded-scheme", "x-original-url", "x-rewrite-url", "cloudflare-workers-version-key"],
   ...["set-cookie", "vary", "age", "cdn-cache-control", "cloudflare-cdn-cache-control"],
-];
+]);
 const FLAGS: ReadonlySet<string> = new Set(["public", "no-store"]);
 const DURATIONS: ReadonlySet<string> = new Set(["max-age", "stale-while-revalidate", "stale-if-error"]);
 
-/** @throws TypeError if a request or a response asks for what is not here */
+/** @throws UnknownRuleError if a request or a response asks for what is not here */
 export function assertKnown(headers: Headers): void {
-  const unknown = UNKNOWN_HEADERS.find((name) => headers.has(name));
-  if (unknown !== undefined) throw new TypeError(`The stand-in for Workers Caching does not know ${unknown}.`);
+  for (const name of headers.keys()) {
+    if (UNKNOWN_HEADERS.has(name))
+      throw new UnknownRuleError(`The stand-in for Workers Caching does not know ${name}.`);
+  }
 }
 
 /**
  * Reads the headers of a response.
  *
  * @returns undefined if it may not be stored
- * @throws TypeError also if there is no `Cache-Control`, by which the platform would guess
+ * @throws UnknownRuleError also if there is no `Cache-Control`, by which the platform would guess
  * @see https://developers.cloudflare.com/workers/cache/configuration/#cache-control-semantics
  */
 export function readLifetimes(headers: Headers): Lifetimes | undefined {
@@ -39,12 +46,12 @@ export function readLifetimes(headers: Headers): Lifetimes | undefined {
   for (const directive of cacheControl.split(",")) {
     const [name = "", value] = directive.trim().split("=");
     const isKnown = value === undefined ? FLAGS.has(name) : DURATIONS.has(name) && /^\d+$/.test(value);
-    if (!isKnown) throw new TypeError(`The stand-in for Workers Caching does not know "${directive.trim()}".`);
+    if (!isKnown) throw new UnknownRuleError(`The stand-in for Workers Caching does not know "${directive.trim()}".`);
     directives.set(name, 1_000 * Number(value));
   }
   if (directives.has("no-store")) return undefined;
   const freshMs = directives.get("max-age");
-  if (freshMs === undefined) throw new TypeError(`No max-age: ${cacheControl}`);
+  if (freshMs === undefined) throw new UnknownRuleError(`No max-age: ${cacheControl}`);
   return {
     freshMs,
     staleWhileRevalidateMs: directives.get("stale-while-revalidate") ?? 0,

@@ -1,4 +1,4 @@
-import type { Lifetimes } from "./lifetimes.ts";
+import { type Lifetimes, UnknownRuleError } from "./lifetimes.ts";
 
 /** The outcome of a request. https://developers.cloudflare.com/cache/concepts/cache-responses/ */
 export type CacheStatus = "HIT" | "MISS" | "EXPIRED" | "UPDATING" | "STALE" | "BYPASS";
@@ -31,7 +31,7 @@ export class StoredResponse {
     const cacheTag = head.headers.get("cache-tag") ?? "";
     this.key = key;
     this.tags = new Set(cacheTag.split(","));
-    if (this.tags.size > MAX_TAGS) throw new TypeError(`${this.tags.size} tags, where ${MAX_TAGS} may be`);
+    if (this.tags.size > MAX_TAGS) throw new UnknownRuleError(`${this.tags.size} tags, where ${MAX_TAGS} may be`);
     this.#head = new Response(null, head);
     this.#body = body;
     this.#lifetimes = lifetimes;

@@ -145,10 +145,11 @@ function completed(connectionString: string): URL {
   return url;
 }
 
-/** @throws EndpointError 400 for another path, method or format than the driver's */
+/** @throws EndpointError 400 for another path, method, format or kind of transaction than the driver asks for here */
 function assertDriver({ method, url, headers }: IncomingMessage): void {
   const isKnown = method === "POST" && url === "/sql";
-  if (!isKnown || headers["neon-array-mode"] !== "true" || headers["neon-raw-text-output"] !== "true") {
+  const isOther = headers["neon-batch-read-only"] === "true" || headers["neon-batch-deferrable"] === "true";
+  if (!isKnown || isOther || headers["neon-array-mode"] !== "true" || headers["neon-raw-text-output"] !== "true") {
     throw new EndpointError(400, { message: "query is not supported" });
   }
 }

@@ -80,7 +80,8 @@ async function openPGlite({ dataDir, snapshot }: EmbeddedPostgresOptions): Promi
   if (dataDir !== undefined && existsSync(join(dataDir, "PG_VERSION"))) return PGlite.create(where);
   const { version } = JSON.parse(readFileSync(join(MODULES, "@electric-sql/pglite/package.json"), "utf8"));
   const path = snapshot ?? join(MODULES, `.cache/process-api/pglite-${version}.tar`);
-  if (existsSync(path)) return PGlite.create({ ...where, loadDataDir: new Blob([readFileSync(path)]) });
+  const isThere = snapshot !== undefined || existsSync(path);
+  if (isThere) return PGlite.create({ ...where, loadDataDir: new Blob([readFileSync(path)]) });
   const db = await PGlite.create(where);
   writeWhole(path, await dumpOf(db));
   return db;

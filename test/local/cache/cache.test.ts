@@ -79,17 +79,20 @@ test.for<[control: string, outcome: unknown]>([
   else expect(read()).toStrictEqual(outcome);
 });
 
-test("what the stand-in does not know is refused, of a request that misses and of a response", async () => {
-  const { get, reply, calls } = startCache();
+test("what the stand-in does not know is refused, of a request and of a response, whatever is stored", async () => {
+  const { get, pass, reply, calls } = startCache([{ control: "public, max-age=60, stale-if-error=60" }]);
   const tags = times(1_001).map((_, i) => `tag-${i}`);
   await expect(get("/", { headers: { authorization: "Bearer a" } })).rejects.toThrow("does not know authorization");
   expect(calls).toStrictEqual([]);
+  await get();
+  await expect(get("/", { headers: { "if-range": '"a"' } })).rejects.toThrow("does not know if-range");
+  pass(60);
   reply({ headers: { "set-cookie": "a=b" } }, { headers: { vary: "accept" } }, { tags: tags.join() });
   await expect(get()).rejects.toThrow("does not know set-cookie");
   await expect(get()).rejects.toThrow("does not know vary");
   await expect(get()).rejects.toThrow("1001 tags, where 1000 may be");
   reply({ tags: tags.slice(1).join() });
-  expect((await get()).cache).toBe("MISS");
+  expect((await get()).cache).toBe("EXPIRED");
 });
 
 const STALE_FOR_5 = { control: "public, max-age=10, stale-while-revalidate=5, stale-if-error=0" };

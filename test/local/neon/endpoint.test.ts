@@ -45,6 +45,8 @@ test.for<[what: string, body: unknown, init: Parameters<typeof post>[2] & { path
   ["no password", ONE, { headers: { "neon-connection-string": "postgres://u@h/d" } }, "invalid connection string"],
   ["no database", ONE, { headers: { "neon-connection-string": "postgres://u:p@h" } }, "invalid connection string"],
   ["another format of rows", ONE, { headers: { "neon-array-mode": "false" } }, "query is not supported"],
+  ["a read-only batch", ONE, { headers: { "neon-batch-read-only": "true" } }, "query is not supported"],
+  ["a deferrable batch", ONE, { headers: { "neon-batch-deferrable": "true" } }, "query is not supported"],
   ["parsed values", ONE, { headers: { "neon-raw-text-output": "" } }, "query is not supported"],
   ["another path", ONE, { path: "/" }, "query is not supported"],
   ["another method", ONE, { method: "PUT" }, "query is not supported"],
