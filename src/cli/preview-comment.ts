@@ -1,5 +1,6 @@
 // `node src/cli/preview-comment.ts`: keeps one comment of a pull request up to date with what became of its preview. Run
 // by .github/workflows/preview.yml where no package is installed, hence without any.
+import { inspect } from "node:util";
 import { context } from "./support/context.ts";
 import { CommandError, usageError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
@@ -108,7 +109,7 @@ const comment: Command = async () => {
     return 0;
   } catch (error) {
     const isExpected = error instanceof CommandError;
-    note(isExpected ? `error: ${error.message}` : String((error as Error).stack));
+    note(isExpected ? `error: ${error.message}` : inspect(error));
     return isExpected ? error.exitCode : 1;
   }
 };
