@@ -1,7 +1,7 @@
 // Vitest runs this once, in its main process: it makes what its workers start with.
 import { execFile } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
@@ -21,8 +21,12 @@ declare module "vitest" {
 }
 
 const WORKER = "dist/test/worker.js";
-/** Says of which sources `dist` is. */
+/** Says of which files, by their hash, the last build was made, and which ones it made. */
 const MADE_OF = "dist/test/made-of";
+const BUILD = [
+  ...["src/**/*", "test/support/workers/*", "test/support/global-setup.ts", "package*.json", "tsconfig*.json"],
+  ...["dist/openapi.js", "dist/assets/**/*", WORKER],
+];
 const CACHE = "node_modules/.cache/process-api";
 
 export default async function setup({ provide }: TestProject): Promise<void> {
@@ -36,9 +40,7 @@ export default async function setup({ provide }: TestProject): Promise<void> {
 
 /** Also makes what `npm run build` does. Both are kept while nothing that they are made of has changed. */
 async function bundleWorker(): Promise<void> {
-  const hash = hashOf("src/**/*.*", "test/support/workers/*.ts", "package-lock.json");
-  if (existsSync(MADE_OF) && readFileSync(MADE_OF, "utf8") === hash) return;
-  rmSync(MADE_OF, { force: true });
+  if (existsSync(MADE_OF) && readFileSync(MADE_OF, "utf8") === hashOf(...BUILD)) return;
   await promisify(execFile)("npm", ["run", "-s", "build"]);
   await build({
     entryPoints: ["test/support/workers/api.ts"],
@@ -51,13 +53,14 @@ async function bundleWorker(): Promise<void> {
     sourcemap: "inline",
     logLevel: "warning",
   });
-  writeFileSync(MADE_OF, hash);
+  writeFileSync(MADE_OF, hashOf(...BUILD));
 }
 
-/** Of what is in the files. */
+/** Of the files' names and what is in them. */
 function hashOf(...globs: string[]): string {
   const hash = createHash("sha256");
-  for (const file of globSync(globs).sort()) hash.update(file).update(readFileSync(file));
+  const files = globSync(globs).filter((path) => statSync(path).isFile());
+  for (const file of files.sort()) hash.update(file).update(readFileSync(file));
   return hash.digest("hex");
 }
 
@@ -69,7 +72,9 @@ export async function fill(connectionString: string): Promise<void> {
 
 /** Kept from run to run: to make it takes seconds. @returns its path */
 async function findSnapshot(): Promise<string> {
-  const hash = hashOf("drizzle/**/*.*", "src/worker/db/schema.ts", "node_modules/@electric-sql/pglite/package.json");
+  const hash = hashOf(
+    ...["drizzle/**/*", "src/worker/db/{schema,jsonpath}.ts", "src/worker/shared/{cache,uuid}.ts", "package-lock.json"],
+  );
   const path = `${CACHE}/database-${hash.slice(0, 16)}.tar`;
   if (existsSync(path)) return path;
   const { connectionString, dump, close } = await startEmbeddedPostgres();

@@ -187,4 +187,4 @@ test("no request is answered with a 5xx, every failure with the contract's body,
   if (RUNS < 2_000) return;
   expect([...validated.keys()].filter((what) => what.endsWith(" 200")).length).toBeGreaterThan(6);
   for (const status of [405, 415]) expect([status, statuses.get(status)]).not.toContain(undefined);
-});
+}, 0);
