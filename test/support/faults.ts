@@ -21,6 +21,8 @@ const RESPONSES = {
   "no permit": sqlError("", PERMIT, 500),
   "no connection slot": sqlError("53300", "sorry, too many clients already", 500),
   "starting up": sqlError("57P03", "the database system is starting up"),
+  "going down": sqlError("57P01", "terminating connection due to administrator command"),
+  deadlock: sqlError("40P01", "deadlock detected"),
   "statement timeout": sqlError("57014", "canceling statement due to statement timeout"),
   "SQL error": sqlError("42P01", `relation "${DRIVER_SECRET}" does not exist`),
   "unknown database": sqlError("3D000", `database "${DRIVER_SECRET}" does not exist`),

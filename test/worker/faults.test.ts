@@ -38,6 +38,8 @@ const EXPECTED: Record<Fault, [reads: number, error: string, writes: number, mes
   "no permit": [1, "overloaded", 1, OVERLOADED],
   "no connection slot": [1, "overloaded", 1, OVERLOADED],
   "starting up": [3, "unavailable 57P03", 3, UNAVAILABLE],
+  "going down": [3, "unavailable 57P01", 1, UNCONFIRMED],
+  deadlock: [3, "rejected 40P01", 3, WRONG],
   "statement timeout": [1, "timeout 57014", 1, UNAVAILABLE],
   "SQL error": [1, "rejected 42P01", 1, WRONG],
   "unknown database": [1, "unavailable 3D000", 1, UNAVAILABLE],
@@ -132,6 +134,22 @@ test.for(["hang", "SQL error", "429"] as const)(
     await expectFailedRead(fault);
   },
 );
+
+test("queries beyond what an isolate may have under way and waiting are refused", async () => {
+  await begin("429");
+  const release = api.hold();
+  const pages = Array.from({ length: 60 }, (_, n) => own.get({}, { what: `${own.list}?offset=${n}` }));
+  const refused = Promise.withResolvers<void>();
+  let count = 0;
+  for (const page of pages) void page.then(({ status }) => status === 503 && ++count === 40 && refused.resolve());
+  await refused.promise;
+  expect(api.queries()).toBe(20);
+  release();
+  const responses = await Promise.all(pages);
+  const failures = responses.filter(({ status }) => status !== 200);
+  expect(failures).toHaveLength(40);
+  for (const response of failures) await expectFailure(response, OVERLOADED);
+});
 
 test("queries are sent again only as long as most succeed", async () => {
   await begin("500");
