@@ -1,7 +1,8 @@
-// The feed in workerd, as the cron trigger runs it.
+// The feed in workerd, as the cron trigger runs it, and what its heartbeat is good for.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FEED } from "../../../src/worker/shared/analytics.ts";
 import { useApi } from "../../support/api.ts";
+import { createOwnProcess } from "../../support/own-process.ts";
 import { bearer, useRecords } from "../../support/records.ts";
 
 const api = useApi({ isOwn: true });
@@ -9,6 +10,17 @@ const records = useRecords();
 // Those that other files have left would keep the feed busy.
 beforeAll(() => records.pool.query("delete from changes"));
 afterAll(() => records.pool.query("update feed set healthy_at = null"));
+
+test.for([
+  ["100 seconds", 3_600],
+  ["121 seconds", 30],
+] as const)("a feed that was heard of %s ago lets a response be kept for %i seconds", async ([ago, seconds]) => {
+  const { get } = await createOwnProcess(api, records);
+  await records.pool.query("update feed set healthy_at = now() - $1::interval", [ago]);
+  await get();
+  expect((await get()).headers.get("cache-status")).toBe(`process-api; hit; ttl=${seconds}`);
+  await records.pool.query("update feed set healthy_at = null");
+});
 
 test("purges what plain SQL has changed, and responses are kept for long; then it says how long changes waited", async () => {
   const companyId = await records.company();
