@@ -17,18 +17,7 @@ const [web] = SEED_PROCESSES;
 
 const segment = fc.oneof(
   fc.constantFrom(
-    "v3",
-    "applications",
-    "processes",
-    "health",
-    "openapi.json",
-    "..",
-    ".",
-    "",
-    "%00",
-    "%2F",
-    "%zz",
-    "null",
+    ...["v3", "applications", "processes", "health", "openapi.json", "..", ".", "", "%00", "%2F", "%zz", "null"],
   ),
   fc.constantFrom(web.applicationId, web.processId),
   fc.uuid(),

@@ -275,7 +275,11 @@ describe("a release", () => {
     const [first, second] = world.account.requests.filter(({ what }) => what.endsWith("/sql"));
     expect(JSON.stringify(first?.body)).toContain(`toDateTime(${beganAt}) AND blob6 = '${version(-1).id}'`);
     expect(JSON.stringify(second?.body)).toContain(`toDateTime(${beganAt + 300}) AND`);
+    const asked: string[] = [];
+    world.code = ({ url }) => asked.push(url) === 0;
     expect((await run(AT_ONCE)).stderr.match(/ passed /g)).toHaveLength(2 * 14);
+    // Whether it is up, three times which version it is, and once more in the end.
+    expect(asked.filter((url) => url === `${urlOf()}/health`)).toHaveLength(5);
   });
 
   test("brings the purge secret before along while it is rotated, and ends that with the next release", async () => {

@@ -41,6 +41,8 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
       now += ms;
     },
     fetch: async (input, init) => {
+      // The key would go wherever a redirect leads.
+      expect(init?.redirect).toBe("manual");
       const response = await fetch(input, init);
       const request = new Request(input, init);
       const headers = new Headers(response.headers);

@@ -77,7 +77,7 @@ const branch = { head_ref: "", ref_name: "feature" };
 const byHand = { repository: OWN, event_name: "workflow_dispatch", event: { repository }, ...branch };
 
 describe("a preview", () => {
-  const { on, jobs } = parseWorkflow(read("preview"));
+  const { on, concurrency, jobs } = parseWorkflow(read("preview"));
   const { preview, comment } = jobs;
 
   test.for([
@@ -106,8 +106,9 @@ describe("a preview", () => {
     expect(asked.trim()).toBe(`run -s preview -- ${args}`.trim());
   });
 
-  test("begins when a pull request does and ends with it", () => {
+  test("begins when a pull request does, ends with it, and is not cut short", () => {
     expect(on.pull_request).toStrictEqual({ types: ["opened", "reopened", "synchronize", "closed"] });
+    expect(concurrency).toMatchObject({ "cancel-in-progress": false });
   });
 
   test.for([

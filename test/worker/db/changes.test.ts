@@ -19,12 +19,12 @@ afterAll(() => client.end());
 
 /** One of each, and names to speak of their ids by. */
 async function newWorld() {
-  const company = await records.company();
+  const [company, deserted] = [await records.company(), await records.company()];
   const size = (await records.resourceType()).id;
   const { id: application, process_id: process } = await records.pathIds(company);
   await client.query("update processes set resource_type_id = $1 where id = $2", [size, process]);
   const spare = (await records.resourceType()).id;
-  return { company, application, size, spare, process, key: (await records.key(company)).id };
+  return { company, deserted, application, size, spare, process, key: (await records.key(company)).id };
 }
 type World = Record<string, string>;
 
@@ -53,6 +53,7 @@ function named(world: World, change: string): string {
 
 const LISTED: Record<string, string> = {
   company: "company company company",
+  deserted: "company deserted deserted",
   application: "application application application company",
   applications: "application-list company company",
   process: "process process application company",
@@ -70,6 +71,7 @@ const STATEMENTS = `
 insert into companies (name) values ('New') → nothing
 update companies set name = 'Renamed' where id = :company → company
 update companies set name = name where id = :company → nothing
+delete from companies where id = :deserted → deserted
 insert into applications (company_id, name, display_name) values (:company, 'new', 'New') → new application, applications
 update applications set namespace = 'ns-9' where id = :application → application
 update applications set name = name where id = :application → nothing
