@@ -113,12 +113,16 @@ test.for(STATEMENTS.trim().split(/\n(?! )/))("%s", async (line) => {
 
 test("a row that moves is gone from where it was", async () => {
   const there = await newWorld();
-  const both = { ...shared, application2: there.application, company2: there.company, random: randomUUID() };
+  const { application: application2, company: company2, key: key2 } = there;
+  const both = { ...shared, application2, company2, key2, random: randomUUID() };
   const moves = [
     "update processes set application_id = :application2 where id = :process",
     "update applications set company_id = :company2, name = :random where id = :application",
+    "update api_key_capabilities set api_key_id = :key2, company_id = :company2, permission = 'APP:UPDATE' where api_key_id = :key",
   ];
-  expect([await recorded(both, String(moves[0])), await recorded(both, String(moves[1]))]).toStrictEqual([
+  const changes: string[][] = [];
+  for (const move of moves) changes.push(await recorded(both, move));
+  expect(changes).toStrictEqual([
     [
       "process process application company",
       "process process application2 company2",
@@ -131,6 +135,7 @@ test("a row that moves is gone from where it was", async () => {
       "application-list company company",
       "application-list company2 company2",
     ],
+    ["key key company", "key key2 company2"],
   ]);
 });
 
