@@ -498,6 +498,7 @@ describe("Idempotency-Key", () => {
     const age = "update idempotent_answers set created_at = now() - $2::interval where key = $1";
     for (const _ of [1, 2]) {
       expect((await trigger(path, withKey(key))).isReplay).toBe(false);
+      expect((await trigger(path, withKey(key))).isReplay).toBe(true);
       await records.pool.query(age, [key, "23 hours 59 minutes"]);
       expect((await trigger(path, withKey(key))).isReplay).toBe(true);
       await records.pool.query(age, [key, "24 hours 1 second"]);
@@ -519,10 +520,9 @@ describe("If-Match", () => {
     const stale = { "if-match": answer.etag };
     const changed = await call("PATCH", path, { port: 2 }, stale);
     expect(changed.status).toBe(200);
-    for (const refused of [
-      await call("PATCH", path, { port: 3 }, stale),
-      await call("DELETE", path, undefined, stale),
-    ]) {
+    // The second would be refused in any case, for its machine size.
+    for (const body of [{ port: 3 }, { resource_type_id: randomUUID() }, undefined]) {
+      const refused = await call(body === undefined ? "DELETE" : "PATCH", path, body, stale);
       expectRefusal(refused, 412, "Process has changed. Nothing was written.");
     }
     expect((await read(path)).body).toStrictEqual(changed.body);
