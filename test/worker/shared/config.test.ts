@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
-import { readConfig } from "../../../src/worker/shared/config.ts";
+import { readConfig, slowMissMs } from "../../../src/worker/shared/config.ts";
 
 const DATABASE_URL = "postgresql://user:password@host/database";
 const SECRET = "the-secret-of-those-who-purge-in-tests";
 
-test("without settings the configuration has its defaults", () => {
+test("without settings the configuration has its defaults, by which a miss is stored within eight seconds", () => {
+  expect(slowMissMs({ databaseDeadlineMs: 3_000 })).toBe(8_000);
   expect(readConfig({ DATABASE_URL })).toStrictEqual({
     databaseUrl: DATABASE_URL,
     databaseDeadlineMs: 3_000,
