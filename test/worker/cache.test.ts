@@ -18,7 +18,8 @@ const test = base.extend("own", async () => {
   const own = await createOwnProcess(api, records);
   const size = await records.resourceType();
   await records.pool.query("update processes set resource_type_id = $1 where id = $2", [size.id, own.processId]);
-  const queriesOf = (...read: Parameters<typeof own.get>) => api.queriesOf(() => own.get(...read));
+  const queriesOf = (...read: Parameters<typeof own.get>) =>
+    api.queriesOf(async () => expect((await own.get(...read)).status, "costs none, either").toBeLessThan(500));
   return { ...own, size, queriesOf };
 });
 const cacheStatus = (response: Response) => response.headers.get("cache-status");
