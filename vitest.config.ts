@@ -14,7 +14,9 @@ const PROJECTS: Record<string, string[]> = {
   /** The npm registry. */
   readme: ["test/readme/**/*.test.ts"],
 };
-const NOT_IN_SUITE = [...Object.values(PROJECTS).flat()].filter((glob) => !glob.startsWith("test/worker/"));
+const NOT_IN_SUITE = Object.values(PROJECTS)
+  .flat()
+  .filter((glob) => !glob.startsWith("test/worker/"));
 
 export default defineConfig({
   test: {
