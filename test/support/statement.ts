@@ -1,10 +1,7 @@
 import type { Database } from "../../src/worker/db/client.ts";
 
 /** The statement as it is sent. */
-export interface Sent {
-  text: string;
-  params: unknown[];
-}
+export type Sent = { text: string; params: unknown[] };
 
 /**
  * The one statement that a function sends, without sending it.

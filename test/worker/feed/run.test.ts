@@ -22,13 +22,15 @@ test.for([
   ["every twelve while it refuses", false, [0, 12, 24]],
 ] as const)("changes that keep coming are purged %s", async ([_, success, expected]) => {
   let now = 0;
-  const purgedAt: number[] = [];
+  const [purgedAt, told]: [number[], string[]] = [[], []];
   await runFeed({
-    db: { query: async () => [{ id: null }, { id: String(now), kind: "everything" }] as never[] },
-    purge: async () => {
-      purgedAt.push(now / 1_000);
-      return { success, errors: [] };
+    db: {
+      query: async (_, values) => {
+        told.push(JSON.stringify(values));
+        return [{ id: null }, { id: success ? String(now) : "1", kind: "everything" }] as never[];
+      },
     },
+    purge: async () => ({ success: purgedAt.push(now / 1_000) > 0 && success, errors: [] }),
     databaseDeadlineMs: 3_000,
     durationMs: 30_000,
     now: () => now,
@@ -37,6 +39,8 @@ test.for([
     },
   });
   expect(purgedAt).toStrictEqual(expected);
+  // What is refused is not done.
+  expect(told.filter((values) => values.includes("{1}"))).toStrictEqual([]);
 });
 
 test("one run polls at a time, until it has been silent for ten seconds", async () => {
