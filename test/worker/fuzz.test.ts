@@ -11,8 +11,8 @@ import { randomToken } from "../support/records.ts";
 const api = useApi();
 beforeAll(() => validator.init());
 
-/** `npm run test:fuzz` makes fifty times as many. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 400);
+/** `npm run test:fuzz` makes more than a hundred times as many. */
+const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
 const [web] = SEED_PROCESSES;
 
 const segment = fc.oneof(

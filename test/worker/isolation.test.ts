@@ -10,8 +10,8 @@ import { bearer, useRecords } from "../support/records.ts";
 import { idsIn } from "../support/response.ts";
 import { Timeline } from "../support/timeline.ts";
 
-/** `npm run test:isolation` sends a hundred times as many. */
-const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? 1_000);
+/** `npm run test:isolation` sends two hundred times as many. */
+const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? 500);
 const ROUND = 250;
 /** A second for the way. */
 const GRACE_MS = 1_000;
