@@ -60,6 +60,8 @@ const hexBytes = customType<{ data: string; driverData: string }>({
   toDriver: (hex) => `\\x${hex}`,
 });
 
+const transactionId = customType<{ data: string }>({ dataType: () => "xid8" });
+
 /** Millisecond precision: what is stored is what a client reads. */
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const createdAt = () => moment("created_at").notNull().defaultNow();
@@ -493,16 +495,25 @@ export const idempotentAnswers = pgTable(
  * The outbox: what has changed that a cached answer may show. Triggers write it in the writer's own transaction
  * (drizzle/0003_record_changes.sql); the feed (src/worker/feed) turns it into purges and deletes what is done.
  */
-export const changes = pgTable("changes", {
-  id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
-  kind: changeKind("kind").notNull(),
-  /** Null if there is only one of its kind. */
-  resourceId: uuid("resource_id"),
-  /** The coarser thing that may be purged in its place, where there are too many. */
-  applicationId: uuid("application_id"),
-  companyId: uuid("company_id"),
-  changedAt: timestamp("changed_at", { withTimezone: true }).notNull().default(sql`clock_timestamp()`),
-});
+export const changes = pgTable(
+  "changes",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    kind: changeKind("kind").notNull(),
+    /** Null if there is only one of its kind. */
+    resourceId: uuid("resource_id"),
+    /** The coarser thing that may be purged in its place, where there are too many. */
+    applicationId: uuid("application_id"),
+    companyId: uuid("company_id"),
+    changedAt: timestamp("changed_at", { withTimezone: true }).notNull().default(sql`clock_timestamp()`),
+    /** Of the transaction, which a snapshot shows or does not: ids and times tell nothing of the order of commits. */
+    xid: transactionId("xid").notNull().default(sql`pg_current_xact_id()`),
+  },
+  (table) => [
+    index("changes_xid_idx").on(table.xid),
+    check("changes_changed_at_finite", sql`isfinite(${table.changedAt})`),
+  ],
+);
 
 /** The feed that drains {@link changes}: one row. */
 export const feed = pgTable(
@@ -512,8 +523,12 @@ export const feed = pgTable(
     /** The run that may purge. */
     holder: uuid("holder"),
     leasedUntil: timestamp("leased_until", { withTimezone: true }),
-    /** When it last had purged everything that was older than a minute. */
+    /** When it was last heard of, and no change had waited for more than a minute. */
     healthyAt: timestamp("healthy_at", { withTimezone: true }),
+    /** What it has done with the changes so far (`Memory` in src/worker/feed/query.ts). */
+    memory: jsonb("memory")
+      .notNull()
+      .default({ drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: false }),
   },
   (table) => [check("feed_is_only", sql`${table.isOnly}`)],
 );

@@ -4,8 +4,17 @@ import type { PurgeOptions, PurgeResult } from "../shared/cache.ts";
 import { slowMissMs } from "../shared/config.ts";
 import { PURGES } from "../shared/limits.ts";
 import { log } from "../shared/log.ts";
-import { type Change, pollChanges, releaseLease } from "./query.ts";
-import { EVERYTHING, tagsFor } from "./tags.ts";
+import {
+  type Change,
+  deleteDrained,
+  forgetFuture,
+  MAX_CHANGES,
+  type Memory,
+  type Poll,
+  pollChanges,
+  releaseLease,
+} from "./query.ts";
+import { chainOf, EVERYTHING, shorten, tagsOf } from "./tags.ts";
 
 export interface FeedOptions {
   db: Reader;
@@ -14,6 +23,8 @@ export interface FeedOptions {
   databaseDeadlineMs: number;
   /** How long the run stays. */
   durationMs: number;
+  /** The most that one purge may name. Default: the platform's. */
+  maxTags?: number;
   /** The clock, in milliseconds. */
   now?: () => number;
   sleep?: (ms: number) => Promise<unknown>;
@@ -30,97 +41,108 @@ const POLL_MS = 2_000;
 const SPACING_MS = 4_000;
 /** Until the platform's bucket has a token again. */
 const REFUSED_PAUSE_MS = 60_000 / PURGES.callsPerMinute;
-
-/** A change that waits for its purges. */
-interface Waiting {
-  change: Change;
-  /** When it was seen first: its commit was before. */
-  seenAt: number;
-  isPurged: boolean;
-}
+/** A change that waits for longer was not purged in time: answers must not be kept for long then. */
+const LATE_MS = 60_000;
+/** What may end somebody's access does not wait for its turn. */
+const URGENT: readonly Change["kind"][] = ["key", "company", "everything"];
 
 /**
  * Drains the outbox for a while.
  *
  * A change is purged at once, and once more when no query can be under way any longer that had begun before its commit:
  * such a query may store the old row behind the first purge. Only then is the change deleted. So a run may end between
- * any two steps: the next one begins anew with what is left. When the platform refuses, changes gather.
+ * any two steps: the next one goes on where it has ended. When the platform refuses, changes gather, and too many are purged
+ * with everything there is.
  */
 export async function runFeed({
   db,
   purge,
   databaseDeadlineMs,
   durationMs,
+  maxTags = PURGES.maxTagsPerCall,
   now = Date.now,
   sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }: FeedOptions): Promise<FeedReport> {
   const holder = crypto.randomUUID();
   const quietMs = slowMissMs({ databaseDeadlineMs });
   const endsAt = now() + durationMs;
-  let waiting = new Map<string, Waiting>();
-  let done: string[] = [];
-  let pausedUntil = 0;
+  let memory: Memory | null = null;
+  let isAllDeleted = false;
+  let spacedUntil = 0;
+  let refusedUntil = 0;
   let hasFailed = false;
   let oldestChangeSeconds = 0;
 
+  await forgetFuture(db).catch(() => {});
   while (now() < endsAt) {
     await step();
     await sleep(POLL_MS);
   }
-  // Deletes the changes that are done, and frees the lease for the next run.
-  await poll();
-  await releaseLease(db, holder).catch(() => {});
+  await releaseLease(db, holder, memory).catch(() => {});
   return { oldestChangeSeconds };
 
   /** A failure of the database is in the log already; the next step asks again. */
-  async function poll(): Promise<Change[] | undefined> {
-    const changes = await pollChanges(db, holder, done).catch(() => undefined);
-    if (changes !== undefined) done = [];
-    return changes;
-  }
-
   async function step(): Promise<void> {
-    const changes = await poll();
-    if (changes === undefined) return;
-    const seenAt = now();
-    waiting = new Map(
-      changes.map((change) => [change.id, waiting.get(change.id) ?? { change, seenAt, isPurged: false }]),
-    );
-    for (const { change, isPurged } of waiting.values()) {
-      if (!isPurged) oldestChangeSeconds = Math.max(oldestChangeSeconds, change.ageSeconds);
+    const isHealthy = memory !== null && waitMs(memory) < LATE_MS;
+    const poll = await pollChanges(db, holder, memory, isHealthy).catch(() => undefined);
+    if (poll === undefined) return;
+    const { polledAt } = poll.memory;
+    memory = { ...poll.memory, polledAt: now() };
+    if (poll.changes.length > 0) {
+      // They have committed since the last poll, however long ago they were made.
+      const madeAt = Math.min(...poll.changes.map(({ changedAt }) => changedAt));
+      memory.waitingSince ??= Math.min(now(), Math.max(madeAt, polledAt ?? madeAt));
     }
-    const due = [...waiting.values()].filter((one) => !one.isPurged || now() >= one.seenAt + quietMs);
-    if (due.length === 0 || now() < pausedUntil) return;
-    const startedAt = now();
-    const { success } = await purgeAll(due);
-    pausedUntil = now() + (success ? SPACING_MS : REFUSED_PAUSE_MS);
-    if (!success) return;
-    for (const one of due) {
-      one.isPurged = true;
-      if (startedAt >= one.seenAt + quietMs) done.push(one.change.id);
-    }
+    oldestChangeSeconds = Math.max(oldestChangeSeconds, waitMs(memory) / 1_000);
+    await purgeDue(memory, poll);
+    if (!isAllDeleted) isAllDeleted = await deleteDrained(db, memory).catch(() => false);
   }
 
-  async function purgeAll(due: readonly Waiting[]): Promise<{ success: boolean }> {
-    const tags = tagsFor(
-      due.map(({ change }) => change),
-      PURGES.maxTagsPerCall,
-    );
-    try {
-      const result = await purge(tags[0] === EVERYTHING ? { purgeEverything: true } : { tags });
-      if (!result.success) warn(due, tags.length);
-      return result;
-    } catch {
-      warn(due, tags.length);
-      return { success: false };
+  function waitMs({ waitingSince }: Memory): number {
+    return waitingSince === null ? 0 : now() - waitingSince;
+  }
+
+  async function purgeDue(memory: Memory, { snapshot, changes }: Poll): Promise<void> {
+    const startedAt = now();
+    const due = memory.batches.filter(({ seenAt }) => startedAt >= seenAt + quietMs);
+    const isAll = memory.isLost || changes.length > MAX_CHANGES;
+    const ofChanges = isAll ? [[EVERYTHING]] : changes.map(chainOf);
+    if (ofChanges.length === 0 && due.length === 0) return;
+    const isUrgent = changes.some(({ kind }) => URGENT.includes(kind));
+    if (startedAt < refusedUntil || (startedAt < spacedUntil && !isUrgent)) return;
+    const chains = shorten([...ofChanges, ...due.flatMap(({ chains }) => chains)], maxTags);
+    if (!(await purgeTags(tagsOf(chains)))) {
+      refusedUntil = now() + REFUSED_PAUSE_MS;
+      warn(memory, changes.length);
+      return;
     }
+    spacedUntil = now() + SPACING_MS;
+    memory.batches = memory.batches.slice(due.length);
+    const drained = due.at(-1)?.snapshot;
+    if (drained !== undefined) {
+      memory.drained = drained;
+      isAllDeleted = false;
+    }
+    if (ofChanges.length === 0) return;
+    memory.batches.push({ snapshot, seenAt: startedAt, chains: shorten(ofChanges, maxTags) });
+    memory.purged = snapshot;
+    memory.waitingSince = null;
+    memory.isLost = false;
+  }
+
+  async function purgeTags(tags: string[]): Promise<boolean> {
+    const options = tags[0] === EVERYTHING ? { purgeEverything: true } : { tags };
+    return purge(options).then(
+      ({ success }) => success,
+      () => false,
+    );
   }
 
   /** Once a run. A full bucket is nothing unusual; a change that waits for a minute is. */
-  function warn(due: readonly Waiting[], tags: number): void {
+  function warn(memory: Memory, changes: number): void {
     if (hasFailed) return;
     hasFailed = true;
-    const oldestSeconds = Math.max(...due.map(({ change }) => change.ageSeconds));
-    log(oldestSeconds > 60 ? "error" : "warn", "purge_refused", { changes: due.length, tags, oldestSeconds });
+    const oldestSeconds = waitMs(memory) / 1_000;
+    log(oldestSeconds > 60 ? "error" : "warn", "purge_refused", { changes, oldestSeconds });
   }
 }

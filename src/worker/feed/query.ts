@@ -6,68 +6,149 @@ import type { Tagged } from "../shared/cache.ts";
 
 /** A row of the outbox. */
 export interface Change {
-  id: string;
   kind: Tagged | "everything";
   resourceId: string | null;
   applicationId: string | null;
   companyId: string | null;
-  ageSeconds: number;
+  /** When it was made, which may be long before its commit; in milliseconds since 1970. */
+  changedAt: number;
 }
 
-/** One poll takes no more; the rest comes with the next. */
-const MAX_CHANGES = 5_000;
+/** What polls are told of those before, by other runs, too. Moments are in milliseconds since 1970. */
+export interface Memory {
+  /** `pg_snapshot` of what is purged for good: it may be deleted. */
+  drained: string;
+  /** `pg_snapshot` of what is purged at least once. */
+  purged: string;
+  /** What waits for its second purge, the oldest first. */
+  batches: Batch[];
+  /** Since when there has been a change that was never purged; null if there is none. */
+  waitingSince: number | null;
+  /** When the last poll was. */
+  polledAt: number | null;
+  /** Whether nobody knows what has changed: then everything has. */
+  isLost: boolean;
+}
+
+const LOST: Memory = { drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: true };
+
+/** Changes that were purged together. */
+export interface Batch {
+  /** `pg_snapshot` of the poll that has found them. */
+  snapshot: string;
+  /** When that was: they had committed before. */
+  seenAt: number;
+  /** Their tags, each with those that may stand in for it. */
+  chains: string[][];
+}
+
+/** What a poll has found. */
+export interface Poll {
+  snapshot: string;
+  memory: Memory;
+  /** Those that were never purged, the oldest first; one more than {@link MAX_CHANGES} stands for all further ones. */
+  changes: Change[];
+}
+
+/** More are not purged one by one. */
+export const MAX_CHANGES = 5_000;
+/** How many are deleted at once. */
+const MAX_DELETED = 50_000;
 /** How long a run may be silent before another takes its place. */
 const LEASE = sql`interval '10 seconds'`;
-/** A change that waits for longer was not purged in time: answers must not be kept for long then. */
-const MAX_WAIT = sql`interval '1 minute'`;
 
-/** The first row stands for the lease; without it there is none. */
-const pollStatement = defineStatement<Change>(() => {
+interface Row extends Change {
+  lease: Pick<Poll, "snapshot" | "memory"> | null;
+}
+
+/**
+ * The first row stands for the lease; without it there is none. What has committed in which order, ids do not tell, and neither
+ * do times: only snapshots do.
+ */
+const pollStatement = defineStatement<Row>(() => {
   const holder = sql`${sql.placeholder("holder")}::uuid`;
-  const isDone = sql`id = any(${sql.placeholder("done")}::bigint[])`;
+  const purged = sql`(lease.memory ->> 'purged')::pg_snapshot`;
   return sql`with lease as (
     update ${feed} set
       holder = ${holder},
       leased_until = now() + ${LEASE},
-      healthy_at = case
-        when exists (select from ${changes} where changed_at < now() - ${MAX_WAIT} and not ${isDone}) then healthy_at
-        else now()
-      end
+      healthy_at = case when ${sql.placeholder("isHealthy")}::boolean then now() else healthy_at end,
+      memory = coalesce(${sql.placeholder("memory")}::jsonb, memory)
     where holder = ${holder} or leased_until is null or leased_until < now()
-    returning holder
-  ), deleted as (
-    delete from ${changes} using lease where ${isDone}
+    returning memory
   )
-  select null as id, null as kind, null as "resourceId", null as "applicationId", null as "companyId",
-    null::float8 as "ageSeconds"
+  select json_build_object('snapshot', pg_current_snapshot(), 'memory', memory) as lease, null as kind, null as "resourceId",
+    null as "applicationId", null as "companyId", null::float8 as "changedAt"
   from lease
   union all (
-    select id, kind, resource_id, application_id, company_id, extract(epoch from now() - changed_at)::float8
+    select null, kind, resource_id, application_id, company_id, extract(epoch from changed_at)::float8 * 1000
     from ${changes}, lease
-    where not ${isDone}
-    order by id
-    limit ${sql.raw(String(MAX_CHANGES))}
+    where xid >= pg_snapshot_xmin(${purged}) and not pg_visible_in_snapshot(xid, ${purged})
+    order by xid
+    limit ${sql.raw(String(MAX_CHANGES + 1))}
   )`;
 });
 
+/**
+ * Renews the lease of a run, and returns the changes that were never purged.
+ *
+ * @param holder names the run
+ * @param memory what is to be told to the polls after this one; null: what is known already
+ * @param isHealthy whether what changes is purged in time
+ * @returns undefined if another run holds the lease; nothing was written then
+ * @throws DatabaseError
+ */
+export async function pollChanges(
+  db: Reader,
+  holder: string,
+  memory: Memory | null,
+  isHealthy: boolean,
+): Promise<Poll | undefined> {
+  const values = { holder, memory: memory && JSON.stringify(memory), isHealthy };
+  const [first, ...waiting] = await db.query(pollStatement(), values, undefined);
+  return first?.lease ? { ...first.lease, changes: waiting } : undefined;
+}
+
+const deleteStatement = defineStatement<{ count: number }>(() => {
+  const drained = sql`${sql.placeholder("drained")}::pg_snapshot`;
+  return sql`with deleted as (
+    delete from ${changes} where ctid = any(array(
+      select ctid from ${changes} where xid < pg_snapshot_xmax(${drained}) and pg_visible_in_snapshot(xid, ${drained})
+      limit ${sql.raw(String(MAX_DELETED))}
+    )) returning 1
+  ) select count(*)::int from deleted`;
+});
+
+/** Deletes changes that are purged for good. @returns whether none are left @throws DatabaseError */
+export async function deleteDrained(db: Reader, { drained }: Memory): Promise<boolean> {
+  const [row] = await db.query(deleteStatement(), { drained }, undefined);
+  return row === undefined || row.count < MAX_DELETED;
+}
+
 const releaseStatement = defineStatement(
-  () => sql`update ${feed} set leased_until = null where holder = ${sql.placeholder("holder")}::uuid`,
+  () => sql`update ${feed} set leased_until = null, memory = coalesce(${sql.placeholder("memory")}::jsonb, memory)
+    where holder = ${sql.placeholder("holder")}::uuid`,
+);
+
+/** Lets another run go on at once. @param memory as in {@link pollChanges} @throws DatabaseError */
+export async function releaseLease(db: Reader, holder: string, memory: Memory | null): Promise<void> {
+  await db.query(releaseStatement(), { holder, memory: memory && JSON.stringify(memory) }, undefined);
+}
+
+const forgetStatement = defineStatement(
+  () => sql`with restored as (
+    update ${changes} set xid = default where xid > pg_current_xact_id()
+  )
+  update ${feed} set memory = ${JSON.stringify(LOST)}::jsonb
+  where pg_snapshot_xmin((memory ->> 'purged')::pg_snapshot) > pg_current_xact_id()`,
 );
 
 /**
- * Renews the lease of a run, deletes the changes that it is done with, and returns those that are waiting.
+ * Forgets what is known of transactions that are still to come: a database that was restored from a dump counts them anew, and
+ * nobody has written down what the restore has changed.
  *
- * @param holder names the run
- * @param done ids of changes that were purged for good
- * @returns undefined if another run holds the lease; nothing was deleted then
  * @throws DatabaseError
  */
-export async function pollChanges(db: Reader, holder: string, done: readonly string[]): Promise<Change[] | undefined> {
-  const [lease, ...waiting] = await db.query(pollStatement(), { holder, done: `{${done.join(",")}}` }, undefined);
-  return lease && waiting;
-}
-
-/** Lets another run begin at once. @throws DatabaseError */
-export async function releaseLease(db: Reader, holder: string): Promise<void> {
-  await db.query(releaseStatement(), { holder }, undefined);
+export async function forgetFuture(db: Reader): Promise<void> {
+  await db.query(forgetStatement(), {}, undefined);
 }

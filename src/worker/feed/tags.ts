@@ -5,8 +5,11 @@ import type { Change } from "./query.ts";
 /** Purges the whole cache, in place of tags. */
 export const EVERYTHING = "everything";
 
-/** Tags of a change: its own, and coarser ones that stand in for it where there are too many. */
-function chainOf({ kind, resourceId, applicationId, companyId }: Change): string[] {
+/** A tag, and behind it the coarser ones that stand in for it where there are too many. */
+export type Chain = string[];
+
+/** The tags of a change. */
+export function chainOf({ kind, resourceId, applicationId, companyId }: Change): Chain {
   if (kind === "everything") return [EVERYTHING];
   const chain = [tagOf(kind, resourceId ?? EVERY)];
   if (applicationId !== null) chain.push(tagOf("application", applicationId));
@@ -15,26 +18,37 @@ function chainOf({ kind, resourceId, applicationId, companyId }: Change): string
 }
 
 /**
- * Chooses the tags that cover all changes.
+ * Makes the tags that chains begin with as few as one call takes.
  *
  * @param maxTags where there are more, those that have most in common give way to the next coarser one
- * @returns {@link EVERYTHING} alone if nothing finer will do
  */
-export function tagsFor(changes: readonly Change[], maxTags: number): string[] {
-  let chains = new Map(changes.map((change) => [chainOf(change)[0] as string, chainOf(change)]));
-  while (chains.size > maxTags) chains = coarsened(chains, maxTags);
-  return chains.has(EVERYTHING) ? [EVERYTHING] : [...chains.keys()];
-}
-
-/** Replaces tags by the one above them, the largest groups first, until there are few enough. */
-function coarsened(chains: ReadonlyMap<string, string[]>, maxTags: number): Map<string, string[]> {
-  const groups = Map.groupBy(chains.values(), (chain) => chain[1] ?? EVERYTHING);
-  const result = new Map(chains);
-  for (const [parent, members] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
-    if (result.size <= maxTags) break;
-    const [first] = members;
-    for (const [tag] of members) result.delete(tag as string);
-    result.set(parent, first === undefined || first.length === 1 ? [EVERYTHING] : first.slice(1));
+export function shorten(chains: readonly Chain[], maxTags: number): Chain[] {
+  // A thing that has moved has a chain of where it was, and one of where it is.
+  let result = distinct(chains);
+  for (let tags = tagsOf(result); tags.length > maxTags; tags = tagsOf(result)) {
+    result = distinct(coarsened(result, tags.length - maxTags));
   }
   return result;
+}
+
+/** The tags that cover all of these. @returns {@link EVERYTHING} alone if nothing finer will do */
+export function tagsOf(chains: readonly Chain[]): string[] {
+  const tags = new Set(chains.map(([tag]) => tag ?? EVERYTHING));
+  return tags.has(EVERYTHING) ? [EVERYTHING] : [...tags];
+}
+
+const distinct = (chains: readonly Chain[]): Chain[] => [
+  ...new Map(chains.map((chain) => [chain.join(), chain])).values(),
+];
+
+/** Shortens chains, those first that have most in common, until there are so many tags fewer. */
+function coarsened(chains: readonly Chain[], tooMany: number): Chain[] {
+  let left = tooMany;
+  const groups = Map.groupBy(chains, ([, parent]) => parent ?? EVERYTHING);
+  const largestFirst = [...groups].sort(([, a], [, b]) => b.length - a.length);
+  return largestFirst.flatMap(([parent, members]) => {
+    if (left <= 0) return members;
+    left -= members.length - 1;
+    return members.map((chain) => (parent === EVERYTHING ? [EVERYTHING] : chain.slice(1)));
+  });
 }

@@ -36,6 +36,7 @@ const VALID = {
   apiKeys: () => ({ companyId: own.companyId, name: "A key" }),
   apiKeyTokens: () => ({ apiKeyId: own.keyId, hash: sha256(randomUUID()), masked: "svl_00…ffff" }),
   apiKeyCapabilities: () => ({ apiKeyId: own.keyId, companyId: own.companyId, permission: "APP:UPDATE" }),
+  changes: () => ({ kind: "everything" }),
   feed: () => ({}),
 };
 type Table = keyof typeof VALID;
@@ -170,6 +171,7 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     masked_pattern: rule("masked", ["svl_09…09af"], [...malformedMasks, `svl_${times(64, "a")}`]),
     ...iso("expires_at last_used_at"),
   },
+  changes: { changed_at_finite: rule("changed_at", [YEAR_ONE, BEYOND[0]], [BEYOND[1], BEYOND[3]]) },
   feed: { is_only: rule("is_only", [], [false]) },
 };
 const CHECKS = (Object.entries(RULES) as [Table, Record<string, Rule>][]).flatMap(([table, rules]) =>
@@ -289,6 +291,12 @@ describe("updated_at", () => {
     expect(moved.getTime()).toBeGreaterThan(PAST.getTime());
     // The same values once more are no change.
     expect(await update(table, id, change)).toStrictEqual(moved);
+  });
+
+  test.for(Object.entries(CHANGES))("of %s never goes back", async ([table, [change, newRow]]) => {
+    const { id } = await newRow();
+    await update(table, id, "updated_at = '2999-01-01T00:00:00.999Z'");
+    expect(await update(table, id, change)).toStrictEqual(new Date("2999-01-01T00:00:01Z"));
   });
 
   test("does not move when a key is used", async () => {

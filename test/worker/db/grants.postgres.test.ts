@@ -1,11 +1,11 @@
 // The rights that `npm run rotate` gives the Worker's role: enough for all that it does, and no more for what it must not.
 import "../../../src/local/loopback.ts";
 import pg from "pg";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import rotate from "../../../src/cli/rotate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { openDatabase } from "../../../src/worker/db/client.ts";
-import { pollChanges, releaseLease } from "../../../src/worker/feed/query.ts";
+import { runFeed } from "../../../src/worker/feed/index.ts";
 import { readConfig } from "../../../src/worker/shared/config.ts";
 import { useApi } from "../../support/api.ts";
 import { run } from "../../support/command.ts";
@@ -43,12 +43,16 @@ describe("the Worker's role", async () => {
     const endpoint = await startNeonEndpoint({ connectionString });
     try {
       const db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString }));
-      const holder = crypto.randomUUID();
-      const changes = await pollChanges(db, holder, []);
-      expect(changes?.length).toBeGreaterThan(0);
-      const [first] = changes ?? [];
-      expect((await pollChanges(db, holder, [String(first?.id)]))?.map(({ id }) => id)).not.toContain(first?.id);
-      await releaseLease(db, holder);
+      await records.company();
+      await records.pool.query("update companies set name = 'Changed'");
+      const purge = vi.fn(async () => ({ success: true, errors: [] }));
+      let now = 0;
+      const sleep = async (ms: number) => {
+        now += ms;
+      };
+      await runFeed({ db, purge, databaseDeadlineMs: 100, durationMs: 10_000, now: () => now, sleep });
+      expect(purge).toHaveBeenCalled();
+      expect((await records.pool.query("select from changes")).rowCount).toBe(0);
     } finally {
       await endpoint.close();
     }

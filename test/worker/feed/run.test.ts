@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import type { Reader } from "../../../src/worker/db/client.ts";
 import { runFeed } from "../../../src/worker/feed/index.ts";
-import { pollChanges } from "../../../src/worker/feed/query.ts";
+import { type Memory, pollChanges } from "../../../src/worker/feed/query.ts";
 import { useRecords } from "../../support/records.ts";
 
 const records = useRecords();
@@ -12,52 +12,118 @@ const db: Reader = {
 };
 const forget = async () => {
   await records.pool.query("delete from changes");
-  await records.pool.query("update feed set healthy_at = null, leased_until = null");
+  await records.pool.query("update feed set healthy_at = null, leased_until = null, memory = default");
 };
 beforeEach(forget);
 afterAll(forget);
 
-test.for([
-  ["every four seconds while the platform takes them", true, [0, 4, 8, 12, 16, 20, 24, 28]],
-  ["every twelve while it refuses", false, [0, 12, 24]],
-] as const)("changes that keep coming are purged %s", async ([_, success, expected]) => {
-  let now = 0;
-  const [purgedAt, told]: [number[], string[]] = [[], []];
-  await runFeed({
-    db: {
-      query: async (_, values) => {
-        told.push(JSON.stringify(values));
-        return [{ id: null }, { id: success ? String(now) : "1", kind: "everything" }] as never[];
-      },
+const SOMETHING = { drained: "1:1:", purged: "2:2:", batches: [], waitingSince: null, polledAt: 0, isLost: false };
+const remember = (memory: Partial<Memory>) =>
+  records.pool.query("update feed set memory = $1", [{ ...SOMETHING, ...memory }]);
+const change = (kind: string) => records.pool.query("insert into changes (kind) values ($1)", [kind]);
+const countChanges = async () => (await records.pool.query("select from changes")).rowCount;
+const isHealthy = async () => (await records.pool.query("select healthy_at from feed")).rows[0].healthy_at !== null;
+
+let now = 0;
+/** Runs the feed for so long, or for a moment. @returns what it has purged, each with the second */
+async function run({ seconds = 0.001, success = true, reader = db } = {}) {
+  const purged: [second: number, what: string][] = [];
+  const report = await runFeed({
+    db: reader,
+    purge: async ({ tags = ["everything"] }) => {
+      purged.push([now / 1_000, tags.join(" ")]);
+      return { success, errors: [] };
     },
-    purge: async () => ({ success: purgedAt.push(now / 1_000) > 0 && success, errors: [] }),
     databaseDeadlineMs: 3_000,
-    durationMs: 30_000,
+    durationMs: seconds * 1_000,
     now: () => now,
     sleep: async (ms) => {
       now += ms;
     },
   });
-  expect(purgedAt).toStrictEqual(expected);
-  // What is refused is not done.
-  expect(told.filter((values) => values.includes("{1}"))).toStrictEqual([]);
+  return { purged, report };
+}
+
+test.for([
+  ["every four seconds", "process", true, [0, 4, 8, 12, 16, 20, 24, 28]],
+  [
+    "every two seconds, where they may end somebody's access,",
+    "key",
+    true,
+    [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28],
+  ],
+  ["every twelve seconds while the platform refuses", "key", false, [0, 12, 24]],
+] as const)("changes that keep coming are purged %s", async ([_, kind, success, expected]) => {
+  now = 0;
+  const changes = [{ lease: { snapshot: "3:3:", memory: SOMETHING } }, { kind, resourceId: "a", changedAt: 0 }];
+  const { purged } = await run({ seconds: 30, success, reader: { query: async () => changes as never[] } });
+  expect(purged.map(([second]) => second)).toStrictEqual(expected);
 });
 
 test("one run polls at a time, until it has been silent for ten seconds", async () => {
   const [first, second] = [randomUUID(), randomUUID()];
-  const poll = (holder: string) => pollChanges(db, holder, []);
-  expect([await poll(first), await poll(second), await poll(first)]).toStrictEqual([[], undefined, []]);
+  const polls = async (holder: string) => (await pollChanges(db, holder, null, true)) !== undefined;
+  expect([await polls(first), await polls(second), await polls(first)]).toStrictEqual([true, false, true]);
   await records.pool.query("update feed set leased_until = leased_until - interval '10 seconds'");
-  expect([await poll(second), await poll(first)]).toStrictEqual([[], undefined]);
+  expect([await polls(second), await polls(first)]).toStrictEqual([true, false]);
 });
 
-test("the heartbeat stands still while a change has waited for more than a minute", async () => {
-  const change = `insert into changes (kind, changed_at) values ('everything', now() - interval '61 seconds') returning id`;
-  const { id } = (await records.pool.query(change)).rows[0];
-  const holder = randomUUID();
-  const isHealthy = async () => (await records.pool.query("select healthy_at from feed")).rows[0].healthy_at !== null;
-  expect(await pollChanges(db, holder, [])).toMatchObject([{ id }]);
-  expect(await isHealthy()).toBe(false);
-  expect(await pollChanges(db, holder, [id])).toStrictEqual([]);
-  expect(await isHealthy()).toBe(true);
+test("a change is purged at once and once more 8 seconds later, by whichever run comes then, and deleted", async () => {
+  now = 0;
+  await remember({});
+  await change("resource-type-list");
+  const purged = [];
+  for (let n = 0; n < 3; n++) {
+    purged.push(...(await run({ seconds: 5 })).purged);
+    expect(await countChanges()).toBe(n === 0 ? 1 : 0);
+  }
+  expect(purged).toStrictEqual([
+    [0, "resource-type-list:every"],
+    [8, "resource-type-list:every"],
+  ]);
+});
+
+test("more than 5,000 changes are purged with everything, twice, and deleted", async () => {
+  now = 0;
+  await remember({});
+  await records.pool.query(
+    "insert into changes (kind, resource_id) select 'process', gen_random_uuid() from generate_series(1, 5001)",
+  );
+  expect((await run({ seconds: 20 })).purged).toStrictEqual([
+    [0, "everything"],
+    [8, "everything"],
+  ]);
+  expect(await countChanges()).toBe(0);
+});
+
+test("a database that was restored, and counts its transactions anew, has everything purged", async () => {
+  now = 0;
+  const later = "9000000000";
+  await remember({ purged: `${later}:${later}:` });
+  await records.pool.query("insert into changes (kind, xid) values ('company', $1)", [later]);
+  expect((await run({ seconds: 20 })).purged).toStrictEqual([
+    [0, "everything"],
+    [8, "everything"],
+  ]);
+  expect(await countChanges()).toBe(0);
+});
+
+test.for([
+  ["stands still while a change has waited for more than a minute", 61_000, false, false],
+  ["goes on when it is purged", 61_000, true, true],
+  ["goes on for a minute", 57_000, false, true],
+] as const)("the heartbeat %s", async ([_, waitedMs, success, expected]) => {
+  now = 100_000;
+  await remember({ waitingSince: now - waitedMs });
+  await change("everything");
+  const { report } = await run({ seconds: 3, success });
+  expect(await isHealthy()).toBe(expected);
+  expect(report.oldestChangeSeconds).toBe((waitedMs + (success ? 0 : 2_000)) / 1_000);
+});
+
+test("a change has not waited for longer than since the last poll, however long its transaction took", async () => {
+  now = Date.now();
+  await remember({ polledAt: now - 2_000 });
+  await records.pool.query("insert into changes (kind, changed_at) values ('company', now() - interval '1 hour')");
+  expect((await run()).report.oldestChangeSeconds).toBe(2);
 });

@@ -20,6 +20,8 @@ test.for([
   await get();
   expect((await get()).headers.get("cache-status")).toBe(`process-api; hit; ttl=${seconds}`);
   await records.pool.query("update feed set healthy_at = null");
+  const silent = api.logs().filter((line) => line.includes('"feed_silent"'));
+  expect(silent).toHaveLength(seconds === 30 ? 1 : 0);
 });
 
 test("purges what plain SQL has changed, and responses are kept for long; then it says how long changes waited", async () => {

@@ -1,21 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Change } from "../../../src/worker/feed/query.ts";
-import { tagsFor } from "../../../src/worker/feed/tags.ts";
+import { chainOf, shorten, tagsOf } from "../../../src/worker/feed/tags.ts";
 
 const uuids = (count: number) => Array.from({ length: count }, () => randomUUID() as string);
 const change = (kind: Change["kind"], resourceId: string | null, above: Partial<Change> = {}): Change => {
-  return { id: "1", kind, resourceId, applicationId: null, companyId: null, ageSeconds: 0, ...above };
+  return { kind, resourceId, applicationId: null, companyId: null, changedAt: 0, ...above };
 };
 const processes = (count: number, applicationId: string, companyId: string) =>
   uuids(count).map((id) => change("process", id, { applicationId, companyId }));
-const tagsOf = (changes: readonly Change[]) => changes.map(({ resourceId }) => `process:${resourceId}`);
+const ownTags = (changes: readonly Change[]) => changes.map(({ resourceId }) => `process:${resourceId}`);
 
 const [process, application, company, key] = uuids(4) as [string, string, string, string];
 const above = { applicationId: application, companyId: company };
 const one = processes(1, application, company);
 const hundred = processes(100, application, company);
 const elsewhere = processes(10, key, company);
+const movedIds = uuids(150);
+/** So many that were moved from an application to that of another company. */
+const moved = (count: number) =>
+  movedIds
+    .slice(0, count)
+    .flatMap((id) => [change("process", id, { applicationId: key, companyId: process }), change("process", id, above)]);
 
 test.for<[string, Change[], string[]]>([
   [
@@ -37,12 +43,12 @@ test.for<[string, Change[], string[]]>([
       "resource-type-list:every",
     ],
   ],
-  ["are one for a thing that has changed twice", [...one, ...one.map((again) => ({ ...again, id: "2" }))], tagsOf(one)],
-  ["are as fine as the call takes", hundred, tagsOf(hundred)],
+  ["are one for a thing that has changed twice", [...one, ...one], ownTags(one)],
+  ["are as fine as the call takes", hundred, ownTags(hundred)],
   [
     "give way to their application where most is in common, and leave the others alone",
     [...hundred.slice(9), ...elsewhere],
-    [...tagsOf(elsewhere), `application:${application}`],
+    [`application:${application}`, ...ownTags(elsewhere)],
   ],
   [
     "give way to their company where there are too many applications",
@@ -54,6 +60,12 @@ test.for<[string, Change[], string[]]>([
     uuids(101).flatMap((id) => processes(1, randomUUID(), id)),
     ["everything"],
   ],
+  [
+    "are those of where a thing was and of where it is",
+    [...moved(1), ...hundred],
+    [`application:${application}`, `process:${movedIds[0]}`],
+  ],
+  ["give way on both sides where a thing has moved", moved(150), [`application:${key}`, `application:${application}`]],
   ["give way to everything that has changed", [change("everything", null), ...one], ["everything"]],
   [
     "give way to everything where nothing finer covers them",
@@ -61,5 +73,5 @@ test.for<[string, Change[], string[]]>([
     ["everything"],
   ],
 ])("tags of changes %s", ([_, changes, tags]) => {
-  expect(tagsFor(changes, 100)).toStrictEqual(tags);
+  expect(tagsOf(shorten(changes.map(chainOf), 100)).toSorted()).toStrictEqual(tags.toSorted());
 });

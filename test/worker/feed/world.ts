@@ -18,6 +18,8 @@ const config = readConfig({ DATABASE_URL: "postgres://user@host/database" });
 const MINUTE_MS = 60_000;
 /** Without a poll for so long, responses must not be kept for long any more. */
 const SILENCE_MS = 2 * MINUTE_MS;
+/** In one purge. Few rows are many here. */
+const MAX_TAGS = 6;
 /** Until the body of a miss has arrived and is stored, after its query. */
 const MAX_STORING_MS = 4_900;
 
@@ -144,8 +146,8 @@ export class World {
     const match = matchPath(path.split("/")).find(({ operation }) => operation.method === method);
     if (match === undefined) throw new Error(`No operation at ${path}`);
     const { operation, segments } = match;
-    const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, ifMatch: null } };
-    const services = { config, db: this.#db, caller: { keyHash, trace: {} }, recordUse: () => {} };
+    const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, conditions: {} } };
+    const services = { config, db: this.#db, caller: { keyHash, trace: {} }, note: () => {} };
     try {
       const response = await (HANDLERS[operation.id] as Handler)({
         ...sent,
@@ -282,7 +284,7 @@ export class World {
     };
     const { now, sleep } = this.clock;
     const purge = (options: PurgeOptions) => this.#purge(options);
-    return runFeed({ ...config, db: { query }, purge, durationMs: MINUTE_MS, now, sleep });
+    return runFeed({ ...config, db: { query }, purge, durationMs: MINUTE_MS, maxTags: MAX_TAGS, now, sleep });
   }
 
   #happens(): boolean {
@@ -311,7 +313,7 @@ export class World {
       return { success: false, errors: [{ code: 429, message: "rate limit" }] };
     }
     this.#tokens--;
-    if (tags.length > PURGES.maxTagsPerCall) throw new Error(`${tags.length} tags`);
+    if (tags.length > MAX_TAGS) throw new Error(`${tags.length} tags`);
     if (purgeEverything) this.seen.add("everything");
     if (tags.some((tag) => /^(?:company|application):/.test(tag))) this.seen.add("coarse");
     for (const [name, cached] of this.cached) {
