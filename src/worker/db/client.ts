@@ -41,6 +41,8 @@ const FIRST_BACKOFF_MS = 50;
 /** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
 const QUEUEING = 1 / 6;
 const SLOW_QUERY_MS = 500;
+/** The most that an isolate has under way: they may all wait, each with a connection of Neon's pool. */
+const MAX_WRITES = 20;
 /** For the rest of a transaction. */
 const SET_TIMEOUTS = "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)";
 /** The limiter's refusal. */
@@ -51,8 +53,10 @@ interface Sending<T> {
   send(signal: AbortSignal): Promise<T>;
   /** Whether it may be sent again, if this was only for the moment. */
   isRepeatable(error: DatabaseError): boolean;
-  /** Whether the time that it takes is the database's alone: a write also waits for others. */
-  isMeasured: boolean;
+  /** Writes have a bound of their own: they wait for each other, and reads must not wait for them. */
+  isWrite: boolean;
+  /** The hash of the key that asks; undefined for nobody's work. */
+  owner: string | undefined;
 }
 
 /**
@@ -63,19 +67,23 @@ interface Sending<T> {
  */
 export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Config): Database {
   const sql = neon(databaseUrl);
-  const limiter = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs: 2 * deadlineMs });
+  const expiryMs = 2 * deadlineMs;
+  const reads = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs });
+  // A write that is slow waits for another.
+  const writes = new ConcurrencyLimiter({ queueingMs: Number.POSITIVE_INFINITY, expiryMs, maxLimit: MAX_WRITES });
   const retries = new RetryBudget();
 
-  async function attempt<T>({ send, isMeasured }: Sending<T>, signal: AbortSignal): Promise<T> {
-    const permit = await limiter.acquire();
+  async function attempt<T>({ send, isWrite, owner }: Sending<T>, signal: AbortSignal): Promise<T> {
+    const limiter = isWrite ? writes : reads;
+    const permit = await limiter.acquire(owner);
     if (permit === undefined) throw REFUSED;
     try {
       const result = await send(signal);
-      limiter.release(permit, isMeasured ? "measured" : "unmeasured");
+      limiter.release(permit, "measured");
       return result;
     } catch (cause) {
       const error = signal.aborted ? new DatabaseError("timeout", { mayHaveRun: true }) : classifyError(cause);
-      const isOverload = error.kind === "overloaded" || (error.kind === "timeout" && isMeasured);
+      const isOverload = error.kind === "overloaded" || (error.kind === "timeout" && !isWrite);
       limiter.release(permit, isOverload ? "overload" : "unmeasured");
       throw error;
     }
@@ -113,7 +121,8 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
         {
           send: (signal) => sql.query(text, params, { fetchOptions: { signal } }) as Promise<Row[]>,
           isRepeatable: ({ isTransient }) => isTransient,
-          isMeasured: true,
+          isWrite: false,
+          owner: ownerIn(values),
         },
         trace,
       );
@@ -134,13 +143,16 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
             return (await sql.transaction(queries, options)).at(-1) as Row[];
           },
           isRepeatable: ({ isTransient, mayHaveRun }) => isTransient && !mayHaveRun,
-          isMeasured: false,
+          isWrite: true,
+          owner: ownerIn(values),
         },
         trace,
       );
     },
   };
 }
+
+const ownerIn = (values: { keyHash?: unknown }): string | undefined => values.keyHash as string | undefined;
 
 /** How one query went. */
 interface QueryOutcome extends QueryCost {
@@ -157,5 +169,6 @@ function finish(trace: Trace | undefined, { error, ...outcome }: QueryOutcome): 
     ...outcome,
     error: error?.kind,
     sqlState: error?.sqlState,
+    constraint: error?.constraint,
   });
 }

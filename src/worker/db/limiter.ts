@@ -7,6 +7,8 @@ export interface LimiterOptions {
   queueingMs: number;
   /** After so long a query has ended, whether or not anybody said so. */
   expiryMs: number;
+  /** The limit that is never passed. Default: 200. */
+  maxLimit?: number;
   /** The clock, in milliseconds. Default: `Date.now`. */
   now?: () => number;
   /** Default: a timer. */
@@ -16,11 +18,15 @@ export interface LimiterOptions {
 /** Leave to send one query. It is given back with {@link ConcurrencyLimiter.release}. */
 export interface Permit {
   readonly startedAt: number;
+  readonly owner?: string | undefined;
 }
 
 const INITIAL_LIMIT = 20;
+/** What the fastest query says of the way to the database holds for so long at least, and twice as long at most. */
+const BASELINE_AGE_MS = 300_000;
 const MIN_LIMIT = 5;
-const MAX_LIMIT = 200;
+/** How much of the limit one owner may take. */
+const SHARE = 1 / 2;
 /**
  * By how much the limit shrinks when queries are too slow. It grows by one for each limit's worth of queries, and until it
  * has shrunk once by one for each query, as with TCP's slow start (RFC 5681).
@@ -50,11 +56,13 @@ const POLLS_PER_MS = 20;
 export class ConcurrencyLimiter {
   readonly #queueingMs: number;
   readonly #expiryMs: number;
+  readonly #maxLimit: number;
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
   #limit = INITIAL_LIMIT;
-  /** The fastest query so far: what the way to the database takes. */
-  #baselineMs = Number.POSITIVE_INFINITY;
+  /** The fastest query of this period and of the one before: what the way to the database takes. */
+  #fastestMs: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  #periodEndsAt = Number.NEGATIVE_INFINITY;
   #shrunkAt = Number.NEGATIVE_INFINITY;
   /** Whether the limit has never shrunk. */
   #isStarting = true;
@@ -66,9 +74,10 @@ export class ConcurrencyLimiter {
   /** When somebody has waited in vain last. */
   #refusedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ queueingMs, expiryMs, now = Date.now, sleep = pause }: LimiterOptions) {
+  constructor({ queueingMs, expiryMs, maxLimit = 200, now = Date.now, sleep = pause }: LimiterOptions) {
     this.#queueingMs = queueingMs;
     this.#expiryMs = expiryMs;
+    this.#maxLimit = maxLimit;
     this.#now = now;
     this.#sleep = sleep;
   }
@@ -78,9 +87,14 @@ export class ConcurrencyLimiter {
     return Math.floor(this.#limit);
   }
 
-  /** Waits a moment if it must. @returns undefined if there are too many queries already */
-  async acquire(): Promise<Permit | undefined> {
-    return this.#take() ?? (await this.#wait());
+  /**
+   * Waits a moment if it must.
+   *
+   * @param owner who may have no more than their share under way; undefined: nobody in particular
+   * @returns undefined if there are too many queries already
+   */
+  async acquire(owner?: string): Promise<Permit | undefined> {
+    return this.#take(owner) ?? (await this.#wait(owner));
   }
 
   /**
@@ -93,7 +107,8 @@ export class ConcurrencyLimiter {
     if (outcome === "unmeasured") return;
     const now = this.#now();
     const latencyMs = now - permit.startedAt;
-    if (outcome === "overload" || latencyMs > this.#baselineMs + this.#queueingMs) {
+    if (outcome === "measured") this.#note(latencyMs, now);
+    if (outcome === "overload" || latencyMs > Math.min(...this.#fastestMs) + this.#queueingMs) {
       // Once for all queries that were under way together.
       if (permit.startedAt < this.#shrunkAt) return;
       this.#limit = Math.max(MIN_LIMIT, this.#limit * BACKOFF_RATIO);
@@ -101,25 +116,43 @@ export class ConcurrencyLimiter {
       this.#isStarting = false;
       return;
     }
-    this.#baselineMs = Math.min(this.#baselineMs, latencyMs);
     // A limit that is not used says nothing about the next higher one.
     if (inFlight * 2 < this.#limit) return;
-    this.#limit = Math.min(MAX_LIMIT, this.#limit + (this.#isStarting ? 1 : 1 / this.#limit));
+    this.#limit = Math.min(this.#maxLimit, this.#limit + (this.#isStarting ? 1 : 1 / this.#limit));
   }
 
-  #take(): Permit | undefined {
+  #note(latencyMs: number, now: number): void {
+    const [fastestMs] = this.#fastestMs;
+    if (now < this.#periodEndsAt) {
+      this.#fastestMs[0] = Math.min(fastestMs, latencyMs);
+      return;
+    }
+    this.#fastestMs = [latencyMs, fastestMs];
+    this.#periodEndsAt = now + BASELINE_AGE_MS;
+  }
+
+  #take(owner: string | undefined): Permit | undefined {
     const now = this.#now();
     for (const permit of this.#running) {
       if (permit.startedAt + this.#expiryMs > now) break;
       this.#running.delete(permit);
     }
-    if (this.#running.size >= this.limit) return undefined;
-    const permit = { startedAt: now };
+    if (this.#running.size >= this.limit || !this.#hasShare(owner)) return undefined;
+    const permit = { startedAt: now, owner };
     this.#running.add(permit);
     return permit;
   }
 
-  async #wait(): Promise<Permit | undefined> {
+  #hasShare(owner: string | undefined): boolean {
+    const share = this.#limit * SHARE;
+    // Seldom are there so many that they must be counted.
+    if (owner === undefined || this.#running.size < share) return true;
+    let own = 0;
+    for (const permit of this.#running) if (permit.owner === owner) own++;
+    return own < share;
+  }
+
+  async #wait(owner: string | undefined): Promise<Permit | undefined> {
     const now = this.#now();
     for (const waiting of this.#waiting) if (waiting.until < now) this.#waiting.delete(waiting);
     if (this.#waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
@@ -130,7 +163,7 @@ export class ConcurrencyLimiter {
     let permit: Permit | undefined;
     while (permit === undefined && this.#now() < place.until) {
       await this.#sleep(Math.max(MIN_POLL_MS, this.#waiting.size / POLLS_PER_MS));
-      permit = this.#take();
+      permit = this.#take(owner);
     }
     this.#waiting.delete(place);
     if (permit === undefined) this.#refusedAt = this.#now();

@@ -176,3 +176,21 @@ test("retries are a tenth of what succeeds", () => {
     expect(spendAll()).toBe(spent);
   }
 });
+
+test("whoever asks for more than half of the limit leaves the rest to others", async () => {
+  const { limiter } = newSubject();
+  const ask = (count: number, owner: string) => Array.from({ length: count }, () => limiter.acquire(owner));
+  const [greedy, other] = [ask(11, "greedy"), ask(10, "other")];
+  await vi.advanceTimersByTimeAsync(2 * BURST_WAIT_MS);
+  const granted = async (permits: typeof greedy) => (await Promise.all(permits)).filter(Boolean).length;
+  expect([await granted(greedy), await granted(other)]).toStrictEqual([10, 10]);
+});
+
+test("a database that is slower for good is as good as any other after ten minutes", async () => {
+  const subject = newSubject(100);
+  await offer(subject, 30, 2);
+  subject.database.serviceMs = 1_000;
+  const seconds = await offer(subject, 30, 660);
+  expect(seconds[100]?.refused).toBeGreaterThan(10);
+  expect(seconds.slice(-30).map(({ refused }) => refused)).toStrictEqual(Array(30).fill(0));
+});
