@@ -20,7 +20,7 @@ printf %s "$PASSWORD" > "$dir/password"
 "$BIN/initdb" --pgdata="$dir/data" --username=postgres --pwfile="$dir/password" \\
   --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync > "$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 "$BIN/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 -c port="$PORT" -c unix_socket_directories= \\
-  -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC &
+  -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c track_commit_timestamp=on -c timezone=UTC &
 read -r _ || true
 kill -QUIT $! || true
 wait $! || true

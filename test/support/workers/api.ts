@@ -82,7 +82,7 @@ export default {
     return gateway.fetch(request, environmentOf(env), ctx);
   },
   async scheduled(controller, env, ctx) {
-    hurry();
+    if (!isRunning) hurry();
     await gateway.scheduled(controller, environmentOf(env), ctx);
   },
 } satisfies ExportedHandler<Env>;

@@ -107,7 +107,7 @@ export class World {
     return (await this.#pool.query<Row>(text, params)).rows;
   }
 
-  /** Begins a transaction with these statements. @returns undefined, and takes them back, if a row is locked */
+  /** Begins a transaction with these statements. @returns undefined, and takes them back, if a row is locked or gone */
   async begin(statements: { text: string; params: unknown[] }[]) {
     await this.#moveClock();
     const client = await this.#pool.connect();
@@ -120,7 +120,7 @@ export class World {
     } catch (error) {
       await client.query("rollback");
       client.release();
-      if ((error as pg.DatabaseError).code !== "55P03") throw error;
+      if (!["55P03", "23503"].includes(String((error as pg.DatabaseError).code))) throw error;
       return undefined;
     }
   }
