@@ -45,7 +45,8 @@ settings. A data centre near you answers.
 would write.
 
 **Conditional requests.** Every body has an \`ETag\`. Send it back in \`If-None-Match\`, and the answer is 304 without a
-body as long as nothing has changed.
+body as long as nothing has changed. Every method heeds \`If-Match\`, \`If-Unmodified-Since\` and \`If-None-Match\` with what a GET
+of its path reads, and GET \`If-Modified-Since\`, too, in the order of RFC 9110, section 13.2.2. 412 means that one does not hold.
 
 **Freshness.** The edge answers from its cache. A change shows within seconds, and within a minute when much changes at once.
 While the database or the purging of the cache fails, an answer may be an hour old. \`Cache-Status\` and \`Age\` show what

@@ -175,6 +175,21 @@ describe("a conditional request", () => {
     expect([changed.status, changed.headers.get("last-modified")]).toStrictEqual([200, after]);
     expect((await own.get({ "if-modified-since": after })).status).toBe(304);
   });
+
+  test.for([
+    ["at the end of the second of the last change", "2001-02-03T04:05:06.001Z", 304],
+    ["before that second, and of no use, while others may still change in it", "now", 200],
+  ] as const)("has a date %s", async ([_, moment, status], { own: { get, processId, applicationId, size } }) => {
+    const updatedAt = moment === "now" ? new Date() : new Date(moment);
+    const ids = { processes: processId, applications: applicationId, process_resource_types: size.id };
+    for (const [table, id] of Object.entries(ids)) {
+      await records.pool.query(`update ${table} set updated_at = $1 where id = $2`, [updatedAt, id]);
+    }
+    expect((await get({ "if-modified-since": new Date(Date.now() + 1_000).toUTCString() })).status).toBe(status);
+    const end = Math.ceil(updatedAt.getTime() / 1_000) * 1_000;
+    const date = new Date(status === 304 ? end : end - 1_000).toUTCString();
+    expect((await get()).headers.get("last-modified")).toBe(date);
+  });
 });
 
 describe("what is not found", () => {

@@ -93,6 +93,7 @@ const headers = fc.dictionary(
     "if-match",
     "if-modified-since",
     "if-none-match",
+    "if-unmodified-since",
     "idempotency-key",
     "origin",
     "range",

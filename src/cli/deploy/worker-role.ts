@@ -17,9 +17,12 @@ const GRANTS = [
   "insert on audit_log",
   "insert, update, delete on idempotent_answers",
   "update (last_used_at) on api_keys, api_key_tokens",
+  // To lock what a write decides by, which takes the right to change a column.
+  "update (updated_at) on applications",
+  "update (id) on api_key_capabilities",
   // For the feed.
   "update on feed",
-  "delete on changes",
+  "update (xid), delete on changes",
 ];
 
 export const isWorkerRole = (name: string): name is WorkerRole => ROLES.includes(name as WorkerRole);

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { FORBIDDEN, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
+import { FORBIDDEN, NOT_FOUND } from "../components/failures.ts";
 import { headerParameters } from "../components/headers.ts";
 import { applicationId, pagination } from "../components/parameters.ts";
 import { getResponses } from "../components/responses.ts";
@@ -22,7 +22,6 @@ export const listApplications = createRoute({
       schema: applicationListSchema,
       examples: APPLICATION_LIST_EXAMPLES,
     }),
-    ...INVALID_PARAMETER,
     ...FORBIDDEN,
   },
 });
@@ -44,7 +43,6 @@ export const getApplication = createRoute({
       examples: APPLICATION_EXAMPLES,
       isDated: true,
     }),
-    ...INVALID_PARAMETER,
     ...FORBIDDEN,
     ...NOT_FOUND,
   },

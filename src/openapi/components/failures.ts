@@ -1,5 +1,7 @@
 // The answers of operations that fail, each with an example in the words of src/worker/shared/errors.ts.
+
 import { z } from "@hono/zod-openapi";
+import { EXPECTED_TAGS } from "../../worker/shared/conditions.ts";
 import { errorBody, type Failure } from "../../worker/shared/errors.ts";
 import {
   ADDRESS_LIMIT,
@@ -69,21 +71,29 @@ const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
 
 /** Below `components.responses`. */
 export const FAILED_RESPONSES = {
-  InvalidParameter: failedResponse("A parameter is invalid. The message names it and says what was expected.", [], {
-    path: [
-      "An id that is not a UUID",
-      { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
-    ],
-    query: [
-      "A number out of bounds",
-      {
-        reason: "invalid_parameter",
-        place: "query",
-        parameter: "limit",
-        expected: `an integer from 1 to ${PAGE.maxLimit}`,
-      },
-    ],
-  }),
+  InvalidParameter: failedResponse(
+    "A parameter or a header is invalid. The message names it and says what was expected.",
+    [],
+    {
+      path: [
+        "An id that is not a UUID",
+        { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
+      ],
+      query: [
+        "A number out of bounds",
+        {
+          reason: "invalid_parameter",
+          place: "query",
+          parameter: "limit",
+          expected: `an integer from 1 to ${PAGE.maxLimit}`,
+        },
+      ],
+      header: [
+        "An entity tag without quotes",
+        { reason: "invalid_header", header: "If-None-Match", expected: EXPECTED_TAGS },
+      ],
+    },
+  ),
   InvalidWrite: failedResponse(
     "A parameter, a header or the body is invalid, or the write contradicts what there is. The message names every field that is wrong.",
     ["Cache-Status"],
@@ -140,9 +150,9 @@ export const FAILED_RESPONSES = {
     },
   ),
   PreconditionFailed: failedResponse(
-    "The process has changed: its `ETag` is none of those in `If-Match`. Nothing was written.",
+    "A condition of the request does not hold, such as `If-Match` with the `ETag` of what has changed since. Nothing was written.",
     ["Cache-Status"],
-    { changed: ["A process that has changed", { reason: "precondition_failed", resource: "Process" }] },
+    { changed: ["Something that has changed", { reason: "precondition_failed" }] },
   ),
   BodyTooLarge: failedResponse("The body is too large.", [], {
     body: ["A body that is too large", { reason: "body_too_large", maxBytes: MAX_BODY_BYTES }],
@@ -206,8 +216,10 @@ const ref = (name: keyof typeof FAILED_RESPONSES) => ({ $ref: `#/components/resp
 
 /** Failures of every operation that reads. */
 export const READ_FAILURES = {
+  400: ref("InvalidParameter"),
   401: ref("Unauthorized"),
   405: ref("MethodNotAllowed"),
+  412: ref("PreconditionFailed"),
   414: ref("UriTooLong"),
   429: ref("TooManyRequests"),
   431: ref("HeaderTooLarge"),
@@ -220,6 +232,7 @@ export const WRITE_FAILURES = {
   400: ref("InvalidWrite"),
   401: ref("Unauthorized"),
   405: ref("MethodNotAllowed"),
+  412: ref("PreconditionFailed"),
   414: ref("UriTooLong"),
   429: ref("TooManyWrites"),
   431: ref("HeaderTooLarge"),
@@ -227,13 +240,9 @@ export const WRITE_FAILURES = {
   503: ref("NotWritten"),
 };
 
-/** More failures of a write with a body, … */
+/** More failures of a write with a body. */
 export const INVALID_BODY = { 413: ref("BodyTooLarge"), 415: ref("UnsupportedMediaType") };
-/** … and of one with a precondition. */
-export const PRECONDITION_FAILED = { 412: ref("PreconditionFailed") };
-/** More failures of an operation with parameters, … */
-export const INVALID_PARAMETER = { 400: ref("InvalidParameter") };
-/** … of one that needs a permission, … */
+/** More failures of an operation that needs a permission, … */
 export const FORBIDDEN = { 403: ref("Forbidden") };
 /** … and of one that is about a resource. */
 export const NOT_FOUND = { 404: ref("NotFound") };

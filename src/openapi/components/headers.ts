@@ -131,7 +131,7 @@ export const HEADER_PARAMETERS = {
     name: "If-Match",
     in: "header" as const,
     description:
-      "`ETag` of the process as you know it, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412.",
+      "`ETag` of what you have read at this path, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412.",
     schema: { type: "string" as const },
   },
   "Idempotency-Key": {

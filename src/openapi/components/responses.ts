@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Examples } from "./examples.ts";
-import { FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, READ_FAILURES, WRITE_FAILURES } from "./failures.ts";
+import { FORBIDDEN, NOT_FOUND, READ_FAILURES, WRITE_FAILURES } from "./failures.ts";
 import { headersOf } from "./headers.ts";
 
 /** On every answer that is no failure. */
@@ -41,8 +41,7 @@ export const writeResponses = <T extends z.ZodType>({
   schema,
   examples,
   isDated = false,
-  isConditional = false,
-}: Payload<T> & { isConditional?: boolean }) => ({
+}: Payload<T>) => ({
   200: {
     description,
     headers: headersOf(...(isDated ? (["ETag", "Last-Modified"] as const) : []), ...WRITTEN, ...COUNTED),
@@ -51,5 +50,4 @@ export const writeResponses = <T extends z.ZodType>({
   ...WRITE_FAILURES,
   ...FORBIDDEN,
   ...NOT_FOUND,
-  ...(isConditional && PRECONDITION_FAILED),
 });

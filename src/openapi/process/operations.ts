@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { FORBIDDEN, INVALID_BODY, INVALID_PARAMETER, NOT_FOUND } from "../components/failures.ts";
+import { FORBIDDEN, INVALID_BODY, NOT_FOUND } from "../components/failures.ts";
 import { headerParameters } from "../components/headers.ts";
 import { applicationId, dryRun, pagination, processId } from "../components/parameters.ts";
 import { getResponses, writeResponses } from "../components/responses.ts";
@@ -33,7 +33,6 @@ export const listProcesses = createRoute({
       schema: processListSchema,
       examples: PROCESS_LIST_EXAMPLES,
     }),
-    ...INVALID_PARAMETER,
     ...FORBIDDEN,
     ...NOT_FOUND,
   },
@@ -56,7 +55,6 @@ export const getProcess = createRoute({
       examples: PROCESS_EXAMPLES,
       isDated: true,
     }),
-    ...INVALID_PARAMETER,
     ...FORBIDDEN,
     ...NOT_FOUND,
   },
@@ -113,7 +111,6 @@ export const updateProcess = createRoute({
       schema: processSchema,
       examples: WRITTEN_PROCESS_EXAMPLES,
       isDated: true,
-      isConditional: true,
     }),
     ...INVALID_BODY,
   },
@@ -132,7 +129,6 @@ export const deleteProcess = createRoute({
     description: "The process is deleted",
     schema: deletedSchema,
     examples: { deleted: { summary: "Deleted", value: { message: "Process deleted" } } },
-    isConditional: true,
   }),
 });
 
@@ -164,7 +160,6 @@ export const listProcessRuns = createRoute({
   request: { params: ofProcess, query: pagination },
   responses: {
     ...getResponses({ description: "A page of runs", schema: runListSchema, examples: RUN_LIST_EXAMPLES }),
-    ...INVALID_PARAMETER,
     ...FORBIDDEN,
     ...NOT_FOUND,
   },

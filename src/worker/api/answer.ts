@@ -3,7 +3,7 @@ import type { Permission } from "../db/access.ts";
 import type { PayloadRow } from "../db/payload.ts";
 import { edgeHeaders, edgeNotFoundHeaders, TAGGED, type Tagged, tagOf, UNCACHEABLE } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
-import { KEY_ID_HEADER } from "../shared/internal-headers.ts";
+import { KEY_ID_HEADER, WEAK_DATE_HEADER } from "../shared/internal-headers.ts";
 import { log } from "../shared/log.ts";
 import type { Validator } from "../shared/operations.ts";
 import { logIds } from "../shared/trace.ts";
@@ -34,7 +34,7 @@ interface Read<T> {
  */
 export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>): Response {
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
-  call.recordUse(row);
+  call.note(row);
   const { permission, resource, tags, tagsIn, freshWithoutFeedSeconds } = read;
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
   if (permission !== null && !row.isPermitted) {
@@ -57,9 +57,26 @@ export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>
     ...edgeHeaders(policy, cacheable(tagsIn?.(payload))),
     ...keyHeader,
   };
-  if (row.lastModified !== null) headers["last-modified"] = new Date(row.lastModified).toUTCString();
+  Object.assign(headers, datesOf(row.lastModified));
   // Not the text itself: Postgres keeps `1.0` in jsonb as it was written, and clients read integers.
   return new Response(JSON.stringify(payload), { headers });
+}
+
+/** A transaction that takes longer may change something at a moment that has been told already. */
+const SETTLED_MS = 60_000;
+
+/**
+ * `Last-Modified`: the end of the second of the last change, once it is sure that nothing else changes until then. So whoever
+ * has it knows that nothing has changed since (RFC 9110, section 8.8.2.2). Before that it is the second itself, which the gateway
+ * compares with nothing.
+ *
+ * @param changedAt in ISO 8601; null if it is not known
+ */
+export function datesOf(changedAt: string | null): Record<string, string> {
+  if (changedAt === null) return {};
+  const end = Math.ceil(Date.parse(changedAt) / 1_000) * 1_000;
+  if (Date.now() >= end + SETTLED_MS) return { "last-modified": new Date(end).toUTCString() };
+  return { "last-modified": new Date(end - 1_000).toUTCString(), [WEAK_DATE_HEADER]: "true" };
 }
 
 /** Nothing is trusted because it is ours: a row that breaks the document is a fault, and no payload. */

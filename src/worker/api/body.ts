@@ -43,16 +43,23 @@ function parse(text: string): unknown {
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** Texts that Postgres cannot hold, wherever they stand: with U+0000, or half of a surrogate pair. */
-function unstorableTexts(value: object, path = ""): Mistake[] {
-  return Object.entries(value).flatMap(([name, member]) => {
-    const field = path === "" ? name : `${path}.${name}`;
-    if (isObject(member)) return unstorableTexts(member, field);
-    const isStorable = typeof member !== "string" || (member.isWellFormed() && !member.includes("\0"));
-    return isStorable ? [] : { field, what: "has a character that cannot be stored: U+0000 or half a surrogate pair" };
-  });
+/** Texts that Postgres cannot hold, wherever they stand: with U+0000, or half of a surrogate pair. Bodies may be deep. */
+function unstorableTexts(body: object): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const objects = [{ value: body, path: "" }];
+  for (const { value, path } of objects) {
+    for (const [name, member] of Object.entries(value)) {
+      const field = path === "" ? name : `${path}.${name}`;
+      if (isObject(member)) objects.push({ value: member, path: field });
+      const isStorable = typeof member !== "string" || (member.isWellFormed() && !member.includes("\0"));
+      if (!isStorable) mistakes.push({ field, what: UNSTORABLE });
+      if (mistakes.length === MAX_MISTAKES) return mistakes;
+    }
+  }
+  return mistakes;
 }
 
+const UNSTORABLE = "has a character that cannot be stored: U+0000 or half a surrogate pair";
 const UNKNOWN = "is unknown";
 
 /** What a keyword of JSON Schema asks of a field: https://ajv.js.org/api.html#error-parameters */

@@ -1,5 +1,6 @@
 import type { Access } from "../db/access.ts";
 import type { Database } from "../db/client.ts";
+import type { Conditions } from "../shared/conditions.ts";
 import type { Config } from "../shared/config.ts";
 import type { Operation } from "../shared/operations.ts";
 import type { Trace } from "../shared/trace.ts";
@@ -13,7 +14,7 @@ export interface ApiProps {
 /** What may come with a write, beside its body. */
 export interface WriteHeaders {
   idempotencyKey: string | null;
-  ifMatch: string | null;
+  conditions: Conditions;
 }
 
 /** One call of an operation. */
@@ -33,8 +34,8 @@ export interface Call {
   db: Database;
   /** Ends the reuse of what has these tags. @returns whether the platform has done so */
   purge(tags: string[]): Promise<boolean>;
-  /** Sees to it that the use of a key is written down. */
-  recordUse(access: Access): void;
+  /** Sees to it that the use of a key is written down, and that somebody hears of a feed that is silent. */
+  note(access: Access): void;
 }
 
 export type Handler = (call: Call) => Promise<Response>;

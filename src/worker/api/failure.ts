@@ -17,11 +17,11 @@ export function failureOf(error: unknown, method: string, trace: Trace): Failure
     log("error", "unexpected_error", { ...logIds(trace), ...describeError(error) });
     return { reason: "unexpected" };
   }
-  const { kind, sqlState, constraint, mayHaveRun } = error;
+  const { kind, sqlState, mayHaveRun } = error;
   if (method !== "GET") {
     if (mayHaveRun) return { reason: "write_unconfirmed" };
     if (sqlState !== undefined && VALUE_SQL_STATE.test(sqlState)) {
-      return { reason: "invalid_body", expected: `values that the rule ${constraint ?? sqlState} allows` };
+      return { reason: "invalid_body", expected: "values that can be stored" };
     }
   }
   switch (kind) {

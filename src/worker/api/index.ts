@@ -4,9 +4,10 @@ import { type Database, openDatabase } from "../db/client.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
-import { QUERY_HEADER } from "../shared/internal-headers.ts";
+import { CONDITIONS_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
+import { log } from "../shared/log.ts";
 import { matchPath, type Parameter } from "../shared/operations.ts";
-import { costHeader, readTrace, type Trace } from "../shared/trace.ts";
+import { costHeader, logIds, readTrace, type Trace } from "../shared/trace.ts";
 import type { ApiProps, Handler } from "./call.ts";
 import { failureOf } from "./failure.ts";
 import { HANDLERS } from "./handlers.ts";
@@ -53,15 +54,16 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       target: `${request.method} ${url.pathname}`,
       headers: {
         idempotencyKey: request.headers.get("idempotency-key"),
-        ifMatch: request.headers.get("if-match"),
+        conditions: JSON.parse(request.headers.get(CONDITIONS_HEADER) ?? "{}"),
       },
       body: () => request.text(),
       caller: { keyHash, trace },
       config,
       db,
       purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
-      recordUse: ({ isUseDue }: Access) => {
+      note: ({ isUseDue, isFeedSilent }: Access) => {
         if (isUseDue) usage.record(keyHash, trace, (work) => this.ctx.waitUntil(work));
+        if (isFeedSilent) logSilence(trace);
       },
     });
   }
@@ -75,6 +77,15 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     // Without a cache nothing is reused.
     return (await this.ctx.cache?.purge(options)) ?? { success: true, errors: [] };
   }
+}
+
+let silenceLoggedAt = 0;
+
+/** Once a minute: a feed that has died logs nothing itself. */
+function logSilence(trace: Trace): void {
+  if (Date.now() < silenceLoggedAt + 60_000) return;
+  silenceLoggedAt = Date.now();
+  log("error", "feed_silent", logIds(trace));
 }
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {

@@ -1,9 +1,8 @@
 import type { CommonRefusal, WriteRequest, WriteRow } from "../db/write.ts";
 import { UNCACHEABLE } from "../shared/cache.ts";
-import { entityTagsIn } from "../shared/entity-tag.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER, PURGED_HEADER } from "../shared/internal-headers.ts";
-import { parseValid, type Tags, tagsOf } from "./answer.ts";
+import { datesOf, parseValid, type Tags, tagsOf } from "./answer.ts";
 import type { Call } from "./call.ts";
 
 interface Write<Refusal extends string> {
@@ -27,31 +26,36 @@ interface Write<Refusal extends string> {
 export async function answerWrite<Refusal extends string>(call: Call, write: Write<Refusal>): Promise<Response> {
   const row = await write.send(requestOf(call, write.content));
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
-  call.recordUse(row);
+  call.note(row);
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
   const failure = failureIn(row, write);
   if (failure !== undefined) throw new HttpError(failure, { ...UNCACHEABLE, ...keyHeader });
   const payload = parseValid(call, row.body, {});
   const headers: Record<string, string> = { "content-type": "application/json", ...UNCACHEABLE, ...keyHeader };
   if (row.etag !== null) headers.etag = `"${row.etag}"`;
-  if (row.lastModified !== null) headers["last-modified"] = new Date(row.lastModified).toUTCString();
+  Object.assign(headers, datesOf(row.lastModified));
   if (row.isReplay) headers["idempotent-replayed"] = "true";
   if (row.isEffective || row.isReplay) headers[PURGED_HEADER] = String(await purge(call, row, write.tagsIn(payload)));
   return new Response(JSON.stringify(payload), { headers });
 }
 
 function requestOf({ target, headers, query }: Call, content: unknown): WriteRequest {
-  const { idempotencyKey, ifMatch } = headers;
-  const tags = ifMatch === null ? "*" : entityTagsIn(ifMatch);
+  const { idempotencyKey, conditions } = headers;
   return {
     operation: target,
     idempotencyKey,
-    content: JSON.stringify(content),
-    // Without a condition, or with this one, it is enough that the process exists.
-    ifMatch: tags === "*" ? null : tags,
+    content: canonicalJson(content),
+    conditions,
     dryRun: query.dry_run === true,
   };
 }
+
+/** The same text for the same members, in whatever order they are. The body is valid, and so not deep. */
+const canonicalJson = (content: unknown): string =>
+  JSON.stringify(content, (_, value: unknown) => {
+    const isPlain = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isPlain ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+  });
 
 function failureIn<Refusal extends string>(
   { isPermitted, refusal, fields }: WriteRow<Refusal>,
@@ -63,8 +67,10 @@ function failureIn<Refusal extends string>(
       return undefined;
     case "absent":
       return { reason: "no_such_resource", resource };
+    case "unreadable":
+      return { reason: "missing_permission", permission: "APP:READ" };
     case "changed":
-      return { reason: "precondition_failed", resource };
+      return { reason: "precondition_failed" };
     case "idempotency_key_reused":
       return { reason: "idempotency_key_reused" };
     default:

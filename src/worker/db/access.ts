@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { AnyPgColumn, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Trace } from "../shared/trace.ts";
 import type { Database } from "./client.ts";
@@ -25,6 +25,8 @@ export interface Access {
   isUseDue: boolean;
   /** Whether somebody purges what changes, so that answers may be kept for long. */
   isFeedHealthy: boolean;
+  /** Whether somebody has, and does not any more: not where there never was a feed. */
+  isFeedSilent: boolean;
 }
 
 /** Who asks, in the values of a statement that begins with {@link keyAccess}. */
@@ -57,25 +59,27 @@ export function keyAccess(
         >`extract(epoch from least(${apiKeys.expiresAt}, ${apiKeyTokens.expiresAt}) - now())::float8`.as(
           "seconds_left",
         ),
-        isPermitted: sql<boolean>`${permission === null ? sql`true` : isGranted(permission, resourceId)}`.as(
-          "is_permitted",
-        ),
+        isPermitted:
+          sql<boolean>`${permission === null ? sql`true` : isGranted(apiKeys.id, permission, resourceId)}`.as(
+            "is_permitted",
+          ),
         isUseDue: sql<boolean>`${isUseUnrecorded()}`.as("is_use_due"),
         isFeedHealthy: isFeedHealthy.as("is_feed_healthy"),
+        isFeedSilent: isFeedSilent.as("is_feed_silent"),
       })
       .from(apiKeyTokens)
       .innerJoin(apiKeys, eq(apiKeys.id, apiKeyTokens.apiKeyId))
-      .where(
-        and(
-          // A bare placeholder would go past the column's encoding.
-          eq(apiKeyTokens.hash, sql.param(sql.placeholder("keyHash"), apiKeyTokens.hash)),
-          apiKeys.isEnabled,
-          isUnexpired(apiKeyTokens.expiresAt),
-          isUnexpired(apiKeys.expiresAt),
-        ),
-      ),
+      .where(and(isToken, apiKeys.isEnabled, isUnexpired(apiKeyTokens.expiresAt), isUnexpired(apiKeys.expiresAt))),
   );
 }
+
+/**
+ * The rows by which {@link keyAccess} says that a key is permitted, held until the transaction is over against everybody who
+ * would change them.
+ */
+export const holdGrants = (permission: Permission, resourceId: SQL): SQL =>
+  sql`select from ${apiKeyTokens} join ${apiKeys} on ${apiKeys.id} = ${apiKeyTokens.apiKeyId}
+    join ${apiKeyCapabilities} on ${grants(apiKeys.id, permission, resourceId)} where ${isToken} for share`;
 
 export type KeyAccess = ReturnType<typeof keyAccess>;
 
@@ -87,6 +91,7 @@ export const accessColumns = (access: KeyAccess) => ({
   isPermitted: access.isPermitted,
   isUseDue: access.isUseDue,
   isFeedHealthy: access.isFeedHealthy,
+  isFeedSilent: access.isFeedSilent,
 });
 
 /**
@@ -107,14 +112,24 @@ export async function queryForKey<Row extends Access>(
   return { ...row, secondsLeft: row.secondsLeft - (Date.now() - startedAt) / 1000 };
 }
 
+// A bare placeholder would go past the column's encoding.
+const isToken = eq(apiKeyTokens.hash, sql.param(sql.placeholder("keyHash"), apiKeyTokens.hash));
+
 /** The feed is silent for longer only where it has died, or cannot purge. */
-const isFeedHealthy: SQL<boolean> = sql`coalesce((select healthy_at > now() - interval '2 minutes' from ${feed}), false)`;
+const isHeard = sql`healthy_at > now() - interval '2 minutes'`;
+const isFeedHealthy: SQL<boolean> = sql`coalesce((select ${isHeard} from ${feed}), false)`;
+const isFeedSilent: SQL<boolean> = sql`coalesce((select not (${isHeard}) from ${feed}), false)`;
 
 function isUnexpired(expiresAt: AnyPgColumn): SQL | undefined {
   return or(isNull(expiresAt), gt(expiresAt, sql`now()`));
 }
 
-function isGranted(permission: Permission, resourceId: SQL | null | typeof ANY_RESOURCE): SQL {
+/** Whether a row of the grants is one that permits it to the key. */
+function grants(
+  keyId: SQLWrapper,
+  permission: Permission,
+  resourceId: SQL | null | typeof ANY_RESOURCE,
+): SQL | undefined {
   const { apiKeyId, permission: granted, resourceId: scope } = apiKeyCapabilities;
   const inScope =
     resourceId === ANY_RESOURCE
@@ -122,5 +137,12 @@ function isGranted(permission: Permission, resourceId: SQL | null | typeof ANY_R
       : resourceId === null
         ? isNull(scope)
         : or(isNull(scope), eq(scope, resourceId));
-  return sql`exists (select from ${apiKeyCapabilities} where ${and(eq(apiKeyId, apiKeys.id), eq(granted, permission), inScope)})`;
+  return and(eq(apiKeyId, keyId), eq(granted, permission), inScope);
 }
+
+const isGranted = (...grant: Parameters<typeof grants>): SQL =>
+  sql`exists (select from ${apiKeyCapabilities} where ${grants(...grant)})`;
+
+/** Whether a key is permitted something else as well. */
+export const isAlsoPermitted = (access: KeyAccess, permission: Permission, resourceId: SQL): SQL =>
+  isGranted(sql`(select ${access.keyId} from ${access})`, permission, resourceId);

@@ -50,8 +50,11 @@ interface DatabaseErrorDetails {
 const TRANSIENT_SQL_STATE = /^(?:08|53|57P)/;
 /** Of these, those that may come after a commit: the connection was lost, or the server is going down. */
 const AMBIGUOUS_SQL_STATE = /^(?:08|57P0[12])/;
-/** Another transaction was faster: unique_violation, serialization_failure, deadlock_detected. Nothing was written. */
-const RACE_SQL_STATE = /^(?:23505|40001|40P01)$/;
+/**
+ * Another transaction was faster: foreign_key_violation, unique_violation, serialization_failure, deadlock_detected. Nothing was
+ * written, and whoever asks again sees why.
+ */
+const RACE_SQL_STATE = /^(?:2350[35]|40001|40P01)$/;
 /** query_canceled and lock_not_available: `statement_timeout` or `lock_timeout` has passed. */
 const TIMEOUT_SQL_STATE = /^(?:57014|55P03)$/;
 /**

@@ -7,6 +7,10 @@ import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 export const isoTimestamp = (moment: SQLWrapper): SQL<string> =>
   sql<string>`to_char(${moment} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
+/** The first whole second that is not before a moment. */
+export const endOfSecond = (moment: SQLWrapper): SQL =>
+  sql`date_trunc('second', ${moment} + interval '999999 microseconds')`;
+
 /** The latest of several moments; nulls do not count. */
 export const latest = (...moments: SQLWrapper[]): SQL => sql`greatest(${sql.join(moments, sql`, `)})`;
 

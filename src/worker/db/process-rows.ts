@@ -42,11 +42,12 @@ export const createCandidate = (application: OwnApplication, columns: SQL, slug:
   )) as candidate`;
 };
 
-/** The part `target`, with the columns that `columns` names. */
+/** The part `target`, with the columns that `columns` names. Its time never goes back: the transaction may be older. */
 export const changeCandidate = (columns: SQL): SQL =>
   sql`select candidate.* from ${target}, jsonb_populate_record(row(${target}.*)::${processes}, ${columns}) as changed,
     jsonb_populate_record(changed, case when changed is distinct from row(${target}.*)::${processes}
-      then jsonb_build_object('updated_at', now()) else '{}' end) as candidate`;
+      then jsonb_build_object('updated_at', greatest(statement_timestamp(), ${target.updatedAt} + interval '1 millisecond'))
+      else '{}' end) as candidate`;
 
 /** Whether the part `candidate` is any other than the part `target`. */
 export const isChanged: SQL = sql`row(${candidate}.*) is distinct from row(${target}.*)`;

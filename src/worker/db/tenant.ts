@@ -22,13 +22,13 @@ export { processResourceTypes } from "./schema.ts";
  * The application of that id, if it belongs to the key's company: any other is as absent as one that does not exist. Absent,
  * too, for a key that is not permitted: a statement that goes on from here cannot forget it.
  */
-export const ownApplication = (query: QueryBuilder, access: KeyAccess, id: SQL) =>
+export const ownApplication = (query: QueryBuilder, access: KeyAccess, id: SQL, condition?: SQL) =>
   query.$with("application").as(
     query
       .select(getTableColumns(applications))
       .from(applications)
       .innerJoin(access, and(eq(access.companyId, applications.companyId), access.isPermitted))
-      .where(eq(applications.id, id)),
+      .where(and(eq(applications.id, id), condition)),
   );
 
 export type OwnApplication = ReturnType<typeof ownApplication>;

@@ -1,15 +1,17 @@
-// How a write to an application is made: one transaction of two statements, in one round trip. The first waits until no
-// other write to the application is under way, so that the second sees what those have left. One statement would not do:
-// all of it reads the snapshot that was taken before it waited.
+// How a write to an application is made: one transaction of two statements, in one round trip. The first waits for all that
+// the second decides by, and holds it: the application, the process, the key and what it is granted. So the second sees what
+// others have left, and nobody changes it before the write is over. One statement would not do: all of it reads the snapshot
+// that was taken before it waited.
 import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
 import type { WithSubquery } from "drizzle-orm/subquery";
+import type { Conditions } from "../shared/conditions.ts";
 import { DIRECT_PURGES } from "../shared/limits.ts";
-import { type Access, accessColumns, type Caller, keyAccess } from "./access.ts";
+import { type Access, accessColumns, type Caller, holdGrants, isAlsoPermitted, keyAccess } from "./access.ts";
 import type { Database } from "./client.ts";
-import { isoTimestamp, toArray } from "./expressions.ts";
+import { endOfSecond, isoTimestamp, toArray } from "./expressions.ts";
 import { etagOf } from "./json.ts";
-import { type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
+import { applications, type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
 import { defineStatement, type Statement } from "./statement.ts";
 import { type OwnApplication, ownApplication } from "./tenant.ts";
 
@@ -39,10 +41,11 @@ export interface WriteRow<Refusal extends string> extends Access {
 
 /**
  * - `absent`: the application or the process does not exist, or belongs to another company.
- * - `changed`: the precondition does not hold.
+ * - `unreadable`: the key is not permitted to read what the answer would show.
+ * - `changed`: a condition does not hold.
  * - `idempotency_key_reused`: for another request than this.
  */
-export type CommonRefusal = "absent" | "changed" | "idempotency_key_reused";
+export type CommonRefusal = "absent" | "unreadable" | "changed" | "idempotency_key_reused";
 
 /** What every write is told, beside what it is about. */
 export interface WriteRequest {
@@ -51,19 +54,22 @@ export interface WriteRequest {
   idempotencyKey: string | null;
   /** What is asked for, as text: an `Idempotency-Key` comes with the same again, or is refused. */
   content: string;
-  /** Entity tags without quotes, of which the current one must be one; null: there is no condition. */
-  ifMatch: readonly string[] | null;
+  conditions: Conditions;
   dryRun: boolean;
 }
 
 /** The parts of a write, as SQL over `access`, `application` and its own common table expressions. */
 export interface WriteParts<Refusal extends string> {
-  /** Common table expressions by name, in their order. */
+  /** The common table expression `target`: the process that is written to, locked. Absent where there is none so far. */
+  target?: SQL;
+  /** Further common table expressions by name, in their order. */
   parts: Record<string, SQL>;
   /** Rows if there is what the write is about. */
   subject: SQL;
-  /** The current entity tag, for the precondition; absent where there can be none. */
-  currentEtag?: SQL;
+  /** The entity tag of what there is at the path of the request, and when it changed; absent if it is nothing that can be read. */
+  current?: { etag: SQL; lastModified?: SQL };
+  /** Whether the answer shows what the request has not written: then the key must be permitted `APP:READ`, too. */
+  reads?: SQL;
   /** When to refuse, in this order. */
   refusals: Record<Refusal, SQL>;
   /** Fields that a refusal is about, an array of text. */
@@ -82,41 +88,69 @@ export interface WriteParts<Refusal extends string> {
   };
 }
 
+const PERMISSION = "APP:UPDATE";
 const APPLICATION_ID = sql`${sql.placeholder("applicationId")}::uuid`;
 const OPERATION = sql`${sql.placeholder("operation")}::text`;
 const IDEMPOTENCY_KEY = sql`${sql.placeholder("idempotencyKey")}::text`;
 const FINGERPRINT = sql`sha256(convert_to(${sql.placeholder("content")}::text, 'UTF8'))`;
 const IF_MATCH = sql`${sql.placeholder("ifMatch")}::text[]`;
-const IS_DRY_RUN = sql`${sql.placeholder("dryRun")}::boolean`;
+const IF_NONE_MATCH = sql`${sql.placeholder("ifNoneMatch")}::text[]`;
+const IF_UNMODIFIED_SINCE = sql`${sql.placeholder("ifUnmodifiedSince")}::timestamptz`;
+export const IS_DRY_RUN = sql`${sql.placeholder("dryRun")}::boolean`;
 
 const partOf = (name: string, part: SQL): SQL => sql`${sql.identifier(name)} as (${part})`;
 const partsOf = (parts: Record<string, SQL>): SQL[] => Object.entries(parts).map(([name, part]) => partOf(name, part));
 const withParts = (first: readonly WithSubquery[], ...others: SQL[]): SQL =>
   sql`with ${sql.join([...first.map(({ _ }) => partOf(_.alias, _.sql)), ...others], sql`, `)}`;
 
-function begin(query: QueryBuilder) {
-  const access = keyAccess(query, "APP:UPDATE", APPLICATION_ID);
-  return { access, application: ownApplication(query, access, APPLICATION_ID) };
-}
+const writerAccess = (query: QueryBuilder) => keyAccess(query, PERMISSION, APPLICATION_ID);
 
-/** Waits until it is this write's turn. */
-const lockStatement = defineStatement<unknown>((query) => {
-  const { access, application } = begin(query);
-  return sql`${withParts([access, application])}
-    select pg_advisory_xact_lock(hashtextextended(${application.id}::text, 0)) from ${application}`;
-});
+/** The setting of the transaction that has the id of the application that it holds. */
+const HELD = sql`'process_api.application'`;
 
 /**
  * Builds a write when it is first asked for. It checks the key, its permission and its company, repeats an earlier answer of
  * the same `Idempotency-Key`, checks the precondition and the refusals, writes, records who has written what, and keeps its
  * answer. A write that is refused or only tried (`dryRun`) leaves nothing behind.
  */
-export function defineWrite<Refusal extends string>(
-  define: (query: QueryBuilder, application: OwnApplication) => WriteParts<Refusal>,
-): () => Statement<WriteRow<Refusal>> {
-  return defineStatement<WriteRow<Refusal>>((query) => {
-    const { access, application } = begin(query);
+export function defineWrite<Refusal extends string>(define: DefineParts<Refusal>): () => Write<Refusal> {
+  const hold = defineHold(define);
+  const decide = defineDecision(define);
+  return () => [hold(), decide()];
+}
+
+type DefineParts<Refusal extends string> = (query: QueryBuilder, application: OwnApplication) => WriteParts<Refusal>;
+
+/** The two statements of a write. */
+type Write<Refusal extends string> = readonly [hold: Statement<unknown>, decision: Statement<WriteRow<Refusal>>];
+
+/**
+ * Waits until it is this write's turn. Key and grants are held last: whoever ends them does not wait for those that wait. What
+ * the key may not write to is not held.
+ */
+const defineHold = (define: DefineParts<string>) =>
+  defineStatement<unknown>((query) => {
+    const access = writerAccess(query);
+    const application = ownApplication(query, access, APPLICATION_ID);
+    const { target = sql`select` } = define(query, application);
+    const parts = [
+      partOf("access", access._.sql),
+      partOf("application", sql`${application._.sql} for no key update of ${applications}`),
+      partOf("target", target),
+      partOf("grants", holdGrants(PERMISSION, APPLICATION_ID)),
+    ];
+    return sql`with ${sql.join(parts, sql`, `)}
+      select set_config(${HELD}, ${application.id}::text, true), (select count(*) from target), (select count(*) from grants)
+      from ${application}`;
+  });
+
+const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
+  defineStatement<WriteRow<Refusal>>((query) => {
+    const access = writerAccess(query);
+    const isHeld = sql`${applications.id}::text = current_setting(${HELD}, true)`;
+    const application = ownApplication(query, access, APPLICATION_ID, isHeld);
     const write = define(query, application);
+    const mayRead = isAlsoPermitted(access, "APP:READ", APPLICATION_ID);
     const { operation, from, process, before, after } = write.audited;
     const parts = withParts(
       [access, application],
@@ -126,13 +160,13 @@ export function defineWrite<Refusal extends string>(
           where api_key_id = ${access.keyId} and operation = ${OPERATION} and key = ${IDEMPOTENCY_KEY}
             and created_at > now() - ${ANSWERS_LIVE}`,
       ),
-      ...partsOf(write.parts),
+      ...partsOf({ ...(write.target && { target: write.target }), ...write.parts }),
       partOf(
         "answer",
         sql`select body, last_modified, case when last_modified is not null then ${etagOf(sql`body`)} end as etag
           from (${write.answer}) as answer`,
       ),
-      partOf("verdict", verdictOf(write)),
+      partOf("verdict", verdictOf(write, mayRead)),
       partOf("written", sql`select from verdict where refusal is null and not is_replay and not ${IS_DRY_RUN}`),
       ...partsOf(write.effects),
       partOf(
@@ -170,18 +204,34 @@ export function defineWrite<Refusal extends string>(
     return sql`${parts} select ${sql.join(list, sql`, `)}
       from ${access} left join verdict on true left join answer on true left join earlier on true`;
   });
-}
 
 /** The refusal, if there is one. Preconditions come before what depends on the content (RFC 9110, section 13.2.1). */
-function verdictOf<Refusal extends string>({ subject, currentEtag, refusals }: WriteParts<Refusal>): SQL {
-  const isChanged = currentEtag && sql`${IF_MATCH} is not null and not (${currentEtag} = any (${IF_MATCH}))`;
-  const cases = { absent: sql`not exists (${subject})`, ...(isChanged && { changed: isChanged }), ...refusals };
+function verdictOf<Refusal extends string>(
+  { subject, reads = sql`false`, current = { etag: sql`null::text` }, refusals }: WriteParts<Refusal>,
+  mayRead: SQL,
+): SQL {
+  const cases = {
+    absent: sql`not exists (${subject})`,
+    unreadable: sql`(${reads}) and not ${mayRead}`,
+    changed: isChanged(current),
+    ...refusals,
+  };
   const ordered = Object.entries<SQL>(cases).map(
     ([refusal, condition]) => sql`when ${condition} then ${sql.raw(`'${refusal}'`)}`,
   );
   return sql`select coalesce((select is_same from earlier), false) as is_replay, case
     when exists (select from earlier) then (select 'idempotency_key_reused' from earlier where not is_same)
     ${sql.join(ordered, sql` `)} end as refusal`;
+}
+
+/** Whether a condition does not hold, in the order of RFC 9110, section 13.2.2. */
+function isChanged({ etag, lastModified }: NonNullable<WriteParts<string>["current"]>): SQL {
+  const isAmong = (tags: SQL) => sql`(${etag} is not null and array['*', '"' || ${etag} || '"'] && ${tags})`;
+  const isNewer = lastModified
+    ? sql`coalesce(${endOfSecond(lastModified)} > ${IF_UNMODIFIED_SINCE}, false)`
+    : sql`false`;
+  return sql`case when ${IF_MATCH} is not null then not ${isAmong(IF_MATCH)} else ${isNewer} end
+    or (${IF_NONE_MATCH} is not null and ${isAmong(IF_NONE_MATCH)})`;
 }
 
 /** Not the one that this write may replace: Postgres lets a statement change a row once. */
@@ -213,11 +263,17 @@ export interface OfApplication extends Caller, WriteRequest {
  */
 export async function write<Refusal extends string, Params extends OfApplication>(
   db: Database,
-  statement: Statement<WriteRow<Refusal>>,
-  { trace, ...values }: Params,
+  statements: Write<Refusal>,
+  { trace, conditions, ...values }: Params,
 ): Promise<WriteRow<Refusal> | undefined> {
-  const ifMatch = values.ifMatch && toArray(values.ifMatch);
-  const all = { ...values, ifMatch, requestId: trace.requestId ?? null };
-  const [row] = await db.transact([lockStatement(), statement], all, trace);
+  const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = conditions;
+  const all = {
+    ...values,
+    ifMatch: ifMatch ? toArray(ifMatch) : null,
+    ifNoneMatch: ifNoneMatch ? toArray(ifNoneMatch) : null,
+    ifUnmodifiedSince: ifUnmodifiedSince === undefined ? null : new Date(ifUnmodifiedSince).toISOString(),
+    requestId: trace.requestId ?? null,
+  };
+  const [row] = await db.transact(statements, all, trace);
   return row;
 }

@@ -16,6 +16,6 @@ const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 export const preflightHeaders = (methods: readonly string[]): Record<string, string> => ({
   "access-control-allow-methods": methods.filter((method) => method !== "OPTIONS").join(", "),
   "access-control-allow-headers":
-    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, traceparent",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, traceparent",
   "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
 });

@@ -5,7 +5,7 @@ import { KEYLESS, UNMATCHED, writeDataPoint } from "../shared/analytics.ts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
-import { KEY_ID_HEADER, PURGED_HEADER } from "../shared/internal-headers.ts";
+import { CONDITIONS_HEADER, KEY_ID_HEADER, PURGED_HEADER, WEAK_DATE_HEADER } from "../shared/internal-headers.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
@@ -24,7 +24,7 @@ import { ASSET_PATHS, readAsset, readNotFoundPage, redirectToDocs } from "./asse
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { readJson, readText } from "./body.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
-import { isNotModified, mustBeFresh } from "./conditional.ts";
+import { evaluate, mustBeFresh, readConditions } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
@@ -42,6 +42,8 @@ type GatewayContext = Context<GatewayEnv>;
 type Handler = (c: GatewayContext) => Answer | Promise<Answer>;
 
 const PURGE_PATH = "/ops/purge";
+/** What every live key may ask for. */
+const VALIDATE_PATH = "/v3/api-keys/validate";
 const ownWrites = new OwnWrites();
 
 /** Every path but those that `publish` names asks for a key or a secret. */
@@ -241,7 +243,11 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   const headers = clientHeaders(response.headers, forwarded);
   await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
-  if (!isNotModified(requestHeaders, headers)) return { status: 200, headers, body: response.body };
+  const { "last-modified": _date, ...undated } = headers;
+  const conditions = readConditions(requestHeaders);
+  const outcome = evaluate(conditions, response.headers.has(WEAK_DATE_HEADER) ? undated : headers);
+  if (outcome === "failed") throw new ApiFailure({ reason: "precondition_failed" }, headers["cache-status"]);
+  if (outcome === "proceed") return { status: 200, headers, body: response.body };
   const { "content-type": _type, "last-modified": _modified, ...validators } = headers;
   return { status: 304, headers: validators, body: null };
 }
@@ -249,23 +255,46 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
 async function writeThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
   const { url, method, headers: requestHeaders } = c.req.raw;
   await spend(WRITE_LIMIT, c.env, keyHash);
-  const idempotencyKey = readIdempotencyKey(requestHeaders);
-  const ifMatch = requestHeaders.get("if-match");
-  const request = new Request(`https://api${canonicalUrl(match, url)}`, {
-    method,
-    headers: {
+  try {
+    const idempotencyKey = readIdempotencyKey(requestHeaders);
+    const headers = {
       ...traceHeaders(c.var.trace),
       ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
-      ...(ifMatch !== null && { "if-match": ifMatch }),
-    },
-    body: match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null,
-  });
-  const response = await c.var.timing.ask(c.var.requestId, api.fetchUncached(request));
+      [CONDITIONS_HEADER]: JSON.stringify(readConditions(requestHeaders)),
+    };
+    const body = match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null;
+    const request = new Request(`https://api${canonicalUrl(match, url)}`, { method, headers, body });
+    return await answerWrite(c, keyHash, await c.var.timing.ask(c.var.requestId, api.fetchUncached(request)));
+  } catch (error) {
+    if (isAboutContent(error)) await requireKey(c, api);
+    throw error;
+  }
+}
+
+async function answerWrite(c: GatewayContext, keyHash: string, response: Response): Promise<Answer> {
   const headers = writeHeaders(response.headers);
   await passFailure(c, response, headers);
   const purged = response.headers.get(PURGED_HEADER);
   if (purged !== null) ownWrites.add(keyHash, purged === "true" ? slowMissMs(readConfig(c.env)) : FEED_BOUND_MS);
   return { status: 200, headers: { ...headers, ...limitHeaders(WRITE_LIMIT) }, body: response.body };
+}
+
+const ABOUT_CONTENT: readonly Failure["reason"][] = [
+  "invalid_header",
+  "invalid_body",
+  "invalid_fields",
+  "body_too_large",
+  "unsupported_media_type",
+];
+const isAboutContent = (error: unknown): boolean =>
+  error instanceof HttpError && ABOUT_CONTENT.includes(error.failure.reason);
+
+/** A stranger is told that, and nothing of what was sent. @throws ApiFailure if the Api has not found the key */
+async function requireKey(c: GatewayContext, api: ApiStub): Promise<void> {
+  if (c.var.keyId !== undefined) return;
+  const request = new Request(`https://api${VALIDATE_PATH}`, { headers: traceHeaders(c.var.trace) });
+  const response = await c.var.timing.ask(c.var.requestId, api.fetchUncached(request));
+  await passFailure(c, response, writeHeaders(response.headers));
 }
 
 /** @throws ApiFailure if the Api answered with one */

@@ -16,7 +16,7 @@ export type Failure =
   | { reason: "uri_too_long"; maxBytes: number }
   | { reason: "header_too_large"; header: string; maxBytes: number }
   | { reason: "unsupported_media_type" }
-  | { reason: "precondition_failed"; resource: string }
+  | { reason: "precondition_failed" }
   | { reason: "idempotency_key_reused" }
   | { reason: "second_web_process" }
   | { reason: "web_process_kept" }
@@ -173,8 +173,8 @@ function wordingOf(failure: Failure): Wording {
     case "precondition_failed":
       return {
         status: 412,
-        message: `${failure.resource} has changed. Nothing was written.`,
-        advice: "Read it again, decide again, and send its new ETag in If-Match.",
+        message: "A condition of the request does not hold. Nothing was written.",
+        advice: "Read again what is there, decide again, and send its new ETag in If-Match.",
       };
     case "idempotency_key_reused":
       return {

@@ -4,8 +4,12 @@
 export const REQUEST_ID_HEADER = "x-request-id";
 /** From the Api: the id of the API key, for the gateway's log. */
 export const KEY_ID_HEADER = "x-key-id";
+/** From the Api: that `Last-Modified` is no strong validator. */
+export const WEAK_DATE_HEADER = "x-weak-date";
 /** From the Api: whether copies of what a write has changed are purged. */
 export const PURGED_HEADER = "x-purged";
+/** To the Api: the conditions of a write, as JSON. */
+export const CONDITIONS_HEADER = "x-conditions";
 /** To the Api: the trace that the caller's request belongs to. */
 export const TRACE_ID_HEADER = "x-trace-id";
 /** From the Api: what its queries have cost (shared/trace.ts). */

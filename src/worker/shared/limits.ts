@@ -44,6 +44,7 @@ export const MAX_HEADER_BYTES = {
   "if-match": 8_192,
   "if-none-match": 8_192,
   "if-modified-since": 128,
+  "if-unmodified-since": 128,
 } as const;
 
 export const MAX_PURGE_BODY_BYTES = 16_384;

@@ -41,6 +41,9 @@ function answersOf(operation: Operation): Promise<Answer[]> {
 async function provoke(operation: Operation): Promise<Answer[]> {
   const companyId = await records.company();
   const ids: Record<string, string> = await records.pathIds(companyId);
+  // Long ago, so that they have a date.
+  await records.pool.query("update applications set updated_at = '2025-01-30' where id = $1", [ids.id]);
+  await records.pool.query("update processes set updated_at = '2025-01-30' where id = $1", [ids.process_id]);
   const token = async (permissions: readonly ("APP:READ" | "APP:UPDATE")[] = ["APP:READ", "APP:UPDATE"]) =>
     (await records.key(companyId, { permissions })).token;
   const key = await token();
@@ -88,6 +91,8 @@ async function provoke(operation: Operation): Promise<Answer[]> {
     await see("a second", ask(path(), key));
     await see("one for what is known", ask(path(), key, { "if-none-match": String(miss.headers.get("etag")) }));
     await see("one for what is known by its date", ask(path(), key, { "if-modified-since": new Date().toUTCString() }));
+    await see("one for what has changed", ask(path(), key, { "if-match": '"x"' }));
+    await see("one for what cannot be read", ask(path(), key, { "if-none-match": "9c56cc51" }));
     await see("HEAD", ask(path(), key, {}, { method: "HEAD" }));
     await see("a page of none", ask(`${path()}?limit=0`, key));
   }

@@ -64,7 +64,7 @@ test("OPTIONS tells a browser what it may send", async () => {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, HEAD, PATCH, DELETE",
     "access-control-allow-headers":
-      "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, traceparent",
+      "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, traceparent",
     "access-control-max-age": "7200",
   });
   expect(headers.has("access-control-allow-credentials")).toBe(false);

@@ -1,4 +1,5 @@
 import { desc, eq, type SQLWrapper, sql } from "drizzle-orm";
+import type { QueryBuilder } from "drizzle-orm/pg-core";
 import type { Process, ProcessRunList } from "../../../openapi/process/schema.ts";
 import { type Caller, keyAccess, queryForKey } from "../../db/access.ts";
 import type { Database } from "../../db/client.ts";
@@ -66,9 +67,8 @@ const getStatement = defineStatement((query) => {
   return selectPayload(query, access, [application], payload);
 });
 
-const listStatement = defineStatement((query) => {
-  const access = keyAccess(query, "APP:READ", applicationId);
-  const application = ownApplication(query, access, applicationId);
+/** The contract's payload of a page of an application's processes, which the placeholders `limit` and `offset` choose. */
+export function listPayload(query: QueryBuilder, application: OwnApplication) {
   const all = processesOf(query, application).as("process");
   const page = query
     .select()
@@ -81,12 +81,16 @@ const listStatement = defineStatement((query) => {
     .select({ data: jsonArray(processJson(page, application), page.displayOrder, page.createdAt, page.id) })
     .from(page)
     .leftJoin(processResourceTypes, eq(processResourceTypes.id, page.resourceTypeId));
-  const payload = query
+  return query
     .select({ json: pageJson(data, countOf(processesOf(query, application))).as("json") })
     .from(application)
-    .limit(1)
-    .as("payload");
-  return selectPayload(query, access, [application], payload);
+    .limit(1);
+}
+
+const listStatement = defineStatement((query) => {
+  const access = keyAccess(query, "APP:READ", applicationId);
+  const application = ownApplication(query, access, applicationId);
+  return selectPayload(query, access, [application], listPayload(query, application).as("payload"));
 });
 
 const runsStatement = defineStatement((query) => {

@@ -19,9 +19,10 @@ import {
   updateProcess,
 } from "../../db/process-rows.ts";
 import { type OwnApplication, processResourceTypes } from "../../db/tenant.ts";
-import { defineWrite, type OfApplication, write } from "../../db/write.ts";
+import { defineWrite, IS_DRY_RUN, type OfApplication, write } from "../../db/write.ts";
+import { PAGE } from "../../shared/limits.ts";
 import { ONLY_FOR } from "./fields.ts";
-import { processJson } from "./query.ts";
+import { listPayload, processJson } from "./query.ts";
 
 /** What a client sends, as columns by their names, in JSON. */
 const columns = sql`${sql.placeholder("columns")}::jsonb`;
@@ -47,7 +48,10 @@ const messageOf = (text: string): SQL =>
 
 const answerJson = sql`answer.body::jsonb`;
 const beforeJson = sql`before.body::jsonb`;
-const currentEtag = sql`(select ${etagOf(sql`before.body`)} from before)`;
+const current = {
+  etag: sql`(select ${etagOf(sql`before.body`)} from before)`,
+  lastModified: sql`(select before.last_modified from before)`,
+};
 
 /** Fields that are sent, and not for a process of this type. */
 const foreignFields = sql`array(
@@ -61,8 +65,12 @@ const scalesByItself = sql`exists (select from candidate where scaling_strategy 
   and type is distinct from 'web' and type is distinct from 'worker')`;
 
 const createStatement = defineWrite((query, application) => ({
-  parts: { candidate: createCandidate(application, columns, sql`${sql.placeholder("slug")}::text`) },
+  parts: {
+    candidate: createCandidate(application, columns, sql`${sql.placeholder("slug")}::text`),
+    list: listPayload(query, application).getSQL(),
+  },
   subject: sql`select from ${application}`,
+  current: { etag: sql`(select ${etagOf(sql`list.json::text`)} from list)` },
   refusals: {
     unknown_resource_type: hasUnknownResourceType,
     second_web_process: hasSecondWebProcess,
@@ -74,13 +82,14 @@ const createStatement = defineWrite((query, application) => ({
 }));
 
 const updateStatement = defineWrite((query, application) => ({
+  target: lockProcess(application, processId),
   parts: {
-    target: lockProcess(application, processId),
     before: payloadOf(query, target, application),
     candidate: changeCandidate(columns),
   },
   subject: sql`select from target`,
-  currentEtag,
+  reads: sql`${IS_DRY_RUN} or not exists (select from target, candidate where ${isChanged})`,
+  current,
   refusals: {
     foreign_fields: sql`${foreignFields} <> '{}'`,
     unknown_resource_type: hasUnknownResourceType,
@@ -99,12 +108,10 @@ const updateStatement = defineWrite((query, application) => ({
 }));
 
 const deleteStatement = defineWrite((query, application) => ({
-  parts: {
-    target: lockProcess(application, processId),
-    before: payloadOf(query, target, application),
-  },
+  target: lockProcess(application, processId),
+  parts: { before: payloadOf(query, target, application) },
   subject: sql`select from target`,
-  currentEtag,
+  current,
   refusals: { web_process: sql`exists (select from target where type = 'web')` },
   answer: messageOf("Process deleted"),
   effects: { deleted: deleteProcess },
@@ -118,7 +125,8 @@ const deleteStatement = defineWrite((query, application) => ({
 }));
 
 const triggerStatement = defineWrite((_query, application) => ({
-  parts: { target: lockProcess(application, processId), run: createRun },
+  target: lockProcess(application, processId),
+  parts: { run: createRun },
   subject: sql`select from target`,
   refusals: { no_cron_process: sql`exists (select from target where type is distinct from 'cron')` },
   answer: messageOf("Cron job triggered"),
@@ -131,6 +139,9 @@ const triggerStatement = defineWrite((_query, application) => ({
     after: sql`to_jsonb(run)`,
   },
 }));
+
+/** What there is at the path of a new process. */
+const FIRST_PAGE = { limit: PAGE.defaultLimit, offset: 0 };
 
 interface OfProcess extends OfApplication {
   processId: string;
@@ -145,7 +156,7 @@ interface OfProcess extends OfApplication {
 export const createProcessForKey = (
   db: Database,
   { columns, ...params }: OfApplication & { columns: object; slug: string },
-) => write(db, createStatement(), { ...params, columns: JSON.stringify(columns) });
+) => write(db, createStatement(), { ...params, ...FIRST_PAGE, columns: JSON.stringify(columns) });
 
 /**
  * Changes a process, by its columns by their names.

@@ -75,7 +75,7 @@ export class Model {
     if (process === undefined) return refused({ reason: "no_such_resource", resource: "Process" });
     const ifMatch = "ifMatch" in wish ? wish.ifMatch : undefined;
     if (ifMatch !== undefined && !same(this.#tagged.get(ifMatch), process)) {
-      return refused({ reason: "precondition_failed", resource: "Process" });
+      return refused({ reason: "precondition_failed" });
     }
     if (wish.kind === "update") return this.#decideUpdate(wish.body, process);
     if (wish.kind === "delete" && process.type === "web") return refused({ reason: "web_process_kept" });

@@ -101,7 +101,7 @@ test("a body that nobody has checked is stored as the contract has it, or is a 4
         operation: "test",
         idempotencyKey: null,
         content: "",
-        ifMatch: null,
+        conditions: {},
         dryRun: false,
         columns: { ...valid, ...("resource_type_id" in valid && { resource_type_id: sizeId }), ...junk },
       };

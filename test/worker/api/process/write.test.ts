@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { slugOf } from "../../../../src/worker/api/process/slug.ts";
 import { useApi } from "../../../support/api.ts";
 import { expectValid, isError, isProcess } from "../../../support/contract.ts";
-import { bearer, useCompany, useRecords } from "../../../support/records.ts";
+import { bearer, randomToken, useCompany, useRecords } from "../../../support/records.ts";
 
 const api = useApi();
 const records = useRecords();
@@ -103,7 +103,6 @@ describe("POST creates", () => {
     expect(answer.body).toStrictEqual({ ...answer.body, ...sent, ...added, ...others });
     const found = await read(path);
     expect([found.body, found.etag]).toStrictEqual([answer.body, answer.etag]);
-    expect(found.headers.get("last-modified")).toBe(answer.headers.get("last-modified"));
   });
 
   test("a worker, a cron process in UTC, and a job", async () => {
@@ -387,6 +386,25 @@ describe("a body", () => {
     expect((await post(withLength(65_536))).status).toBe(200);
     expectRefusal(await post(withLength(65_537)), 413, "The body is too large.", "Send at most 65536 bytes.");
   });
+
+  test.for(["[".repeat(32_000) + "]".repeat(32_000), `{"x":${'{"":'.repeat(12_000)}"\\u0000"${"}".repeat(12_001)}`])(
+    "may be deep: %.9s",
+    async (body) => {
+      expect((await post(body)).status).toBe(400);
+    },
+  );
+
+  test.for<[what: string, body: unknown, headers?: Record<string, string>]>([
+    ["is no JSON", "{"],
+    ["is invalid", {}],
+    ["is too large", " ".repeat(65_537)],
+    ["is no text", new Uint8Array([0xff])],
+    ["is of another type", {}, { "content-type": "text/plain" }],
+  ])("of a stranger may be anything, and nothing is said of it: %s", async ([_, body, headers]) => {
+    const answer = await post(body, { ...headers, ...bearer(randomToken()).headers });
+    expectRefusal(answer, 401, "A valid API key is required.");
+    expect(answer.headers.get("accept")).toBeNull();
+  });
 });
 
 describe("?dry_run=true", () => {
@@ -462,6 +480,13 @@ describe("Idempotency-Key", () => {
     expect(await call("PATCH", path, { port: 3 }, headers)).toMatchObject({ status: 200, body: first.body });
   });
 
+  test("knows a body by its members, in whatever order they are", async () => {
+    const [list, key, body] = [await newApplication(), withKey(), ofType("worker")];
+    const first = await call("POST", list, body, key);
+    const reversed = Object.fromEntries(Object.entries(body).reverse());
+    expect(await call("POST", list, reversed, key)).toMatchObject({ status: 200, isReplay: true, body: first.body });
+  });
+
   test("is refused with another body, naming the header", async () => {
     const list = await newApplication();
     const key = withKey();
@@ -525,7 +550,7 @@ describe("If-Match", () => {
     // The second would be refused in any case, for its machine size.
     for (const body of [{ port: 3 }, { resource_type_id: randomUUID() }, undefined]) {
       const refused = await call(body === undefined ? "DELETE" : "PATCH", path, body, stale);
-      expectRefusal(refused, 412, "Process has changed. Nothing was written.");
+      expectRefusal(refused, 412, "A condition of the request does not hold. Nothing was written.");
     }
     expect((await read(path)).body).toStrictEqual(changed.body);
     expect((await call("DELETE", path, undefined, { "if-match": `"x", ${changed.etag}` })).status).toBe(200);
@@ -545,11 +570,58 @@ describe("If-Match", () => {
     const { etag } = await read(path);
     expect((await call("PATCH", path, { port: 2 }, { "if-match": etag })).status).toBe(200);
   });
+});
 
-  test("is no condition that can hold if it cannot be read", async () => {
-    const { path } = await create(ofType("worker"));
-    expect((await call("PATCH", path, {}, { "if-match": "x" })).status).toBe(412);
-  });
+const [PAST, FUTURE] = ["Thu, 30 Jan 2025 00:00:00 GMT", "Sat, 06 Nov 2094 08:49:37 GMT"];
+test.for<[headers: Record<string, string>, ...statuses: number[]]>([
+  [{ "if-match": "*" }, 200, 200, 200, 412],
+  [{ "if-match": '"x"' }, 412, 412, 412, 412],
+  [{ "if-match": "(its own)" }, 412, 200, 200, 412],
+  [{ "if-match": "(the list's)" }, 200, 412, 412, 412],
+  [{ "if-none-match": "*" }, 412, 412, 412, 200],
+  [{ "if-none-match": '"x"' }, 200, 200, 200, 200],
+  [{ "if-none-match": "(its own)" }, 200, 412, 412, 200],
+  [{ "if-none-match": "(the list's)" }, 412, 200, 200, 200],
+  [{ "if-unmodified-since": PAST }, 200, 412, 412, 200],
+  [{ "if-unmodified-since": FUTURE }, 200, 200, 200, 200],
+  [{ "if-unmodified-since": PAST, "if-match": "(its own)" }, 412, 200, 200, 412],
+  [{ "if-unmodified-since": "tomorrow" }, 200, 200, 200, 200],
+  [{ "if-modified-since": FUTURE }, 200, 200, 200, 200],
+  [{ "if-match": "abc" }, 400, 400, 400, 400],
+  [{ "if-none-match": '"abc", d' }, 400, 400, 400, 400],
+])(
+  "to create, update, delete and trigger with %j is answered with %i, %i, %i and %i",
+  async ([headers, ...statuses]) => {
+    const cron = await create(ofType("cron"));
+    const etags: Record<string, string> = {
+      "(its own)": cron.answer.etag,
+      "(the list's)": (await read(cron.list)).etag,
+    };
+    const sent = Object.entries(headers).map(([name, value]) => [name, etags[value] ?? value]);
+    const answers = await callEach(cron, "?dry_run=true", Object.fromEntries(sent));
+    expect(answers.map(statusOf)).toStrictEqual(statuses);
+  },
+);
+
+test("a key that may not read is shown what it has written, and nothing else", async () => {
+  const { path } = await create(ofType("worker"));
+  const { token } = await records.key(own.companyId, { permissions: ["APP:UPDATE"] });
+  const patch = (query: string, body: Body) => call("PATCH", path + query, body, bearer(token).headers);
+  expect((await patch("", { port: 8 })).status).toBe(200);
+  for (const refused of [
+    await patch("", {}),
+    await patch("", { port: 8 }),
+    await patch("?dry_run=true", { port: 9 }),
+  ]) {
+    expectRefusal(refused, 403, "This API key does not permit this request.");
+    expect(refused.headers.get("www-authenticate")).toContain('scope="APP:READ"');
+  }
+});
+
+test("the time of a change never goes back, whoever has set it", async () => {
+  const { path, answer } = await create(ofType("worker"));
+  await records.pool.query("update processes set updated_at = '2999-01-01T00:00:00Z' where id = $1", [answer.body.id]);
+  expect((await call("PATCH", path, { port: 2 })).body.updated_at).toBe("2999-01-01T00:00:00.001Z");
 });
 
 test("every effect is in the audit log: who, what, before, after, when and by which request", async () => {
@@ -570,14 +642,14 @@ test("every effect is in the audit log: who, what, before, after, when and by wh
   for (const { created_at } of rows) expect(Math.abs(Date.now() - created_at.getTime())).toBeLessThan(180_000);
 });
 
-test("a write costs one HTTP round trip, and a refusal by its body none", async () => {
+test("a write costs one HTTP round trip, and a refusal by its body, too, which asks for the key", async () => {
   const { path } = await create(ofType("cron"));
   const queries = await api.queriesOf(async () => {
     await call("PATCH", path, { port: 5 });
     await trigger(path);
     await call("PATCH", path, { port: -1 });
   });
-  expect(queries).toBe(2);
+  expect(queries).toBe(3);
 });
 
 test("another company's applications cannot be written to, nor its processes", async () => {

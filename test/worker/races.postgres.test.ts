@@ -1,0 +1,162 @@
+// Writes that wait for somebody else decide by what that one has left.
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { useApi } from "../support/api.ts";
+import { connectionString } from "../support/database.ts";
+import { sha256, useRecords } from "../support/records.ts";
+import { errorOf } from "../support/response.ts";
+
+const api = useApi();
+const records = useRecords();
+/** Whoever is faster than the write, and one who comes while it is under way. */
+const [first, late] = [new pg.Client({ connectionString }), new pg.Client({ connectionString })];
+beforeAll(() => Promise.all([first.connect(), late.connect()]));
+afterAll(() => Promise.all([first.end(), late.end()]));
+
+type Place = Awaited<ReturnType<typeof makePlace>>;
+async function makePlace() {
+  const [companyId, otherCompanyId] = [await records.company(), await records.company()];
+  const { id: keyId, token } = await records.key(companyId, { permissions: ["APP:UPDATE"] });
+  const { id: applicationId } = await records.application(companyId);
+  const { id: otherApplicationId } = await records.application(otherCompanyId);
+  const { id: processId } = await records.process(applicationId, { type: "cron", schedule: "0 3 * * *" });
+  const { id: sizeId } = await records.resourceType();
+  return { keyId, hash: sha256(token), token, applicationId, otherApplicationId, otherCompanyId, processId, sizeId };
+}
+
+const WRITES = {
+  create: (place: Place) => ({
+    method: "POST",
+    path: "",
+    body: {
+      type: "worker",
+      display_name: "Worker",
+      resource_type_id: place.sizeId,
+      scaling_strategy: { type: "manual", config: { instanceCount: 1 } },
+    },
+  }),
+  update: (place: Place) => ({
+    method: "PATCH",
+    path: `/${place.processId}`,
+    body: { resource_type_id: place.sizeId },
+  }),
+  delete: (place: Place) => ({ method: "DELETE", path: `/${place.processId}` }),
+  trigger: (place: Place) => ({ method: "POST", path: `/${place.processId}/trigger` }),
+};
+type Write = keyof typeof WRITES;
+
+function send(place: Place, write: Write): Promise<Response> {
+  const { method, path, body }: { method: string; path: string; body?: object } = WRITES[write](place);
+  return api.fetch(`/v3/applications/${place.applicationId}/processes${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${place.token}`,
+      "content-type": "application/json",
+      "idempotency-key": randomUUID(),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+}
+
+/** Until so many sessions wait for another. */
+const untilWaiting = (many: number) =>
+  expect
+    .poll(async () => {
+      const { rows } = await records.pool.query(
+        "select from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0",
+      );
+      return rows.length;
+    })
+    .toBe(many);
+
+/** What there is of the place, and what was written down of it. */
+async function stateOf({ applicationId, otherApplicationId, processId }: Place) {
+  const { rows } = await records.pool.query(
+    `select (select jsonb_agg(p order by id) from processes p where application_id in ($1, $2)) as processes,
+      (select jsonb_agg(r order by id) from process_runs r where process_id = $3) as runs,
+      (select count(*) from audit_log where application_id = $1) as audited`,
+    [applicationId, otherApplicationId, processId],
+  );
+  return rows[0];
+}
+
+const EVERY: readonly Write[] = ["create", "update", "delete", "trigger"];
+const OF_PROCESS: readonly Write[] = ["update", "delete", "trigger"];
+/** What another transaction may do, to which writes, and what these are answered then. */
+const CHANGES: [what: string, writes: readonly Write[], sql: string, values: (keyof Place)[], status: number][] = [
+  [
+    "moves the application to another company",
+    EVERY,
+    "update applications set company_id = $2 where id = $1",
+    ["applicationId", "otherCompanyId"],
+    404,
+  ],
+  ["deletes the application", EVERY, "delete from applications where id = $1", ["applicationId"], 404],
+  [
+    "moves the process to an application of another company",
+    OF_PROCESS,
+    "update processes set application_id = $2 where id = $1",
+    ["processId", "otherApplicationId"],
+    404,
+  ],
+  ["deletes the process", OF_PROCESS, "delete from processes where id = $1", ["processId"], 404],
+  ["deletes the token", EVERY, "delete from api_key_tokens where hash = decode($1, 'hex')", ["hash"], 401],
+  ["disables the key", EVERY, "update api_keys set is_enabled = false where id = $1", ["keyId"], 401],
+  ["deletes the key", EVERY, "delete from api_keys where id = $1", ["keyId"], 401],
+  ["takes the permission away", EVERY, "delete from api_key_capabilities where api_key_id = $1", ["keyId"], 403],
+];
+
+for (const [what, writes, statement, values, status] of CHANGES) {
+  test.for(writes)(`whoever ${what} while a %s waits is faster`, async (write) => {
+    const place = await makePlace();
+    await first.query("begin");
+    // So that it waits, whatever the change is of.
+    const held = write === "create" ? place.applicationId : place.processId;
+    await first.query(`select from ${write === "create" ? "applications" : "processes"} where id = $1 for update`, [
+      held,
+    ]);
+    await first.query(
+      statement,
+      values.map((name) => place[name]),
+    );
+    const response = send(place, write);
+    await untilWaiting(1);
+    await first.query("commit");
+    const left = await stateOf(place);
+    await errorOf(await response, status);
+    expect(await stateOf(place)).toStrictEqual({ ...left, audited: "0" });
+  });
+}
+
+test.for(CHANGES.filter(([, writes]) => writes.includes("update")))(
+  "whoever %s while a write is under way comes after it",
+  async ([, , statement, values]) => {
+    const place = await makePlace();
+    await first.query("begin");
+    // All is decided when this is waited for.
+    await first.query("select from process_resource_types where id = $1 for update", [place.sizeId]);
+    const response = send(place, "update");
+    await untilWaiting(1);
+    const change = late
+      .query(
+        statement,
+        values.map((name) => place[name]),
+      )
+      .then(() => stateOf(place));
+    await untilWaiting(2);
+    await first.query("commit");
+    expect((await change).audited).toBe("1");
+    expect((await response).status).toBe(200);
+  },
+);
+
+test.for(["create", "update"] as const)("a size that is deleted while a %s waits for it is unknown", async (write) => {
+  const place = await makePlace();
+  await first.query("begin");
+  await first.query("delete from process_resource_types where id = $1", [place.sizeId]);
+  const response = send(place, write);
+  await untilWaiting(1);
+  await first.query("commit");
+  expect((await errorOf(await response, 400)).message).toBe("The body is invalid: resource_type_id.");
+});
