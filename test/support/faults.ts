@@ -23,6 +23,7 @@ const RESPONSES = {
   "starting up": sqlError("57P03", "the database system is starting up"),
   "going down": sqlError("57P01", "terminating connection due to administrator command"),
   deadlock: sqlError("40P01", "deadlock detected"),
+  "broken foreign key": sqlError("23503", "insert or update violates foreign key constraint"),
   "statement timeout": sqlError("57014", "canceling statement due to statement timeout"),
   "SQL error": sqlError("42P01", `relation "${DRIVER_SECRET}" does not exist`),
   "unknown database": sqlError("3D000", `database "${DRIVER_SECRET}" does not exist`),

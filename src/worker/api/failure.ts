@@ -17,10 +17,10 @@ export function failureOf(error: unknown, method: string, trace: Trace): Failure
     log("error", "unexpected_error", { ...logIds(trace), ...describeError(error) });
     return { reason: "unexpected" };
   }
-  const { kind, sqlState, mayHaveRun } = error;
+  const { kind, sqlState, isTransient, mayHaveRun } = error;
   if (method !== "GET") {
     if (mayHaveRun) return { reason: "write_unconfirmed" };
-    if (sqlState !== undefined && VALUE_SQL_STATE.test(sqlState)) {
+    if (sqlState !== undefined && VALUE_SQL_STATE.test(sqlState) && !isTransient) {
       return { reason: "invalid_body", expected: "values that can be stored" };
     }
   }
@@ -31,6 +31,8 @@ export function failureOf(error: unknown, method: string, trace: Trace): Failure
     case "overloaded":
       return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
     case "rejected":
+      // Others were faster each time.
+      if (isTransient) return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
       return { reason: "database_failed" };
   }
 }
