@@ -53,7 +53,7 @@ export interface Poll {
 /** More are not purged one by one. */
 export const MAX_CHANGES = 5_000;
 /** How many are deleted at once. */
-const MAX_DELETED = 50_000;
+const MAX_DELETED = 100_000;
 /** How long a run may be silent before another takes its place. */
 const LEASE = sql`interval '10 seconds'`;
 
@@ -67,7 +67,8 @@ interface Row extends Change {
  */
 const pollStatement = defineStatement<Row>(() => {
   const holder = sql`${sql.placeholder("holder")}::uuid`;
-  const purged = sql`(lease.memory ->> 'purged')::pg_snapshot`;
+  // A subquery of its own: in a join, Postgres would look at all that was purged and is not deleted yet.
+  const purged = sql`(select (memory ->> 'purged')::pg_snapshot from lease)`;
   return sql`with lease as (
     update ${feed} set
       holder = ${holder},
@@ -82,7 +83,7 @@ const pollStatement = defineStatement<Row>(() => {
   from lease
   union all (
     select null, kind, resource_id, application_id, company_id, extract(epoch from changed_at)::float8 * 1000
-    from ${changes}, lease
+    from ${changes}
     where xid >= pg_snapshot_xmin(${purged}) and not pg_visible_in_snapshot(xid, ${purged})
     order by xid
     limit ${sql.raw(String(MAX_CHANGES + 1))}

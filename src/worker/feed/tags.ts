@@ -41,11 +41,12 @@ const distinct = (chains: readonly Chain[]): Chain[] => [
   ...new Map(chains.map((chain) => [chain.join(), chain])).values(),
 ];
 
-/** Shortens chains, those first that have most in common, until there are so many tags fewer. */
+/** Shortens chains, those first that have most in common short of everything, until there are so many tags fewer. */
 function coarsened(chains: readonly Chain[], tooMany: number): Chain[] {
   let left = tooMany;
   const groups = Map.groupBy(chains, ([, parent]) => parent ?? EVERYTHING);
-  const largestFirst = [...groups].sort(([, a], [, b]) => b.length - a.length);
+  const sizeOf = ([parent, members]: [string, Chain[]]) => (parent === EVERYTHING ? 0 : members.length);
+  const largestFirst = [...groups].sort((a, b) => sizeOf(b) - sizeOf(a));
   return largestFirst.flatMap(([parent, members]) => {
     if (left <= 0) return members;
     left -= members.length - 1;

@@ -1,8 +1,10 @@
 // How Postgres reads its tables when they are large: through an index, whatever is asked.
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
 import { getProcessForKey, listProcessesForKey } from "../../../src/worker/api/process/query.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
+import { pollChanges } from "../../../src/worker/feed/query.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
@@ -38,6 +40,8 @@ afterAll(() =>
 interface Plan {
   "Node Type": string;
   "Relation Name"?: string;
+  "Actual Rows"?: number;
+  "Rows Removed by Filter"?: number;
   Plans?: Plan[];
 }
 
@@ -61,5 +65,23 @@ test.for<[string, (db: Database, key: Key) => Promise<unknown>, string[]]>([
     expect([table, kinds.length]).not.toContain(0);
     for (const kind of kinds)
       expect([table, kind]).toContainEqual(expect.stringMatching(/Index (Only )?Scan|Bitmap Heap Scan/));
+  }
+});
+
+test("a poll of the feed leaves alone what is purged and not deleted yet", async () => {
+  const memory = { drained: "1:1:", purged: "6:6:", batches: [], waitingSince: null, polledAt: 0, isLost: false };
+  const { text, params } = await captureStatement((db) => pollChanges(db, randomUUID(), memory, true));
+  const client = await records.pool.connect();
+  try {
+    await client.query("begin; delete from changes; update feed set leased_until = null");
+    await client.query("insert into changes (kind, xid) select 'company', '5' from generate_series(1, 10000)");
+    await client.query("insert into changes (kind, xid) values ('company', '6')");
+    const { rows } = await client.query(`explain (analyze, format json) ${text}`, params);
+    const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] === "changes");
+    const seen = nodes.map((node) => Number(node["Actual Rows"]) + (node["Rows Removed by Filter"] ?? 0));
+    expect(seen).toStrictEqual([1]);
+  } finally {
+    await client.query("rollback");
+    client.release();
   }
 });

@@ -16,6 +16,7 @@ const above = { applicationId: application, companyId: company };
 const one = processes(1, application, company);
 const hundred = processes(100, application, company);
 const elsewhere = processes(10, key, company);
+const companies = uuids(95).map((id) => change("company", id, { companyId: id }));
 const movedIds = uuids(150);
 /** So many that were moved from an application to that of another company. */
 const moved = (count: number) =>
@@ -54,6 +55,11 @@ test.for<[string, Change[], string[]]>([
     "give way to their company where there are too many applications",
     uuids(101).flatMap((id) => processes(1, id, company)),
     [`company:${company}`],
+  ],
+  [
+    "give way to everything last",
+    [...elsewhere, ...companies],
+    [`application:${key}`, ...companies.map(({ companyId }) => `company:${companyId}`)],
   ],
   [
     "give way to everything where there are too many companies",
