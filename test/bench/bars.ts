@@ -2,6 +2,7 @@ import type { Report } from "./bench.ts";
 import type { ContenderName } from "./contenders.ts";
 import type { Curve } from "./goodput.ts";
 import type { Measured } from "./measure.ts";
+import type { Backlog, Neighbours } from "./motion.ts";
 import { type BesideMisses, USUAL_WORKER } from "./overload.ts";
 
 /** An aim for a number, and whether it is met. Reported, not asserted. */
@@ -25,6 +26,8 @@ export function barsOf({
   overload,
   devOverload,
   hitsBesideMisses,
+  neighbours,
+  backlog,
 }: Report): Bar[] {
   return [
     ...(rows === undefined ? [] : rowBars(rows)),
@@ -33,7 +36,9 @@ export function barsOf({
     ...(memory === undefined ? [] : [memoryBar(memory)]),
     ...[...(overload ?? []), ...(devOverload ?? [])].filter(({ name }) => name !== USUAL_WORKER).flatMap(curveBars),
     ...(hitsBesideMisses === undefined ? [] : [besideBar(hitsBesideMisses)]),
+    ...(neighbours === undefined ? [] : [neighboursBar(neighbours)]),
     ...(freshness ?? []).map(freshnessBar),
+    ...(backlog === undefined ? [] : backlogBars(backlog)),
   ];
 }
 
@@ -87,6 +92,18 @@ function curveBars({ name, offers }: Curve): Bar[] {
 function besideBar({ capacityPerSecond, offeredPerSecond, alone, besideMisses }: BesideMisses): Bar {
   const factor = (offeredPerSecond / capacityPerSecond).toFixed(0);
   return atMost(2, `hits, p99 beside misses at ${factor} × capacity / alone`, besideMisses.p99Ms / alone.p99Ms);
+}
+
+const neighboursBar = ({ waitingWrites, reads, refused, failed }: Neighbours): Bar =>
+  atMost(0, `reads not served beside ${waitingWrites} waiting writes / all`, (refused + failed) / reads);
+
+function backlogBars({ changes, revokedMs, drainedMs, pollMs }: Backlog): Bar[] {
+  const behind = `behind ${changes.toLocaleString("en")} changes`;
+  return [
+    atMost(5, `revocation ${behind}, s`, revokedMs / 1_000),
+    atMost(60, `drained ${behind}, s`, drainedMs / 1_000),
+    atMost(20, `a poll ${behind}, ms of Postgres`, pollMs),
+  ];
 }
 
 function freshnessBar({ changesPerMinute, changes }: NonNullable<Report["freshness"]>[number]): Bar {

@@ -13,6 +13,7 @@ import { type Freshness, measureFreshness, startFeeding } from "./freshness.ts";
 import type { Curve } from "./goodput.ts";
 import { measureAll, type Row } from "./measure.ts";
 import { type Memory, measureMemory } from "./memory.ts";
+import { type Backlog, measureBacklog, measureNeighbours, type Neighbours } from "./motion.ts";
 import {
   type BesideMisses,
   measureDevOverload,
@@ -41,15 +42,17 @@ interface Parts {
   devOverload: Curve[];
   slowDatabase: SlowDatabase;
   hitsBesideMisses: BesideMisses;
+  neighbours: Neighbours;
   /** The memory of ours, at hits. */
   memory: Memory;
   writers: WriterCost[];
   freshness: Freshness[];
+  backlog: Backlog;
 }
 
 export type PartName = keyof Parts;
 
-/** In the order in which they run. The last two are about the feed. */
+/** In the order in which they run: `freshness` and `backlog` revoke keys. */
 export const PARTS = [
   "start",
   "rows",
@@ -59,9 +62,11 @@ export const PARTS = [
   "devOverload",
   "slowDatabase",
   "hitsBesideMisses",
+  "neighbours",
   "memory",
   "writers",
   "freshness",
+  "backlog",
 ] as const satisfies PartName[];
 
 export interface Report extends Partial<Parts> {
@@ -141,9 +146,11 @@ const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
   devOverload: measureDevOverload,
   slowDatabase: measureSlowDatabase,
   hitsBesideMisses: measureHitsBesideMisses,
+  neighbours: measureNeighbours,
   memory: runMemory,
   writers: ({ connectionString, plan }) => measureWriters(connectionString, plan.writers),
   freshness: runFreshness,
+  backlog: measureBacklog,
 };
 
 function describeMachine(): Report["machine"] {

@@ -92,7 +92,7 @@ export async function measureFreshness(
   };
 }
 
-const REVOKE = `update api_keys set is_enabled = false
+export const REVOKE = `update api_keys set is_enabled = false
   where id = (select api_key_id from api_key_tokens where hash = sha256($1::text::bytea))`;
 
 /** Has the feed run again and again, as the cron trigger does. @returns what ends it */
@@ -107,7 +107,7 @@ export function startFeeding({ port }: Server): () => void {
 }
 
 /** @returns from now until the first request whose answer is as it should be, in milliseconds */
-async function untilSeen(
+export async function untilSeen(
   server: Server,
   target: Target,
   pollMs: number,

@@ -24,7 +24,11 @@ export interface Plan {
   memorySeconds: number;
   zipf: { seconds: number; requestsPerSecond: number; updatesPerSecond: number };
   overload: OverloadPlan;
+  /** How many writes of one key wait for a lock, beside a steady rate of reads. */
+  neighbours: { writes: number; perSecond: number; seconds: number };
   freshness: FreshnessPlan;
+  /** How many changes wait for the feed at once. */
+  backlog: { changes: number };
   /** How many rows are written at once when the triggers are measured, and how often. */
   writers: { rows: readonly number[]; times: number };
 }
@@ -81,6 +85,8 @@ export const FULL: Plan = {
     fault: { holdMs: 33, before: 10, slow: 20, after: 20 },
     hits: { holdMs: 1_000, perSecond: 100, rounds: 6, seconds: 8 },
   },
+  neighbours: { writes: 30, perSecond: 20, seconds: 5 },
+  backlog: { changes: 1_000_000 },
   freshness: {
     rates: [
       { changesPerMinute: 1, seconds: 180 },
@@ -114,6 +120,8 @@ export const SMOKE: Plan = {
     fault: { holdMs: 5, before: 1, slow: 1, after: 1 },
     hits: { holdMs: 5, perSecond: 50, rounds: 1, seconds: 0.2 },
   },
+  neighbours: { writes: 3, perSecond: 10, seconds: 0.5 },
+  backlog: { changes: 6_000 },
   freshness: { rates: [{ changesPerMinute: 600, seconds: 0.5 }], pollMs: 100 },
   writers: { rows: [1, 10], times: 1 },
 };

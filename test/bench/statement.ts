@@ -1,4 +1,5 @@
 // Our one statement, outside the Worker.
+import type pg from "pg";
 import { getProcessForKey } from "../../src/worker/api/process/query.ts";
 import { captureStatement, type Sent } from "../support/statement.ts";
 import { withClient } from "./client.ts";
@@ -16,12 +17,14 @@ export async function statementOf(target: Target): Promise<Sent> {
 export async function measureStatement(connectionString: string, targets: readonly Target[]): Promise<number> {
   return withClient(connectionString, async (client) => {
     const times: number[] = [];
-    for (const target of targets) {
-      const { text, params } = await statementOf(target);
-      const { rows } = await client.query(`explain (analyze, timing off, summary, format json) ${text}`, params);
-      const [plan] = rows[0]["QUERY PLAN"];
-      times.push(plan["Planning Time"] + plan["Execution Time"]);
-    }
+    for (const target of targets) times.push(await timeOf(client, await statementOf(target)));
     return median(times);
   });
+}
+
+/** The same of any statement, which is run. */
+export async function timeOf(client: pg.Client, { text, params }: Sent): Promise<number> {
+  const { rows } = await client.query(`explain (analyze, timing off, summary, format json) ${text}`, params);
+  const [plan] = rows[0]["QUERY PLAN"];
+  return plan["Planning Time"] + plan["Execution Time"];
 }

@@ -2,6 +2,7 @@
 import { barsOf } from "./bars.ts";
 import type { Report } from "./bench.ts";
 import type { Curve, Goodput } from "./goodput.ts";
+import type { Backlog, Neighbours } from "./motion.ts";
 import type { BesideMisses, SlowDatabase } from "./overload.ts";
 
 const MIB = 1024 * 1024;
@@ -19,7 +20,9 @@ export function toMarkdown(report: Report): string {
     ...(overloads.length === 0 ? [] : [overload(plan), curves(overloads)]),
     ...(report.slowDatabase === undefined ? [] : [slowDatabase(report.slowDatabase)]),
     ...(report.hitsBesideMisses === undefined ? [] : [hitsBesideMisses(report.hitsBesideMisses)]),
+    ...(report.neighbours === undefined ? [] : [neighbours(report.neighbours)]),
     ...(report.freshness === undefined ? [] : [FRESHNESS, freshness(report.freshness)]),
+    ...(report.backlog === undefined ? [] : [backlog(report.backlog)]),
     ...(report.writers === undefined ? [] : [WRITERS, writers(report.writers)]),
     TIERS,
     tiers(report),
@@ -168,6 +171,20 @@ function hitsBesideMisses({
 }: BesideMisses): string {
   const times = ({ p50Ms, p99Ms }: typeof alone) => `p50 ${fixed(p50Ms, 1)} ms, p99 ${fixed(p99Ms, 1)} ms`;
   return `**Hits beside misses.** ${fixed(hitsPerSecond, 0)} hits a second alone: ${times(alone)}; beside ${fixed(offeredPerSecond, 0)} misses a second, of which the database can do ${fixed(capacityPerSecond, 0)}: ${times(besideMisses)}; beside as many other hits: ${times(besideHits)}.`;
+}
+
+function neighbours({ waitingWrites, reads, refused, failed, p50Ms, p99Ms }: Neighbours): string {
+  return `**Neighbours.** Reads of other keys, all of them misses, while ${waitingWrites} writes of one key wait for a lock.\n\n${table(
+    ["reads", "503", "failed", "p50 ms", "p99 ms"],
+    [[reads, refused, failed, p50Ms, p99Ms].map((value) => fixed(value, 0))],
+  )}`;
+}
+
+function backlog({ changes, revokedMs, drainedMs, pollMs }: Backlog): string {
+  return `**Backlog.** So many changes of one application at once, and a key revoked right behind them; a poll by Postgres's own account, the longest.\n\n${table(
+    ["changes", "revoked s", "drained s", "poll ms"],
+    [[fixed(changes, 0), fixed(revokedMs / 1_000, 1), fixed(drainedMs / 1_000, 1), fixed(pollMs, 1)]],
+  )}`;
 }
 
 function freshness(rates: NonNullable<Report["freshness"]>): string {
