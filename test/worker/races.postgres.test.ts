@@ -46,7 +46,7 @@ const WRITES = {
 };
 type Write = keyof typeof WRITES;
 
-function send(place: Place, write: Write): Promise<Response> {
+function send(place: Place, write: Write, headers: Record<string, string> = {}): Promise<Response> {
   const { method, path, body }: { method: string; path: string; body?: object } = WRITES[write](place);
   return api.fetch(`/v3/applications/${place.applicationId}/processes${path}`, {
     method,
@@ -54,6 +54,7 @@ function send(place: Place, write: Write): Promise<Response> {
       authorization: `Bearer ${place.token}`,
       "content-type": "application/json",
       "idempotency-key": randomUUID(),
+      ...headers,
     },
     ...(body && { body: JSON.stringify(body) }),
   });
@@ -150,6 +151,18 @@ test.for(CHANGES.filter(([, writes]) => writes.includes("update")))(
     expect((await response).status).toBe(200);
   },
 );
+
+test("what a process is shown with may change while a condition waits for the process", async () => {
+  const place = await makePlace();
+  const etag = (await send(place, "update")).headers.get("etag") ?? "";
+  await first.query("begin");
+  await first.query("select from processes where id = $1 for update", [place.processId]);
+  await first.query("update process_resource_types set name = name || '-2' where id = $1", [place.sizeId]);
+  const response = send(place, "delete", { "if-match": etag });
+  await untilWaiting(1);
+  await first.query("commit");
+  await errorOf(await response, 412);
+});
 
 test.for(["create", "update"] as const)("a size that is deleted while a %s waits for it is unknown", async (write) => {
   const place = await makePlace();
