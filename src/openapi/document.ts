@@ -49,8 +49,8 @@ body as long as nothing has changed. Every method heeds \`If-Match\`, \`If-Unmod
 of its path reads, and GET \`If-Modified-Since\`, too, in the order of RFC 9110, section 13.2.2. 412 means that one does not hold.
 
 **Freshness.** The edge answers from its cache. A change shows within seconds, and within a minute when much changes at once.
-While the database or the purging of the cache fails, an answer may be an hour old. \`Cache-Status\` and \`Age\` show what
-the edge did. To read what the database says now, send \`Cache-Control: no-cache\`.
+While the purging of the cache fails, an answer may be an hour old, and two while the database does as well. \`Cache-Status\` and
+\`Age\` show what the edge did. To read what the database says now, send \`Cache-Control: no-cache\`.
 
 **Writes.** Send an \`Idempotency-Key\` with each: then you may send it again until you have an answer, and it takes effect
 once. With the \`ETag\` of what you have read in \`If-Match\` you change nothing that you have not seen. \`?dry_run=true\` checks
