@@ -25,7 +25,7 @@ const BACKLOG = 100_000;
 /** While the feed runs: from a change to the last answer from the cache that does not show it. */
 const BOUND_MS = 60_000;
 /** The feed is stopped once, which in ten minutes is long enough for it to be silent. */
-const STOP_MS = SECONDS * 200;
+const STOP_MS = SECONDS * 250;
 /** From the time of a commit until others see it, on a busy machine. */
 const SLACK_MS = 1_000;
 
