@@ -249,8 +249,8 @@ const ACTIONS: Action[] = [
     ),
 ];
 
-async function administrate(until: number): Promise<void> {
-  while (Date.now() < until) {
+async function administrate(): Promise<void> {
+  while (!isOver()) {
     // What has ended is not for ever.
     if (keys.slice(-KEYS).filter(({ isRefused }) => isRefused).length > KEYS / 2)
       await newKey(random.pick(companies)).catch(() => {});
@@ -299,6 +299,10 @@ interface Exchange {
   requestId: string;
 }
 const exchanges: Exchange[] = [];
+let endsAt = Number.POSITIVE_INFINITY;
+let written = 0;
+/** On a busy machine it takes longer until anything was put to the test. */
+const isOver = () => Date.now() >= endsAt && written > SECONDS;
 
 const WRITES = {
   create: (): [method: string, path: string, body?: object] => [
@@ -350,6 +354,7 @@ async function ask(isWriter: boolean): Promise<void> {
   const answer = (await response.json()) as { id?: string };
   const { status } = response;
   key.isRefused = status === 401;
+  if (kind === "write" && status === 200) written++;
   if (operation === "create" && status === 200)
     processes.push({ id: String(answer.id), application, home: application });
   const requestId = String(response.headers.get("x-request-id"));
@@ -419,18 +424,18 @@ test(`nothing is shown or written that was not its asker's, for ${SECONDS} secon
   // Nothing is in the cache yet.
   await records.pool.query("delete from changes");
   await records.pool.query("update feed set healthy_at = now()");
-  const until = Date.now() + SECONDS * 1_000;
+  endsAt = Date.now() + SECONDS * 1_000;
   let isSettled = false;
   // Its last run ends with the Worker.
   void (async () => {
     while (!isSettled) await api.runFeed();
   })().catch(() => {});
   const client = async (_: unknown, n: number) => {
-    while (Date.now() < until) await ask(n % 2 === 0);
+    while (!isOver()) await ask(n % 2 === 0);
   };
   await Promise.all([
     ...Array.from({ length: CLIENTS }, client),
-    ...Array.from({ length: ADMINISTRATORS }, () => administrate(until)),
+    ...Array.from({ length: ADMINISTRATORS }, administrate),
     stopFeed(),
     fallBehind(),
   ]);
@@ -503,5 +508,4 @@ test(`nothing is shown or written that was not its asker's, for ${SECONDS} secon
   expect([...seen]).toEqual(
     expect.arrayContaining([200, ...rare].flatMap((s) => [`read ${s}`, `copy ${s}`, `write ${s}`])),
   );
-  expect(effects.length).toBeGreaterThan(SECONDS);
 }, 0);
