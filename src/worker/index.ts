@@ -15,12 +15,14 @@ export default {
   async scheduled(_controller, env, ctx) {
     const config = readConfig(env);
     const { exports } = ctx as ExecutionContext;
-    const { oldestChangeSeconds } = await runFeed({
+    const report = await runFeed({
       db: openDatabase(config),
       purge: (options) => exports.Api({ props: {} }).purge(options),
       databaseDeadlineMs: config.databaseDeadlineMs,
       durationMs: 60_000,
     });
-    writeDataPoint(env, { route: FEED, keyId: FEED, version: env.CF_VERSION_METADATA?.id, oldestChangeSeconds });
+    if (report !== undefined) {
+      writeDataPoint(env, { route: FEED, keyId: FEED, version: env.CF_VERSION_METADATA?.id, ...report });
+    }
   },
 } satisfies ExportedHandler<Env>;

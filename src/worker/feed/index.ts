@@ -14,7 +14,7 @@ import {
   pollChanges,
   releaseLease,
 } from "./query.ts";
-import { chainOf, EVERYTHING, shorten, tagsOf } from "./tags.ts";
+import { chainsOf, EVERYTHING, shorten, tagsOf } from "./tags.ts";
 
 export interface FeedOptions {
   db: Reader;
@@ -32,7 +32,7 @@ export interface FeedOptions {
 
 /** What a run of the feed has seen. */
 export interface FeedReport {
-  /** The longest that a change had waited for its first purge at any poll; 0 if none was waiting. */
+  /** The longest that a purge was overdue at any poll; 0 if none was. */
   oldestChangeSeconds: number;
 }
 
@@ -53,6 +53,8 @@ const URGENT: readonly Change["kind"][] = ["key", "company", "everything"];
  * such a query may store the old row behind the first purge. Only then is the change deleted. So a run may end between
  * any two steps: the next one goes on where it has ended. When the platform refuses, changes gather, and too many are purged
  * with everything there is.
+ *
+ * @returns undefined if it was never this run's turn, or the database never answered
  */
 export async function runFeed({
   db,
@@ -62,7 +64,7 @@ export async function runFeed({
   maxTags = PURGES.maxTagsPerCall,
   now = Date.now,
   sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-}: FeedOptions): Promise<FeedReport> {
+}: FeedOptions): Promise<FeedReport | undefined> {
   const holder = crypto.randomUUID();
   const quietMs = slowMissMs({ databaseDeadlineMs });
   const endsAt = now() + durationMs;
@@ -71,44 +73,50 @@ export async function runFeed({
   let spacedUntil = 0;
   let refusedUntil = 0;
   let hasFailed = false;
+  let isRestoreKnown = false;
   let oldestChangeSeconds = 0;
 
-  await forgetFuture(db).catch(() => {});
   while (now() < endsAt) {
     await step();
     await sleep(POLL_MS);
   }
   await releaseLease(db, holder, memory).catch(() => {});
-  return { oldestChangeSeconds };
+  return memory === null ? undefined : { oldestChangeSeconds };
 
   /** A failure of the database is in the log already; the next step asks again. */
   async function step(): Promise<void> {
+    isRestoreKnown ||= await forgetFuture(db).then(
+      () => true,
+      () => false,
+    );
+    if (!isRestoreKnown) return;
     const isHealthy = memory !== null && waitMs(memory) < LATE_MS;
     const poll = await pollChanges(db, holder, memory, isHealthy).catch(() => undefined);
     if (poll === undefined) return;
     const { polledAt } = poll.memory;
     memory = { ...poll.memory, polledAt: now() };
-    if (poll.changes.length > 0) {
-      // They have committed since the last poll, however long ago they were made.
-      const madeAt = Math.min(...poll.changes.map(({ changedAt }) => changedAt));
-      memory.waitingSince ??= Math.min(now(), Math.max(madeAt, polledAt ?? madeAt));
-    }
+    // They have committed since the last poll, however long ago they were made.
+    const madeAt = Math.min(...poll.changes.map(({ changedAt }) => changedAt));
+    if (poll.changes.length === 0 && !memory.isLost) memory.waitingSince = null;
+    else memory.waitingSince ??= Math.min(now(), Math.max(madeAt, polledAt ?? madeAt));
     oldestChangeSeconds = Math.max(oldestChangeSeconds, waitMs(memory) / 1_000);
     await purgeDue(memory, poll);
     if (!isAllDeleted) isAllDeleted = await deleteDrained(db, memory).catch(() => false);
   }
 
-  function waitMs({ waitingSince }: Memory): number {
-    return waitingSince === null ? 0 : now() - waitingSince;
+  /** For how long the first or a second purge is overdue. */
+  function waitMs({ waitingSince, batches: [oldest] }: Memory): number {
+    const dueAt = oldest === undefined ? now() : oldest.seenAt + quietMs;
+    return Math.max(0, now() - Math.min(waitingSince ?? dueAt, dueAt));
   }
 
   async function purgeDue(memory: Memory, { snapshot, changes }: Poll): Promise<void> {
     const startedAt = now();
     const due = memory.batches.filter(({ seenAt }) => startedAt >= seenAt + quietMs);
     const isAll = memory.isLost || changes.length > MAX_CHANGES;
-    const ofChanges = isAll ? [[EVERYTHING]] : changes.map(chainOf);
+    const ofChanges = isAll ? [[EVERYTHING]] : changes.flatMap(chainsOf);
     if (ofChanges.length === 0 && due.length === 0) return;
-    const isUrgent = changes.some(({ kind }) => URGENT.includes(kind));
+    const isUrgent = isAll || changes.some(({ kind }) => URGENT.includes(kind));
     if (startedAt < refusedUntil || (startedAt < spacedUntil && !isUrgent)) return;
     const chains = shorten([...ofChanges, ...due.flatMap(({ chains }) => chains)], maxTags);
     if (!(await purgeTags(tagsOf(chains)))) {

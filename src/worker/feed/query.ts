@@ -1,6 +1,6 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Reader } from "../db/client.ts";
-import { changes, feed } from "../db/schema.ts";
+import { applications, changes, feed } from "../db/schema.ts";
 import { defineStatement } from "../db/statement.ts";
 import type { Tagged } from "../shared/cache.ts";
 
@@ -10,6 +10,8 @@ export interface Change {
   resourceId: string | null;
   applicationId: string | null;
   companyId: string | null;
+  /** The company that has the application now: it may have moved before the change has committed. */
+  ownerId: string | null;
   /** When it was made, which may be long before its commit; in milliseconds since 1970. */
   changedAt: number;
 }
@@ -46,7 +48,7 @@ export interface Batch {
 export interface Poll {
   snapshot: string;
   memory: Memory;
-  /** Those that were never purged, the oldest first; one more than {@link MAX_CHANGES} stands for all further ones. */
+  /** Those that were never purged; one more than {@link MAX_CHANGES} stands for all further ones. */
   changes: Change[];
 }
 
@@ -67,8 +69,11 @@ interface Row extends Change {
  */
 const pollStatement = defineStatement<Row>(() => {
   const holder = sql`${sql.placeholder("holder")}::uuid`;
-  // A subquery of its own: in a join, Postgres would look at all that was purged and is not deleted yet.
-  const purged = sql`(select (memory ->> 'purged')::pg_snapshot from lease)`;
+  // Subqueries of their own: in a join, Postgres would look at all that was purged and is not deleted yet.
+  const purged = sql`(memory ->> 'purged')::pg_snapshot`;
+  const select = (condition: SQL) => sql`select null::json, kind, resource_id, application_id, company_id,
+      (select company_id from ${applications} where id = application_id), extract(epoch from changed_at)::float8 * 1000
+    from ${changes} where ${condition} order by xid limit ${sql.raw(String(MAX_CHANGES + 1))}`;
   return sql`with lease as (
     update ${feed} set
       holder = ${holder},
@@ -79,15 +84,10 @@ const pollStatement = defineStatement<Row>(() => {
     returning memory
   )
   select json_build_object('snapshot', pg_current_snapshot(), 'memory', memory) as lease, null as kind, null as "resourceId",
-    null as "applicationId", null as "companyId", null::float8 as "changedAt"
+    null as "applicationId", null as "companyId", null as "ownerId", null::float8 as "changedAt"
   from lease
-  union all (
-    select null, kind, resource_id, application_id, company_id, extract(epoch from changed_at)::float8 * 1000
-    from ${changes}
-    where xid >= pg_snapshot_xmin(${purged}) and not pg_visible_in_snapshot(xid, ${purged})
-    order by xid
-    limit ${sql.raw(String(MAX_CHANGES + 1))}
-  )`;
+  union all (${select(sql`xid >= (select pg_snapshot_xmax(${purged}) from lease)`)})
+  union all (${select(sql`xid = any(array(select pg_snapshot_xip(${purged}) from lease))`)})`;
 });
 
 /**

@@ -8,13 +8,15 @@ export const EVERYTHING = "everything";
 /** A tag, and behind it the coarser ones that stand in for it where there are too many. */
 export type Chain = string[];
 
-/** The tags of a change. */
-export function chainOf({ kind, resourceId, applicationId, companyId }: Change): Chain {
-  if (kind === "everything") return [EVERYTHING];
-  const chain = [tagOf(kind, resourceId ?? EVERY)];
-  if (applicationId !== null) chain.push(tagOf("application", applicationId));
-  if (companyId !== null) chain.push(tagOf("company", companyId));
-  return [...new Set([...chain, EVERYTHING])];
+/** The tags of a change: for the company that its transaction has seen, and for the one that has the application now. */
+export function chainsOf({ kind, resourceId, applicationId, companyId, ownerId }: Change): Chain[] {
+  if (kind === "everything") return [[EVERYTHING]];
+  return [...new Set([companyId, ownerId ?? companyId])].map((id) => {
+    const chain = [tagOf(kind, resourceId ?? EVERY)];
+    if (applicationId !== null) chain.push(tagOf("application", applicationId));
+    if (id !== null) chain.push(tagOf("company", id));
+    return [...new Set([...chain, EVERYTHING])];
+  });
 }
 
 /**

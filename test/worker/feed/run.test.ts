@@ -44,19 +44,17 @@ async function run({ seconds = 0.001, success = true, reader = db } = {}) {
   return { purged, report };
 }
 
+const EVERY_TWO = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28];
 test.for([
-  ["every four seconds", "process", true, [0, 4, 8, 12, 16, 20, 24, 28]],
-  [
-    "every two seconds, where they may end somebody's access,",
-    "key",
-    true,
-    [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28],
-  ],
-  ["every twelve seconds while the platform refuses", "key", false, [0, 12, 24]],
-] as const)("changes that keep coming are purged %s", async ([_, kind, success, expected]) => {
+  ["every four seconds", "process", 1, true, [0, 4, 8, 12, 16, 20, 24, 28]],
+  ["every two seconds, where they may end somebody's access,", "key", 1, true, EVERY_TWO],
+  ["every two seconds, where they are too many to tell,", "process", 5_001, true, EVERY_TWO],
+  ["every twelve seconds while the platform refuses", "key", 1, false, [0, 12, 24]],
+] as const)("changes that keep coming are purged %s", async ([_, kind, count, success, expected]) => {
   now = 0;
-  const changes = [{ lease: { snapshot: "3:3:", memory: SOMETHING } }, { kind, resourceId: "a", changedAt: 0 }];
-  const { purged } = await run({ seconds: 30, success, reader: { query: async () => changes as never[] } });
+  const one = { kind, resourceId: "a", changedAt: 0 };
+  const rows = [{ lease: { snapshot: "3:3:", memory: SOMETHING } }, ...Array(count).fill(one)];
+  const { purged } = await run({ seconds: 30, success, reader: { query: async () => rows as never[] } });
   expect(purged.map(([second]) => second)).toStrictEqual(expected);
 });
 
@@ -132,12 +130,58 @@ test.for([
   await change("everything");
   const { report } = await run({ seconds: 3, success });
   expect(await isHealthy()).toBe(expected);
-  expect(report.oldestChangeSeconds).toBe((waitedMs + (success ? 0 : 2_000)) / 1_000);
+  expect(report?.oldestChangeSeconds).toBe((waitedMs + (success ? 0 : 2_000)) / 1_000);
 });
 
 test("a change has not waited for longer than since the last poll, however long its transaction took", async () => {
   now = Date.now();
   await remember({ polledAt: now - 2_000 });
   await records.pool.query("insert into changes (kind, changed_at) values ('company', now() - interval '1 hour')");
-  expect((await run()).report.oldestChangeSeconds).toBe(2);
+  expect((await run()).report?.oldestChangeSeconds).toBe(2);
+});
+
+test.for([
+  ["a second purge is overdue", { batches: [{ snapshot: "2:2:", seenAt: 0, chains: [["company:a", "everything"]] }] }],
+  ["everything has to be purged", { isLost: true }],
+] as const)("the heartbeat stands still where %s for more than a minute", async ([_, memory]) => {
+  now = 0;
+  await remember(memory as Partial<Memory>);
+  await run({ seconds: 80, success: false });
+  await records.pool.query("update feed set healthy_at = null");
+  const { report } = await run({ seconds: 20, success: false });
+  expect(await isHealthy()).toBe(false);
+  expect(report?.oldestChangeSeconds).toBeGreaterThan(60);
+});
+
+test("the heartbeat goes on where a change that has waited is no more", async () => {
+  now = 100_000;
+  await remember({ waitingSince: 0 });
+  expect((await run({ seconds: 5 })).report).toStrictEqual({ oldestChangeSeconds: 0 });
+  expect(await isHealthy()).toBe(true);
+});
+
+test("a run whose turn it never was has nothing to report", async () => {
+  await pollChanges(db, randomUUID(), null, true);
+  expect((await run()).report).toBeUndefined();
+});
+
+test("nothing is purged as long as a restore may not have been noticed", async () => {
+  await change("company");
+  const failing: Reader = {
+    query: (statement, ...rest) =>
+      statement.text.includes("restored") ? Promise.reject(new Error("away")) : db.query(statement, ...rest),
+  };
+  expect(await run({ seconds: 10, reader: failing })).toStrictEqual({ purged: [], report: undefined });
+});
+
+test("a change is told with the company that has its application now", async () => {
+  const [companyId, otherId] = [await records.company(), await records.company()];
+  const { id } = await records.application(companyId);
+  await forget();
+  await records.pool.query("insert into changes (kind, application_id, company_id) values ('process', $1, $2)", [
+    id,
+    otherId,
+  ]);
+  const poll = await pollChanges(db, randomUUID(), null, true);
+  expect(poll?.changes).toMatchObject([{ applicationId: id, companyId: otherId, ownerId: companyId }]);
 });

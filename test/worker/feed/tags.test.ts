@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Change } from "../../../src/worker/feed/query.ts";
-import { chainOf, shorten, tagsOf } from "../../../src/worker/feed/tags.ts";
+import { chainsOf, shorten, tagsOf } from "../../../src/worker/feed/tags.ts";
 
 const uuids = (count: number) => Array.from({ length: count }, () => randomUUID() as string);
 const change = (kind: Change["kind"], resourceId: string | null, above: Partial<Change> = {}): Change => {
-  return { kind, resourceId, applicationId: null, companyId: null, changedAt: 0, ...above };
+  return { kind, resourceId, applicationId: null, companyId: null, ownerId: null, changedAt: 0, ...above };
 };
 const processes = (count: number, applicationId: string, companyId: string) =>
   uuids(count).map((id) => change("process", id, { applicationId, companyId }));
@@ -72,6 +72,11 @@ test.for<[string, Change[], string[]]>([
     [`application:${application}`, `process:${movedIds[0]}`],
   ],
   ["give way on both sides where a thing has moved", moved(150), [`application:${key}`, `application:${application}`]],
+  [
+    "give way to the company that has the application now as well",
+    uuids(101).flatMap((id) => change("application", id, { applicationId: id, companyId: company, ownerId: key })),
+    [`company:${company}`, `company:${key}`],
+  ],
   ["give way to everything that has changed", [change("everything", null), ...one], ["everything"]],
   [
     "give way to everything where nothing finer covers them",
@@ -79,5 +84,5 @@ test.for<[string, Change[], string[]]>([
     ["everything"],
   ],
 ])("tags of changes %s", ([_, changes, tags]) => {
-  expect(tagsOf(shorten(changes.map(chainOf), 100)).toSorted()).toStrictEqual(tags.toSorted());
+  expect(tagsOf(shorten(changes.flatMap(chainsOf), 100)).toSorted()).toStrictEqual(tags.toSorted());
 });
