@@ -152,6 +152,47 @@ test.for(CHANGES.filter(([, writes]) => writes.includes("update")))(
   },
 );
 
+test("a key that expires while a write waits is no key", async () => {
+  const place = await makePlace();
+  await first.query("begin");
+  await first.query("select from processes where id = $1 for update", [place.processId]);
+  await records.pool.query("update api_keys set expires_at = now() + interval '500 milliseconds' where id = $1", [
+    place.keyId,
+  ]);
+  const response = send(place, "update");
+  await untilWaiting(1);
+  await expect
+    .poll(
+      async () =>
+        (await records.pool.query("select from api_keys where id = $1 and expires_at > now()", [place.keyId])).rowCount,
+    )
+    .toBe(0);
+  await first.query("commit");
+  await errorOf(await response, 401);
+});
+
+test("a permission that is given anew while a write waits for the old one is held as well", async () => {
+  const place = await makePlace();
+  const take = "delete from api_key_capabilities where api_key_id = $1";
+  await first.query("begin");
+  await first.query(take, [place.keyId]);
+  await first.query(
+    "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:UPDATE' from api_keys where id = $1",
+    [place.keyId],
+  );
+  const response = send(place, "update");
+  await untilWaiting(1);
+  await late.query("begin");
+  await late.query("select from process_resource_types where id = $1 for update", [place.sizeId]);
+  await first.query("commit");
+  await untilWaiting(1);
+  const taken = first.query(take, [place.keyId]).then(() => stateOf(place));
+  await untilWaiting(2);
+  await late.query("commit");
+  expect((await response).status).toBe(200);
+  expect((await taken).audited).toBe("1");
+});
+
 test("what a process is shown with may change while a condition waits for the process", async () => {
   const place = await makePlace();
   const etag = (await send(place, "update")).headers.get("etag") ?? "";

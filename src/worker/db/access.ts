@@ -120,8 +120,9 @@ const isHeard = sql`healthy_at > now() - interval '2 minutes'`;
 const isFeedHealthy: SQL<boolean> = sql`coalesce((select ${isHeard} from ${feed}), false)`;
 const isFeedSilent: SQL<boolean> = sql`coalesce((select not (${isHeard}) from ${feed}), false)`;
 
+/** Now, and not when its transaction began, which may have waited since. */
 function isUnexpired(expiresAt: AnyPgColumn): SQL | undefined {
-  return or(isNull(expiresAt), gt(expiresAt, sql`now()`));
+  return or(isNull(expiresAt), gt(expiresAt, sql`statement_timestamp()`));
 }
 
 /** Whether a row of the grants is one that permits it to the key. */

@@ -68,11 +68,9 @@ export class ConcurrencyLimiter {
   #isStarting = true;
   /** In the order of their start. */
   readonly #running = new Set<Permit>();
-  readonly #waiting = new Set<{ readonly until: number }>();
-  /** Since when there has been a queue. One that is empty because all that waited were refused is still there. */
-  #queueSince = Number.NEGATIVE_INFINITY;
-  /** When somebody has waited in vain last. */
-  #refusedAt = Number.NEGATIVE_INFINITY;
+  readonly #queue = new Queue();
+  /** Of those who have their share under way: others do not wait behind them. */
+  readonly #queueOfGreedy = new Queue();
 
   constructor({ queueingMs, expiryMs, maxLimit = 200, now = Date.now, sleep = pause }: LimiterOptions) {
     this.#queueingMs = queueingMs;
@@ -154,21 +152,30 @@ export class ConcurrencyLimiter {
 
   async #wait(owner: string | undefined): Promise<Permit | undefined> {
     const now = this.#now();
-    for (const waiting of this.#waiting) if (waiting.until < now) this.#waiting.delete(waiting);
-    if (this.#waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
-    if (this.#waiting.size === 0 && now - this.#refusedAt > BURST_WAIT_MS) this.#queueSince = now;
-    const isStanding = now - this.#queueSince > BURST_WAIT_MS;
+    const queue = this.#hasShare(owner) ? this.#queue : this.#queueOfGreedy;
+    for (const waiting of queue.waiting) if (waiting.until < now) queue.waiting.delete(waiting);
+    if (queue.waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
+    if (queue.waiting.size === 0 && now - queue.refusedAt > BURST_WAIT_MS) queue.since = now;
+    const isStanding = now - queue.since > BURST_WAIT_MS;
     const place = { until: now + (isStanding ? STANDING_WAIT_MS : BURST_WAIT_MS) };
-    this.#waiting.add(place);
+    queue.waiting.add(place);
     let permit: Permit | undefined;
     while (permit === undefined && this.#now() < place.until) {
-      await this.#sleep(Math.max(MIN_POLL_MS, this.#waiting.size / POLLS_PER_MS));
+      await this.#sleep(Math.max(MIN_POLL_MS, queue.waiting.size / POLLS_PER_MS));
       permit = this.#take(owner);
     }
-    this.#waiting.delete(place);
-    if (permit === undefined) this.#refusedAt = this.#now();
+    queue.waiting.delete(place);
+    if (permit === undefined) queue.refusedAt = this.#now();
     return permit;
   }
+}
+
+class Queue {
+  readonly waiting = new Set<{ readonly until: number }>();
+  /** Since when it has been there. One that is empty because all that waited were refused is still there. */
+  since = Number.NEGATIVE_INFINITY;
+  /** When somebody has waited in vain last. */
+  refusedAt = Number.NEGATIVE_INFINITY;
 }
 
 const pause = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -105,6 +105,8 @@ const withParts = (first: readonly WithSubquery[], ...others: SQL[]): SQL =>
 
 const writerAccess = (query: QueryBuilder) => keyAccess(query, PERMISSION, APPLICATION_ID);
 
+const ARE_GRANTS_HELD = sql`exists (select from grants)`;
+
 /** The setting of the transaction that has the id of the application that it holds. */
 const HELD = sql`'process_api.application'`;
 
@@ -160,6 +162,8 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
           where api_key_id = ${access.keyId} and operation = ${OPERATION} and key = ${IDEMPOTENCY_KEY}
             and created_at > now() - ${ANSWERS_LIVE}`,
       ),
+      // Others than the first statement has held, if they came meanwhile.
+      partOf("grants", holdGrants(PERMISSION, APPLICATION_ID)),
       ...partsOf({ ...(write.target && { target: write.target }), ...write.parts }),
       partOf(
         "answer",
@@ -167,7 +171,10 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
           from (${write.answer}) as answer`,
       ),
       partOf("verdict", verdictOf(write, mayRead)),
-      partOf("written", sql`select from verdict where refusal is null and not is_replay and not ${IS_DRY_RUN}`),
+      partOf(
+        "written",
+        sql`select from verdict where refusal is null and not is_replay and not ${IS_DRY_RUN} and ${ARE_GRANTS_HELD}`,
+      ),
       ...partsOf(write.effects),
       partOf(
         "audited",
@@ -191,6 +198,7 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
       sql.raw(`case when verdict.is_replay then earlier.${column} else answer.${column} end`);
     const row: { [Name in keyof WriteRow<Refusal>]: SQLWrapper } = {
       ...accessColumns(access),
+      isPermitted: sql`${access.isPermitted} and ${ARE_GRANTS_HELD}`,
       refusal: sql`verdict.refusal`,
       fields: write.fields ?? sql`null::text[]`,
       isReplay: sql`verdict.is_replay`,

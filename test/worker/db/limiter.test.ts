@@ -1,6 +1,6 @@
 // The limiter in front of a database that is simulated with a moved clock: connections, a service time, an endless queue.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ConcurrencyLimiter } from "../../../src/worker/db/limiter.ts";
+import { ConcurrencyLimiter, type Permit } from "../../../src/worker/db/limiter.ts";
 import { RetryBudget } from "../../../src/worker/db/retry-budget.ts";
 
 const DEADLINE_MS = 3_000;
@@ -184,6 +184,20 @@ test("whoever asks for more than half of the limit leaves the rest to others", a
   await vi.advanceTimersByTimeAsync(2 * BURST_WAIT_MS);
   const granted = async (permits: typeof greedy) => (await Promise.all(permits)).filter(Boolean).length;
   expect([await granted(greedy), await granted(other)]).toStrictEqual([10, 10]);
+});
+
+test("nobody waits any less because somebody else asks for more than half of the limit", async () => {
+  const { limiter } = newSubject();
+  for (let n = 0; n < 4 * BURST_WAIT_MS; n += 10) {
+    for (let m = 0; m < 20; m++) void limiter.acquire("greedy");
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  const [held, ...permits] = await Promise.all(Array.from({ length: 10 }, () => limiter.acquire("other")));
+  const late = limiter.acquire("another");
+  await vi.advanceTimersByTimeAsync(BURST_WAIT_MS / 2);
+  limiter.release(held as Permit, "unmeasured");
+  await vi.advanceTimersByTimeAsync(BURST_WAIT_MS / 2);
+  expect([permits.every(Boolean), Boolean(await late)]).toStrictEqual([true, true]);
 });
 
 test("a database that is slower for good is as good as any other after ten minutes", async () => {
