@@ -67,8 +67,8 @@ const SETTLED_MS = 60_000;
 
 /**
  * `Last-Modified`: the end of the second of the last change, once it is sure that nothing else changes until then. So whoever
- * has it knows that nothing has changed since (RFC 9110, section 8.8.2.2). Before that it is the second itself, which the gateway
- * compares with nothing.
+ * has it knows that nothing has changed since (RFC 9110, section 8.8.2.2). Before that it is the second itself, which says no more
+ * than that it has changed.
  *
  * @param changedAt in ISO 8601; null if it is not known
  */

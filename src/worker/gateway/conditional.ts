@@ -66,16 +66,18 @@ function entityTagsIn(header: string): readonly string[] | undefined {
  * What the conditions of a GET or HEAD make of it, in the order of RFC 9110, section 13.2.2.
  *
  * @param response headers with the validators of what would be sent, by lower-case name
+ * @param isDateWeak whether it may have changed until the end of the second that `Last-Modified` names, and later
  */
 export function evaluate(
   { ifMatch, ifNoneMatch, ifUnmodifiedSince, ifModifiedSince }: Conditions,
   { etag, "last-modified": lastModified }: Readonly<Record<string, string>>,
+  isDateWeak = false,
 ): "proceed" | "failed" | "not_modified" {
   const modified = lastModified === undefined ? undefined : parseHttpDate(lastModified);
   const isNewerThan = (date: number | undefined) =>
-    date === undefined || modified === undefined ? undefined : modified > date;
+    date === undefined || modified === undefined ? undefined : modified + (isDateWeak ? 1_000 : 0) > date;
   if (ifMatch ? !isAmong(ifMatch, etag) : isNewerThan(ifUnmodifiedSince)) return "failed";
-  const isKnown = ifNoneMatch ? isAmong(ifNoneMatch, etag) : isNewerThan(ifModifiedSince) === false;
+  const isKnown = ifNoneMatch ? isAmong(ifNoneMatch, etag) : !isDateWeak && isNewerThan(ifModifiedSince) === false;
   return isKnown ? "not_modified" : "proceed";
 }
 

@@ -243,9 +243,7 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   const headers = clientHeaders(response.headers, forwarded);
   await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));
-  const { "last-modified": _date, ...undated } = headers;
-  const conditions = readConditions(requestHeaders);
-  const outcome = evaluate(conditions, response.headers.has(WEAK_DATE_HEADER) ? undated : headers);
+  const outcome = evaluate(readConditions(requestHeaders), headers, response.headers.has(WEAK_DATE_HEADER));
   if (outcome === "failed") throw new ApiFailure({ reason: "precondition_failed" }, headers["cache-status"]);
   if (outcome === "proceed") return { status: 200, headers, body: response.body };
   const { "content-type": _type, "last-modified": _modified, ...validators } = headers;

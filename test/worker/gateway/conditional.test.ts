@@ -20,6 +20,14 @@ test.for([
   expect(outcomeOf(headers)).toBe(outcome);
 });
 
+test.for([
+  [{ "if-unmodified-since": MODIFIED }, "failed"],
+  [{ "if-unmodified-since": "Sat, 06 Nov 2094 08:49:38 GMT" }, "proceed"],
+  [{ "if-modified-since": "Sat, 06 Nov 2094 08:49:38 GMT" }, "proceed"],
+] as const)("a read with %j of what may still change in that second: %s", ([headers, outcome]) => {
+  expect(evaluate(readConditions(new Headers(headers)), { etag: ETAG, "last-modified": MODIFIED }, true)).toBe(outcome);
+});
+
 test.for([OPAQUE, `"${OPAQUE}`, "", ",", '"a" b'])("entity tags that cannot be read are refused: %s", (value) => {
   for (const name of ["if-match", "if-none-match"])
     expect(() => outcomeOf({ [name]: value })).toThrow("invalid_header");

@@ -15,7 +15,8 @@ export function checkChange({ schedule, time_zone, scaling_strategy }: Loose<Bod
     mistakes.push({ field: "time_zone", what: "must be the name of an IANA time zone, as in Europe/Berlin" });
   }
   const { minInstanceCount, maxInstanceCount } = strategyOf(scaling_strategy).config ?? {};
-  if (Number(minInstanceCount) > Number(maxInstanceCount)) {
+  const areNumbers = typeof minInstanceCount === "number" && typeof maxInstanceCount === "number";
+  if (areNumbers && minInstanceCount > maxInstanceCount) {
     mistakes.push({ field: "scaling_strategy.config.minInstanceCount", what: "must be at most maxInstanceCount" });
   }
   return mistakes;

@@ -400,6 +400,11 @@ describe("a body", () => {
     ["is too large", " ".repeat(65_537)],
     ["is no text", new Uint8Array([0xff])],
     ["is of another type", {}, { "content-type": "text/plain" }],
+    ["what is no number", `{"scaling_strategy":{"config":{"minInstanceCount":{"valueOf":1,"toString":1}}}}`],
+    [
+      "deep lists for a number",
+      `{"scaling_strategy":{"config":{"minInstanceCount":${"[".repeat(30_000)}${"]".repeat(30_000)}}}}`,
+    ],
   ])("of a stranger may be anything, and nothing is said of it: %s", async ([_, body, headers]) => {
     const answer = await post(body, { ...headers, ...bearer(randomToken()).headers });
     expectRefusal(answer, 401, "A valid API key is required.");
