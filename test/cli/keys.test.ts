@@ -65,7 +65,7 @@ test.for(["revoke --yes", "disable --yes", "rotate --overlap 0 --yes"])(
 );
 
 test("the message about cached responses has the Worker's default times", () => {
-  expect(BOUNDS).toMatch(/60 s.*1 h.*60 s.*330 s.*1 h/s);
+  expect(BOUNDS).toMatch(/60 s.*3630 s.*60 s.*330 s.*1 h/s);
 });
 
 test("a disabled key works again as soon as it is enabled", async () => {

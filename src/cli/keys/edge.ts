@@ -15,7 +15,7 @@ are not counted, so the true last use may be up to ${SETTINGS.EDGE_FRESH_SECONDS
 
 /** How long the edge goes on by default. */
 const EDGE_BOUNDS = {
-  feedSeconds: SETTINGS.EDGE_FRESH_SECONDS.default,
+  feedSeconds: SETTINGS.EDGE_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
   reuseSeconds: EDGE_FRESH_WITHOUT_FEED_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
   resourceTypesReuseSeconds: EDGE_RESOURCE_TYPES_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
   staleIfErrorSeconds: SETTINGS.EDGE_STALE_IF_ERROR_SECONDS.default,
@@ -57,6 +57,6 @@ export async function settle(edge: Worker | undefined, keyId: string, { quiet }:
 /** Without a purge. */
 export const BOUNDS = `\
 What the edge holds for a key may still be used for ${FEED_BOUND_MS / 1_000} s while the feed runs, and
-for ${EDGE_BOUNDS.feedSeconds / 3_600} h if the feed has stopped. Where there is none, for ${EDGE_BOUNDS.reuseSeconds} s, and of machine sizes for
+for ${EDGE_BOUNDS.feedSeconds} s if the feed has stopped. Where there is none, for ${EDGE_BOUNDS.reuseSeconds} s, and of machine sizes for
 ${EDGE_BOUNDS.resourceTypesReuseSeconds} s. While the database cannot be reached, for ${EDGE_BOUNDS.staleIfErrorSeconds / 3_600} h longer. The Worker's settings
 may say otherwise.`;
