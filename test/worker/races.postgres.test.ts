@@ -109,7 +109,7 @@ const CHANGES: [what: string, writes: readonly Write[], sql: string, values: (ke
 ];
 
 for (const [what, writes, statement, values, status] of CHANGES) {
-  test.for(writes)(`whoever ${what} while a %s waits is faster`, async (write) => {
+  test.for(writes)(`whoever ${what} is faster than a waiting %s`, async (write) => {
     const place = await makePlace();
     await first.query("begin");
     // So that it waits, whatever the change is of.

@@ -173,8 +173,8 @@ function wordingOf(failure: Failure): Wording {
     case "precondition_failed":
       return {
         status: 412,
-        message: "A condition of the request does not hold. Nothing was written.",
-        advice: "Read again what is there, decide again, and send its new ETag in If-Match.",
+        message: "A condition of the request does not hold.",
+        advice: "Read again what is there, and decide again.",
       };
     case "idempotency_key_reused":
       return {
