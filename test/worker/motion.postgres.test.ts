@@ -394,7 +394,7 @@ const stop = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 /** Revokes keys behind a backlog, of which others are issued. */
 async function fallBehind(): Promise<void> {
-  await sleep(SECONDS * 100);
+  await sleep(SECONDS * 600);
   const crowd = random.pick(crowds);
   await records.pool.query(
     "insert into changes (kind, resource_id, application_id, company_id) select 'process', gen_random_uuid(), $1, $2 from generate_series(1, $3::int)",

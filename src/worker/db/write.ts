@@ -105,7 +105,8 @@ const withParts = (first: readonly WithSubquery[], ...others: SQL[]): SQL =>
 
 const writerAccess = (query: QueryBuilder) => keyAccess(query, PERMISSION, APPLICATION_ID);
 
-const ARE_GRANTS_HELD = sql`exists (select from grants)`;
+/** Where there is no application, nobody is waited for. */
+const ARE_GRANTS_HELD = sql`case when exists (select from application) then exists (select from grants) else true end`;
 
 /** The setting of the transaction that has the id of the application that it holds. */
 const HELD = sql`'process_api.application'`;
