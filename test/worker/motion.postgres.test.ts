@@ -280,7 +280,8 @@ async function transact(actions: readonly Action[]): Promise<void> {
       // Locked out, in a deadlock, or killed: then nothing has happened.
       await client.query("rollback").catch(note);
     }
-    client.off("error", note);
+    // What is thrown away may still fail.
+    if (!isBroken) client.off("error", note);
     client.release(isBroken);
   } catch {
     // The connection was killed before it was used.

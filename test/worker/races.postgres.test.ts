@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deleteProcessForKey } from "../../src/worker/api/process/write-query.ts";
+import type { Database } from "../../src/worker/db/client.ts";
 import { useApi } from "../support/api.ts";
 import { connectionString } from "../support/database.ts";
 import { sha256, useRecords } from "../support/records.ts";
@@ -191,6 +193,31 @@ test("a permission that is given anew while a write waits for the old one is hel
   await late.query("commit");
   expect((await response).status).toBe(200);
   expect((await taken).audited).toBe("1");
+});
+
+test("nothing is decided by what could not be held", async () => {
+  const place = await makePlace();
+  const enable = (isEnabled: boolean) =>
+    records.pool.query("update api_keys set is_enabled = $2 where id = $1", [place.keyId, isEnabled]);
+  await enable(false);
+  const transact: Database["transact"] = async (statements, values) => {
+    const [hold, decide] = statements.map(
+      ({ text, bind }) =>
+        () =>
+          first.query(text, bind(values)),
+    );
+    await first.query("begin");
+    await hold?.();
+    await enable(true);
+    const decided = await decide?.();
+    await first.query("commit");
+    return decided?.rows as never[];
+  };
+  const request = { operation: "delete", idempotencyKey: null, content: "", conditions: {}, dryRun: false };
+  const { hash: keyHash, applicationId, processId } = place;
+  const all = { ...request, keyHash, trace: {}, applicationId, processId };
+  const row = await deleteProcessForKey({ transact } as Database, all);
+  expect(row?.refusal).toBe("overtaken");
 });
 
 test("what a process is shown with may change while a condition waits for the process", async () => {

@@ -4,6 +4,7 @@ import { type Failure, HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER, PURGED_HEADER } from "../shared/internal-headers.ts";
 import { datesOf, parseValid, type Tags, tagsOf } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { OVERLOADED_RETRY_AFTER_SECONDS } from "./failure.ts";
 
 interface Write<Refusal extends string> {
   /** The name of the resource, for a failure: `Process`. */
@@ -65,6 +66,8 @@ function failureIn<Refusal extends string>(
   switch (refusal) {
     case null:
       return undefined;
+    case "overtaken":
+      return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
     case "absent":
       return { reason: "no_such_resource", resource };
     case "unreadable":

@@ -40,12 +40,13 @@ export interface WriteRow<Refusal extends string> extends Access {
 }
 
 /**
+ * - `overtaken`: the application is there now, and was not when the write could have held it.
  * - `absent`: the application or the process does not exist, or belongs to another company.
  * - `unreadable`: the key is not permitted to read what the answer would show.
  * - `changed`: a condition does not hold.
  * - `idempotency_key_reused`: for another request than this.
  */
-export type CommonRefusal = "absent" | "unreadable" | "changed" | "idempotency_key_reused";
+export type CommonRefusal = "overtaken" | "absent" | "unreadable" | "changed" | "idempotency_key_reused";
 
 /** What every write is told, beside what it is about. */
 export interface WriteRequest {
@@ -163,6 +164,7 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
           where api_key_id = ${access.keyId} and operation = ${OPERATION} and key = ${IDEMPOTENCY_KEY}
             and created_at > now() - ${ANSWERS_LIVE}`,
       ),
+      partOf("visible", ownApplication(query, access, APPLICATION_ID)._.sql),
       // Others than the first statement has held, if they came meanwhile.
       partOf("grants", holdGrants(PERMISSION, APPLICATION_ID)),
       ...partsOf({ ...(write.target && { target: write.target }), ...write.parts }),
@@ -220,6 +222,7 @@ function verdictOf<Refusal extends string>(
   mayRead: SQL,
 ): SQL {
   const cases = {
+    overtaken: sql`exists (select from visible) and not exists (select from application)`,
     absent: sql`not exists (${subject})`,
     unreadable: sql`(${reads}) and not ${mayRead}`,
     changed: isChanged(current),
