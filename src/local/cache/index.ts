@@ -18,7 +18,11 @@ export interface CacheOptions {
    * each entrypoint has for itself.
    */
   refusePurge?: () => PurgeError | undefined;
+  /** What the platform does not do as documented, so that tests see what becomes of it. Default: nothing. */
+  fault?: () => CacheFault | undefined;
 }
+
+export type CacheFault = "no ctx.cache" | "keys without props" | "purges of own props alone";
 
 /** Half of what an isolate may use. https://developers.cloudflare.com/workers/platform/limits/#memory */
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
@@ -57,12 +61,17 @@ export function cached<Class extends new (...args: never[]) => object>(
   const store = new CacheStore(maxBytes);
   const cache = new EntrypointCache(store, { maxWaitMs, now });
   const budget = new PurgeBudget(now);
-  const context = { purge: createPurge(store, options.refusePurge ?? (() => budget.spend())) };
+  const { refusePurge = () => budget.spend(), fault } = options;
+  const contextOf = ({ props }: Context) => {
+    if (fault?.() === "no ctx.cache") return undefined;
+    const isNarrow = fault?.() === "purges of own props alone";
+    return { purge: createPurge(store, refusePurge, isNarrow ? keyOf("", props, version?.()) : "") };
+  };
 
   class Cached extends (entrypointClass as unknown as new (ctx: Context, env: unknown) => Entrypoint) {
     constructor(ctx: Context, env: unknown) {
       // The runtime has the property, undefined, where there is no Workers Caching.
-      Object.defineProperty(ctx, "cache", { value: context, configurable: true, enumerable: true });
+      Object.defineProperty(ctx, "cache", { value: contextOf(ctx), configurable: true, enumerable: true });
       super(ctx, env);
     }
 
@@ -71,7 +80,7 @@ export function cached<Class extends new (...args: never[]) => object>(
       const { method, url } = request;
       const run = async (asked: Request) => super.fetch(asked);
       if (method !== "GET" && method !== "HEAD") return bypass(run(request));
-      const key = keyOf(url, this.ctx.props, version?.());
+      const key = keyOf(url, fault?.() === "keys without props" ? undefined : this.ctx.props, version?.());
       return cache.respond({ request, method, key, run, waitUntil: (work) => this.ctx.waitUntil(work) });
     }
   }

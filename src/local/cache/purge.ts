@@ -16,9 +16,9 @@ export interface PurgeResult {
   errors: PurgeError[];
 }
 
-/** Cloudflare documents that errors have a code, and none of the codes. */
+/** Cloudflare documents that errors have a code, and none of the codes. That of the rate limit is from reports of its API. */
 const INVALID_INPUT_CODE = 400;
-const RATE_LIMIT_CODE = 429;
+const RATE_LIMIT_CODE = 1134;
 
 /** Those of the Free plan, on every plan: https://developers.cloudflare.com/workers/cache/purge/#rate-limits */
 const MAX_TAGS_PER_CALL = 100;
@@ -49,10 +49,14 @@ export class PurgeBudget {
   }
 }
 
-/** @param refuse asked before every purge; an error that it returns is the purge's only effect */
+/**
+ * @param refuse asked before every purge; an error that it returns is the purge's only effect
+ * @param within what the keys that are purged begin with
+ */
 export function createPurge(
   store: CacheStore,
   refuse: () => PurgeError | undefined,
+  within: string,
 ): (options: PurgeOptions) => Promise<PurgeResult> {
   return async ({ tags = [], purgeEverything = false }) => {
     const refusal = refuse();
@@ -62,7 +66,7 @@ export function createPurge(
       const message = `Give purgeEverything, or 1 to ${MAX_TAGS_PER_CALL} tags.`;
       return { success: false, errors: [{ code: INVALID_INPUT_CODE, message }] };
     }
-    store.purge(purgeEverything ? "everything" : tags);
+    store.purge(purgeEverything ? "everything" : tags, within);
     return { success: true, errors: [] };
   };
 }

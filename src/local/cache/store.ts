@@ -62,8 +62,10 @@ export class CacheStore {
   }
 
   /** Looks at everything stored: at the pace that the platform allows purges, an index would cost more than it saves. */
-  purge(selection: Selection): void {
-    for (const [key, response] of this.#responses) if (selects(selection, response)) this.remove(key);
+  purge(selection: Selection, within = ""): void {
+    for (const [key, response] of this.#responses) {
+      if (key.startsWith(within) && selects(selection, response)) this.remove(key);
+    }
     for (const fill of this.#fills) {
       fill.purges.push(selection);
       fill.onPurge();

@@ -42,7 +42,7 @@ export function answer<T>(call: Call, row: PayloadRow | undefined, read: Read<T>
   }
   const policy = { ...call.config.cache, ...(freshWithoutFeedSeconds !== undefined && { freshWithoutFeedSeconds }) };
   const cacheable = (more: Tags = {}) => ({
-    isFeedHealthy: row.isFeedHealthy,
+    isFeedHealthy: row.isFeedHealthy && call.isPurgeable,
     secondsLeft: row.secondsLeft,
     tags: tagsOf({ key: [row.keyId], company: [row.companyId] }, tags, more),
   });

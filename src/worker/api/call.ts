@@ -31,6 +31,8 @@ export interface Call {
   body(): Promise<string>;
   caller: { keyHash: string; trace: Trace };
   config: Config;
+  /** Whether what the edge stores can be purged. */
+  isPurgeable: boolean;
   db: Database;
   /** Ends the reuse of what has these tags. @returns whether the platform has done so */
   purge(tags: string[]): Promise<boolean>;

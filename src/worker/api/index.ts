@@ -4,7 +4,7 @@ import { type Database, openDatabase } from "../db/client.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
-import { CONDITIONS_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
+import { CONDITIONS_HEADER, KEY_HASH_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
 import { log } from "../shared/log.ts";
 import { matchPath, type Parameter } from "../shared/operations.ts";
 import { costHeader, logIds, readTrace, type Trace } from "../shared/trace.ts";
@@ -34,6 +34,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     }
     const cost = costHeader(trace);
     if (cost !== undefined) response.headers.set(QUERY_HEADER, cost);
+    response.headers.set(KEY_HASH_HEADER, this.ctx.props.keyHash ?? "");
     return response;
   }
 
@@ -47,6 +48,8 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     const { operation, segments } = match;
     const config = readConfig(this.env);
     const { db, usage } = databaseOf(config);
+    const isPurgeable = this.#isPurgeable;
+    if (!isPurgeable) logOnce("no_cache", trace);
     return (HANDLERS[operation.id] as Handler)({
       operation,
       path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
@@ -59,11 +62,12 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       body: () => request.text(),
       caller: { keyHash, trace },
       config,
+      isPurgeable,
       db,
       purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
       note: ({ isUseDue, isFeedSilent }: Access) => {
         if (isUseDue) usage.record(keyHash, trace, (work) => this.ctx.waitUntil(work));
-        if (isFeedSilent) logSilence(trace);
+        if (isFeedSilent) logOnce("feed_silent", trace);
       },
     });
   }
@@ -74,18 +78,29 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
    * @see https://developers.cloudflare.com/workers/cache/purge/
    */
   async purge(options: CachePurgeOptions): Promise<CachePurgeResult> {
-    // Without a cache nothing is reused.
-    return (await this.ctx.cache?.purge(options)) ?? { success: true, errors: [] };
+    if (this.ctx.cache !== undefined) return this.ctx.cache.purge(options);
+    // On one machine nothing is stored.
+    if (this.#isPurgeable) return { success: true, errors: [] };
+    logOnce("no_cache", undefined);
+    return { success: false, errors: [] };
+  }
+
+  /**
+   * Whether what the edge stores can be purged. The runtime leaves `ctx.cache` undefined where the platform does not enable
+   * it, which says nothing of what is stored: until July 2026 `[assets]` switched it off (cloudflare/workerd#6865).
+   */
+  get #isPurgeable(): boolean {
+    return this.ctx.cache !== undefined || !this.env.CF_VERSION_METADATA?.id;
   }
 }
 
-let silenceLoggedAt = 0;
+const loggedAt = new Map<string, number>();
 
-/** Once a minute: a feed that has died logs nothing itself. */
-function logSilence(trace: Trace): void {
-  if (Date.now() < silenceLoggedAt + 60_000) return;
-  silenceLoggedAt = Date.now();
-  log("error", "feed_silent", logIds(trace));
+/** Once a minute: what it tells of is the same for each request. */
+function logOnce(event: "feed_silent" | "no_cache", trace: Trace | undefined): void {
+  if (Date.now() < (loggedAt.get(event) ?? 0) + 60_000) return;
+  loggedAt.set(event, Date.now());
+  log("error", event, logIds(trace));
 }
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {

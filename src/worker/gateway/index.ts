@@ -5,7 +5,13 @@ import { KEYLESS, UNMATCHED, writeDataPoint } from "../shared/analytics.ts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
-import { CONDITIONS_HEADER, KEY_ID_HEADER, PURGED_HEADER, WEAK_DATE_HEADER } from "../shared/internal-headers.ts";
+import {
+  CONDITIONS_HEADER,
+  KEY_HASH_HEADER,
+  KEY_ID_HEADER,
+  PURGED_HEADER,
+  WEAK_DATE_HEADER,
+} from "../shared/internal-headers.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
@@ -229,17 +235,22 @@ async function callApi(c: GatewayContext): Promise<Answer> {
 async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
   const { url, headers: requestHeaders } = c.req.raw;
   await spend(KEY_LIMIT, c.env, keyHash);
-  const request = new Request(`https://api${canonicalUrl(match, url)}`, {
-    // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
-    headers: traceHeaders(c.var.trace),
-  });
-  const forwarded = mustBeFresh(requestHeaders)
-    ? "request"
-    : ownWrites.has(keyHash)
-      ? "bypass; detail=own-write"
-      : null;
-  const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);
-  const response = await c.var.timing.ask(c.var.requestId, asked);
+  const ask = (forwarded: string | null): Promise<Response> => {
+    const request = new Request(`https://api${canonicalUrl(match, url)}`, {
+      // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
+      headers: traceHeaders(c.var.trace),
+    });
+    const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);
+    return c.var.timing.ask(c.var.requestId, asked);
+  };
+  let forwarded = mustBeFresh(requestHeaders) ? "request" : ownWrites.has(keyHash) ? "bypass; detail=own-write" : null;
+  let response = await ask(forwarded);
+  // The platform promises that the hash is a part of the cache's key. If it is not, one key would see another's response.
+  if (forwarded === null && response.headers.get(KEY_HASH_HEADER) !== keyHash) {
+    log("error", "foreign_response", logIds(c.var.trace));
+    forwarded = "bypass; detail=foreign-response";
+    response = await ask(forwarded);
+  }
   const headers = clientHeaders(response.headers, forwarded);
   await passFailure(c, response, headers);
   Object.assign(headers, limitHeaders(KEY_LIMIT));

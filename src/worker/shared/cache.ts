@@ -116,7 +116,7 @@ export function clientHeaders(fromApi: Headers, forwarded: string | null): Recor
     return headers;
   }
   const edgeControl = fromApi.get("cache-control") ?? "";
-  const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, Number(headers.age ?? 0));
+  const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, headers.age);
   if (status !== undefined) headers["cache-status"] = status;
   return headers;
 }
@@ -134,10 +134,11 @@ export function writeHeaders(fromApi: Headers): Record<string, string> {
  *
  * @see https://developers.cloudflare.com/cache/concepts/cache-responses/
  */
-function cacheStatus(cfCacheStatus: string | null, edgeControl: string, ageSeconds: number): string | undefined {
+function cacheStatus(cfCacheStatus: string | null, edgeControl: string, age: string | undefined): string | undefined {
   if (cfCacheStatus === null) return undefined;
   const maxAge = /(?:^|[ ,])max-age=(\d+)/.exec(edgeControl)?.[1];
-  const ttl = maxAge === undefined ? "" : `; ttl=${Number(maxAge) - ageSeconds}`;
+  // A response that comes from an upper tier may have no `Age`: nobody knows what is left then.
+  const ttl = maxAge === undefined || age === undefined ? "" : `; ttl=${Number(maxAge) - Number(age)}`;
   switch (cfCacheStatus) {
     case "HIT":
     case "UPDATING":

@@ -2,6 +2,8 @@
 
 /** To the Api: the id of the request that it works for. Not part of the cache's key. */
 export const REQUEST_ID_HEADER = "x-request-id";
+/** From the Api: the hash of the key that it has responded to. */
+export const KEY_HASH_HEADER = "x-key-hash";
 /** From the Api: the id of the API key, for the gateway's log. */
 export const KEY_ID_HEADER = "x-key-id";
 /** From the Api: that `Last-Modified` is no strong validator. */

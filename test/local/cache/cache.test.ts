@@ -217,7 +217,7 @@ test.for<[options: PurgeOptions, error: PurgeError]>([
 test("a purge takes 100 tags, 25 of them may be made at once, and 5 a minute after that", async () => {
   const { purge, pass } = startCache();
   const tags = times(100).map((_, i) => `tag-${i}`);
-  const refusal = { success: false, errors: [{ code: 429, message: "Unable to purge: rate limit reached." }] };
+  const refusal = { success: false, errors: [{ code: 1134, message: "Unable to purge: rate limit reached." }] };
   async function spendAll(): Promise<number> {
     let count = 0;
     let outcome = await purge({ tags });

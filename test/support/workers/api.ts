@@ -2,7 +2,7 @@
 // refuses on demand.
 import "../../../src/local/loopback.ts";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
-import { cached } from "../../../src/local/cache/index.ts";
+import { type CacheFault, cached } from "../../../src/local/cache/index.ts";
 import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
 
 /** What a test file begins with. */
@@ -39,7 +39,11 @@ class Configured extends UncachedApi {
   }
 }
 
-export const Api = cached(Configured, { now, refusePurge: () => refusal });
+export const Api = cached(Configured, {
+  now,
+  refusePurge: () => refusal,
+  fault: () => (vars.CACHE_FAULT ?? undefined) as CacheFault | undefined,
+});
 
 async function begin(start: Start, ctx: ExecutionContext): Promise<void> {
   stoppedAt = Date.now();
@@ -47,9 +51,10 @@ async function begin(start: Start, ctx: ExecutionContext): Promise<void> {
   advancedMs = 0;
   refusal = undefined;
   dataset = new Dataset();
+  vars = {};
+  await ctx.exports.Api({ props: {} }).purge({ purgeEverything: true });
   vars = start.vars;
   environments = new WeakMap();
-  await ctx.exports.Api({ props: {} }).purge({ purgeEverything: true });
 }
 
 /** From now on a minute takes this isolate three seconds, so that a run of the feed is soon over. */

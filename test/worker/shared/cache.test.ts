@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { edgeHeaders, edgeNotFoundHeaders } from "../../../src/worker/shared/cache.ts";
+import { clientHeaders, edgeHeaders, edgeNotFoundHeaders } from "../../../src/worker/shared/cache.ts";
 
 const POLICY = {
   freshSeconds: 3_600,
@@ -41,4 +41,13 @@ describe("the edge may reuse a response", () => {
     expect(edgeNotFoundHeaders(POLICY, cacheable(true, null))).toStrictEqual(publicFor(5, 0, 0));
     expect(edgeNotFoundHeaders(POLICY, cacheable(false, 3.5))).toStrictEqual(publicFor(3, 0, 0));
   });
+});
+
+test("a hit says how long it stays fresh only where its age is known", () => {
+  const statusOf = (others: Record<string, string>) =>
+    clientHeaders(new Headers({ "cf-cache-status": "HIT", "cache-control": "max-age=30", ...others }), null)[
+      "cache-status"
+    ];
+  expect(statusOf({ age: "10" })).toBe("process-api; hit; ttl=20");
+  expect(statusOf({})).toBe("process-api; hit");
 });
