@@ -147,7 +147,7 @@ export class World {
     if (match === undefined) throw new Error(`No operation at ${path}`);
     const { operation, segments } = match;
     const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, conditions: {} } };
-    const services = { config, db: this.#db, caller: { keyHash, trace: {} }, note: () => {} };
+    const services = { config, isPurgeable: true, db: this.#db, caller: { keyHash, trace: {} }, note: () => {} };
     try {
       const response = await (HANDLERS[operation.id] as Handler)({
         ...sent,
