@@ -19,6 +19,7 @@ const token = (n: number) => `svl_${String(n).padStart(64, "0")}`;
 /** Who has most of it. Found only where the seed was written. */
 export const SEED_COMPANY: string = uuid(1);
 const OTHER_COMPANY = uuid(2);
+export const SEED_COMPANIES: readonly string[] = [SEED_COMPANY, OTHER_COMPANY];
 const APPLICATION = uuid(11);
 const BARE_APPLICATION = uuid(12);
 const OTHER_APPLICATION = uuid(13);

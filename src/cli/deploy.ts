@@ -23,10 +23,13 @@ interface DeployOptions {
 
 const NOTES = `
 1. Migrates. The version that has the traffic must work with the new schema, too.
-2. Uploads a version that has no traffic yet, and tries it at its own URL.
+2. Uploads a version that has no traffic yet, and tries it at its own URL and at the
+   production URL.
 3. Gives it 10, 50, then all of the traffic, tries it at the production URL each
    time, and waits in between: its cache is empty at first.
-4. Where that fails, gives the traffic back to the version before.
+4. Has a change go through outbox, cron and feed until the cache has lost a response.
+5. Where that fails, gives the traffic back to the version before, and has all that
+   is cached purged.
 
 Of the environment:
   MIGRATION_DATABASE_URL  the database, directly, as the role that owns the schema
@@ -73,6 +76,8 @@ async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds 
     commit: commitArgs(),
     reader,
     access,
+    migrationUrl,
+    hasFeed: config.hasFeed,
     productionUrl: givenUrl ?? (domain && `https://${domain.pattern}`),
     newDomains: await findNewDomains(config, active !== undefined),
     isCached: config.isCached,

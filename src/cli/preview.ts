@@ -1,12 +1,12 @@
 // `npm run preview`: a branch's own deployment, with a database of its own.
 import { randomBytes } from "node:crypto";
+import { smoke } from "./checks/run.ts";
 import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { commitArgs, currentBranch } from "./deploy/commit.ts";
 import { assertKnowsRepository, mask, setOutput } from "./deploy/github.ts";
 import * as neon from "./deploy/neon.ts";
 import { findActiveVersions } from "./deploy/release.ts";
 import { readSecrets } from "./deploy/secrets.ts";
-import { smoke } from "./deploy/smoke.ts";
 import { deleteDatabase, deletePreview, makeRoom, sweep } from "./deploy/sweep.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { entryOf, wrangler } from "./deploy/wrangler.ts";
@@ -86,8 +86,14 @@ async function deployPreview(project: neon.NeonProject, name: string, { fresh, w
   mask([...Object.values(secrets), uris.direct, new URL(uris.direct).password]);
 
   // Drizzle takes a while to load: what is refused or deleted does not wait for it.
-  const { PREVIEW_READER, prepareDatabase } = await import("./deploy/preview-data.ts");
-  await prepareDatabase(uris.direct);
+  const { ForeignDataError, PREVIEW_READER, prepareDatabase } = await import("./deploy/preview-data.ts");
+  try {
+    await prepareDatabase(uris.direct);
+  } catch (error) {
+    // A copy of somebody's data must not stay where previews are.
+    if (error instanceof ForeignDataError) await deleteDatabase(project, name);
+    throw error;
+  }
   // Without --ignore-base-config, what is left out here would be taken from the dashboard, or from production.
   const args = ["preview", "--name", name, "--ignore-base-config", ...commitArgs()];
   const { preview_urls, deployment_urls } = entryOf(await wrangler(args, { secrets }), "preview");

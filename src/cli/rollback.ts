@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { readAccessToken } from "./deploy/access.ts";
 import { askCloudflare } from "./deploy/cloudflare.ts";
+import { readDatabaseUrl } from "./deploy/database-url.ts";
+import { recordEverything } from "./deploy/feed.ts";
 import { readReader } from "./deploy/reader.ts";
 import { assertWorks, type Deployable, forceBack, listDeployments } from "./deploy/release.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
@@ -15,9 +17,10 @@ Without a version: the last that had all of the traffic before.
 
 A version brings back the secrets and the settings of its time, and the database
 stays as it is. So it is tried at its own URL first, and has no traffic if it fails.
-Cloudflare goes back to the last 100 versions.
+What it had cached is purged: no purge may have reached that since. Cloudflare goes
+back to the last 100 versions.
 
-Of the environment: SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS,
+Of the environment: MIGRATION_DATABASE_URL, SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS,
 CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET, CLOUDFLARE_API_TOKEN and
 CLOUDFLARE_ACCOUNT_ID, as for npm run deploy.
 
@@ -27,16 +30,18 @@ wrong.`;
 const workerAnswer = z.object({ subdomain: z.object({ preview_url_suffix: z.string() }) });
 
 async function rollBack(given: string | undefined, { wait: waitSeconds }: { wait: number }): Promise<void> {
+  const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
   const reader = readReader({});
   const access = readAccessToken();
   const { name: worker, isCached } = await readWorkerConfig();
-  const deployable: Deployable = { worker, reader, isCached, access, waitSeconds };
+  const deployable: Deployable = { worker, reader, isCached, access, migrationUrl, waitSeconds };
   const id = given ?? (await findVersionBefore());
   const { subdomain } = await askCloudflare("GET", `/workers/workers/${worker}`, workerAnswer);
   const version = { id, url: `https://${id.slice(0, 8)}${subdomain.preview_url_suffix}` };
   await assertWorks(version, deployable);
   await forceBack(version, "Rolled back by hand.");
   note(`Version ${id} has the traffic.`);
+  await recordEverything(migrationUrl);
 }
 
 async function findVersionBefore(): Promise<string> {

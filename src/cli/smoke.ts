@@ -1,7 +1,9 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
+import type { Target } from "./checks/deployment.ts";
+import { smoke } from "./checks/run.ts";
 import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { readReader } from "./deploy/reader.ts";
-import { type SmokeTarget, smoke } from "./deploy/smoke.ts";
+import { context } from "./support/context.ts";
 import { usageError } from "./support/errors.ts";
 import { parseWorkerUrl } from "./support/loopback.ts";
 import { print } from "./support/output.ts";
@@ -15,6 +17,7 @@ interface SmokeOptions {
   application?: string;
   process?: string;
   expectCache?: boolean;
+  readOnly?: boolean;
   wait: number;
 }
 
@@ -23,25 +26,28 @@ Without --url it tries a running \`npm run dev\`, with a key of the seed.
 
 What needs a key is tried with that of --token and the process of --application and
 --process, or with SMOKE_TOKEN, SMOKE_APPLICATION and SMOKE_PROCESS, which no other
-user of the machine can read. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET, a
+user of the machine can read. Whether a purge works is tried with PURGE_SECRET. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET, a
 service token, go to the URLs of versions and previews alone.
 
 Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
 wrong.`;
 
-async function targetOf(options: SmokeOptions): Promise<SmokeTarget> {
-  const { token, application, process: processId, wait: waitSeconds } = options;
+async function targetOf(options: SmokeOptions): Promise<Target> {
+  const { token, application, process: processId, wait: waitSeconds, readOnly: isReadOnly = false } = options;
   const given = readReader({ token, application, process: processId });
   if (options.url === undefined) {
     const running = findRunning();
     if (running === undefined) throw usageError("Nothing to try: give --url, or start `npm run dev`.");
     const { SEED_PROCESSES } = await import("../../drizzle/seed.ts");
     const [seeded] = SEED_PROCESSES;
-    return { origin: running.url, reader: given ?? seeded, isCached: true, waitSeconds };
+    const { url: origin, purgeSecret } = running;
+    return { origin, reader: given ?? seeded, isCached: true, purgeSecret, isReadOnly, waitSeconds };
   }
   const origin = readOrigin(options.url);
   const isCached = options.expectCache ?? false;
-  return { origin, reader: given, isCached, waitSeconds, headers: await accessTo(origin) };
+  const purgeSecret = context().env.PURGE_SECRET;
+  const headers = await accessTo(origin);
+  return { origin, reader: given, isCached, purgeSecret, isReadOnly, waitSeconds, headers };
 }
 
 /** Only where there is a token, because it takes a second to find out the Worker's name. */
@@ -61,12 +67,15 @@ function readOrigin(text: string): string {
 export default await command(import.meta, () =>
   createProgram("smoke")
     .usage("--url <url> [options]     (npm run smoke -- …)")
-    .description("Tries a deployment: the contract, its errors, what it says to caches, and a 304.")
+    .description(
+      "Tries a deployment: the contract, its errors, its cache, and that no key sees the response of another.",
+    )
     .option("--url <url>", "of the deployment (default: a running `npm run dev`)")
     .option("--token <key>", "an API key")
     .option("--application <id>", "an application that the key may read", parseId)
     .option("--process <id>", "a process of it", parseId)
     .option("--expect-cache", "the second answer must come from the cache")
+    .option("--read-only", "send neither a write, not even one that is only tried, nor a purge")
     .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
     .addHelpText("after", NOTES)
     .action(async (options: SmokeOptions) => {

@@ -11,21 +11,31 @@ export const [READER] = SEED_PROCESSES;
 /** Whether code fails at a request. */
 export type Fault = (request: Request) => boolean;
 
+/** What a platform may not do as it is taken to. */
+export type PlatformFault =
+  | "no cache"
+  | "cached for every key"
+  | "purges of own props alone"
+  | "purges of own version alone"
+  | "purges refused"
+  | "feed's purges of own props alone";
+
+const KEY_ID = "00000000-0000-4000-8000-000000000201";
+
 export class DeployedWorkers {
   /** By the id of the version. */
   readonly faults: Map<string, Fault> = new Map();
   /** Connection strings that lead nowhere any more. */
   readonly revoked: Set<string | undefined> = new Set();
-  /** Whether a purge ends at the version that makes it, so that others keep what they have cached. */
-  isPurgeOfVersion = false;
-  isPurgeRefused = false;
+  platform: PlatformFault | undefined;
   /** What each version has cached. */
   readonly #caches = new Map<string, Set<string>>();
 
   respond(version: Version, request: Request): Response {
     const { pathname, search } = new URL(request.url);
+    const { method, headers: asked } = request;
     const { PURGE_SECRET = "", PURGE_SECRET_PREVIOUS, DATABASE_URL } = secretsOf(version);
-    const key = request.headers.get("authorization")?.replace("Bearer ", "");
+    const key = asked.get("authorization")?.replace("Bearer ", "");
     if (this.faults.get(version.id)?.(request) || PURGE_SECRET.length < 32) return failure(500, "Something went wrong");
     switch (pathname) {
       case "/health":
@@ -35,34 +45,61 @@ export class DeployedWorkers {
           headers: { "content-type": "text/html", "content-security-policy": "default-src 'none';" },
         });
       case "/v3/openapi.json":
-        return Response.json({ openapi: "3.1.0", info: { version: "3.0.0" }, paths: { "/": {} } });
+        return Response.json(DOCUMENT);
       case "/v3/no-such-endpoint":
         return failure(404, "No such endpoint");
       case "/ops/purge":
-        if (this.isPurgeRefused) return failure(429, "Too many purges");
+        if (this.platform === "purges refused") return failure(429, "Too many purges");
+        if (this.platform === "no cache") return failure(503, "The platform refused the purge.");
         if (![PURGE_SECRET, PURGE_SECRET_PREVIOUS].includes(key)) return failure(401, "No secret");
-        for (const [id, cached] of this.#caches) if (id === version.id || !this.isPurgeOfVersion) cached.clear();
+        this.purge(version);
         return Response.json({ purged: [] });
     }
-    if (key === undefined) return failure(401, "No key", { "www-authenticate": 'Bearer realm="process-api"' });
-    if (this.revoked.has(DATABASE_URL)) return failure(503, "The database is unavailable");
-    if (key !== READER.token)
-      return failure(401, "No such key", { "www-authenticate": 'Bearer error="invalid_token"' });
-    const [, id = READER.processId] = /\/processes\/(.*)$/.exec(pathname) ?? [];
-    if (id !== READER.processId) return failure(404, "No such process");
+    if (method === "PUT") return failure(405, "No such method", { allow: "GET, HEAD, OPTIONS" });
     const cached = this.#caches.get(version.id) ?? new Set();
-    const isHit = cached.has(pathname + search);
-    this.#caches.set(version.id, cached.add(pathname + search));
-    const headers = {
+    this.#caches.set(version.id, cached);
+    const isHit = cached.has(pathname + search) && method !== "PATCH";
+    if (!(isHit && this.platform === "cached for every key")) {
+      if (key === undefined) return failure(401, "No key", { "www-authenticate": 'Bearer realm="process-api"' });
+      if (this.revoked.has(DATABASE_URL)) return failure(503, "The database is unavailable");
+      if (key !== READER.token)
+        return failure(401, "No such key", { "www-authenticate": 'Bearer error="invalid_token"' });
+    }
+    const [, id = READER.processId] = /\/processes\/([^/]*)$/.exec(pathname) ?? [];
+    if (id !== READER.processId) return failure(404, "No such process");
+    if (this.platform !== "no cache") cached.add(pathname + search);
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
       "cache-control": "private, no-cache",
       vary: "Authorization",
       etag: '"an-etag"',
-      "cache-status": `process-api; ${isHit ? "hit" : "fwd=miss"}`,
+      ...(this.platform !== "no cache" && { "cache-status": `process-api; ${isHit ? "hit" : "fwd=miss"}` }),
     };
-    if (request.headers.has("if-none-match")) return new Response(null, { status: 304, headers });
-    return Response.json({ ...processExample, id }, { headers });
+    if (asked.has("if-none-match")) return new Response(null, { status: 304, headers });
+    const body = pathname.endsWith("/me") ? { id: KEY_ID } : { ...processExample, id };
+    return new Response(method === "HEAD" ? null : JSON.stringify(body), { headers });
+  }
+
+  /** @param by the version that purges; undefined: the feed does */
+  purge(by?: Version): void {
+    const { platform } = this;
+    const isVain = by === undefined ? "feed's purges of own props alone" : "purges of own props alone";
+    if (platform === isVain) return;
+    const isOwn = platform === "purges of own version alone";
+    for (const [id, cached] of this.#caches) if (by === undefined || id === by.id || !isOwn) cached.clear();
   }
 }
+
+const RESPONSES = Object.fromEntries([200, 304, 401, 404, 405, 503].map((status) => [status, {}]));
+const DOCUMENT = {
+  openapi: "3.1.0",
+  info: { version: "3.0.0" },
+  servers: [{ url: "/v3" }],
+  paths: {
+    "/api-keys/me": { get: { responses: RESPONSES } },
+    "/applications/{id}/processes/{process_id}": { get: { responses: RESPONSES }, patch: { responses: RESPONSES } },
+  },
+};
 
 function failure(status: number, message: string, others: Record<string, string> = {}): Response {
   const code = randomUUID();

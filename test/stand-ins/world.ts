@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import pg from "pg";
 import { expect } from "vitest";
 import type { RunWrangler } from "../../src/cli/deploy/wrangler-process.ts";
 import type { Command } from "../../src/cli/support/program.ts";
@@ -44,6 +45,8 @@ export class World {
   isGuarded = false;
   /** Hosts that were sent a service token though Access does not guard them. */
   readonly strayTokens: string[] = [];
+  /** Whether the cron trigger works. */
+  hasCron = true;
   /** The folder that the commands work in. */
   project: string = mkdtempSync(join(tmpdir(), "process-api-world-"));
   readonly env: Env;
@@ -56,7 +59,10 @@ export class World {
     this.#note(did);
   });
 
+  readonly #database: string;
+
   constructor(database: string = DATABASE) {
+    this.#database = database;
     this.neon = new NeonProject(database);
     const { direct, pooled } = this.neon.urls("main");
     this.env = { ...CREDENTIALS, MIGRATION_DATABASE_URL: direct, DATABASE_URL: pooled };
@@ -72,6 +78,7 @@ export class World {
   async release(): Promise<void> {
     const { DATABASE_URL = "", PURGE_SECRET = "" } = this.env;
     await this.wrangler(["deploy"], { DATABASE_URL, PURGE_SECRET, PURGE_SECRET_PREVIOUS: PURGE_SECRET });
+    await this.#forgetChanges();
     this.forget();
   }
 
@@ -98,6 +105,7 @@ export class World {
       sleep: async (ms) => {
         this.now += ms;
         if (ms >= 60_000) this.#note(`wait ${ms / 1_000} s`);
+        if (this.hasCron) await this.runFeed();
       },
       wrangler: this.wrangler,
     });
@@ -124,8 +132,34 @@ export class World {
       .replaceAll(/https:\/\/([\w-]+)-process-api\.example\.workers\.dev/g, "<$1>");
   }
 
-  remove(): void {
+  async remove(): Promise<void> {
     rmSync(this.project, { recursive: true });
+    await this.#forgetChanges();
+  }
+
+  /** Also of the seed, and of other tests. */
+  async #forgetChanges(): Promise<void> {
+    const forget = "delete from changes; update feed set healthy_at = null, leased_until = null";
+    await this.query(`do $$ begin if to_regclass('public.feed') is not null then ${forget}; end if; end $$`);
+  }
+
+  /** Asks the database. */
+  async query(text: string): Promise<{ kind: string }[]> {
+    const client = new pg.Client({ connectionString: this.#database });
+    await client.connect();
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** What a run of the feed does, whenever time passes. */
+  async runFeed(): Promise<void> {
+    await this.query("update feed set healthy_at = now(), leased_until = now() + interval '10 seconds'");
+    const changes = await this.query("delete from changes where kind in ('key', 'everything') returning kind");
+    for (const { kind } of changes) this.#note(`feed purges ${kind}`);
+    if (changes.length > 0) this.deployed.purge();
   }
 
   serve(version: Version, request: Request): Response | Promise<Response> {
@@ -153,7 +187,7 @@ export class World {
       return new Response(null, { status: 302, headers: { location: "https://example.cloudflareaccess.com/login" } });
     }
     const serving = this.account.serving(hostname, override);
-    if (serving !== undefined) return this.serve(serving, request);
+    if (serving !== undefined) return compressed(await this.serve(serving, request));
     // All of workers.dev has DNS and a certificate; another name has not, as long as nothing is there.
     if (hostname.endsWith(".workers.dev")) return new Response("There is nothing here yet", { status: 404 });
     throw Object.assign(new TypeError("fetch failed"), { cause: { code: "ENOTFOUND" } });
@@ -163,4 +197,21 @@ export class World {
     const named = this.named(did);
     if (this.did.at(-1) !== named) this.did.push(named);
   }
+}
+
+/**
+ * A response as Cloudflare hands it on to a client that accepts compressed ones, as Node's does: decoded, but with what
+ * compression does to its headers. There is nothing to compress about a 304.
+ *
+ * @see https://developers.cloudflare.com/cache/reference/etag-headers/ (read 2026-11-30)
+ */
+function compressed(response: Response): Response {
+  const { status, body } = response;
+  if (status !== 200) return response;
+  const headers = new Headers(response.headers);
+  const tag = headers.get("etag");
+  if (tag !== null) headers.set("etag", tag.replace(/^"/, 'W/"'));
+  headers.set("content-encoding", "gzip");
+  headers.append("vary", "Accept-Encoding");
+  return new Response(body, { status, headers });
 }

@@ -1,7 +1,7 @@
 import { isUuid } from "../../worker/shared/uuid.ts";
+import type { Reader } from "../checks/deployment.ts";
 import { context } from "../support/context.ts";
 import { usageError } from "../support/errors.ts";
-import type { SmokeTarget } from "./smoke.ts";
 
 /**
  * The key and the process to try a deployment with: what was given, else the environment's.
@@ -13,7 +13,7 @@ export function readReader(given: {
   token?: string | undefined;
   application?: string | undefined;
   process?: string | undefined;
-}): SmokeTarget["reader"] {
+}): Reader | undefined {
   const token = given.token || context().env.SMOKE_TOKEN || "";
   const applicationId = given.application || context().env.SMOKE_APPLICATION || "";
   const processId = given.process || context().env.SMOKE_PROCESS || "";

@@ -1,4 +1,6 @@
 // From a version that nobody sees to one that has the traffic, in steps, and back.
+import type { Target } from "../checks/deployment.ts";
+import { smoke } from "../checks/run.ts";
 import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
@@ -6,19 +8,21 @@ import { isVersionUrl } from "./access.ts";
 import { messageArgs } from "./commit.ts";
 import { openDomains } from "./domains.ts";
 import { expectFewErrors } from "./error-rate.ts";
+import { expectFeed, recordEverything } from "./feed.ts";
 import { expectPurgeReaches } from "./purge-reach.ts";
-import { type SmokeTarget, smoke } from "./smoke.ts";
 import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
 /** What deployments of the Worker have in common. */
 export interface Deployable {
   /** Its name. */
   worker: string;
-  reader: SmokeTarget["reader"];
+  reader: Target["reader"];
   /** Whether a cache stands in front of the Api. */
   isCached: boolean;
   /** Headers for the URLs of versions. */
   access: Record<string, string>;
+  /** A URL of the database, directly, as the role that owns the schema. */
+  migrationUrl: string;
   waitSeconds: number;
 }
 
@@ -29,6 +33,8 @@ export interface Release extends Deployable {
   commit: readonly string[];
   /** Scheme and host; undefined for that of workers.dev. */
   productionUrl: string | undefined;
+  /** Whether what is cached must be purged when it changes. */
+  hasFeed: boolean;
   /** Percentages of the traffic that it is given, one after the other; the last is 100. */
   steps: readonly number[];
   pauseSeconds: number;
@@ -46,6 +52,9 @@ export interface Version {
 const WORKER_NOT_FOUND = 10_007;
 /** The API refuses to go back past a change of secrets, unless it is forced to: wrangler 4.164, src/versions/rollback. */
 const SECRETS_CHANGED = 10_220;
+/** Versions that share the traffic must have the same `[exports]`: wrangler 4.164. */
+const EXPORTS_CHANGED = 100_405;
+const CANNOT_SHARE: readonly (number | undefined)[] = [SECRETS_CHANGED, EXPORTS_CHANGED];
 
 /**
  * The versions that have the traffic, the one with more of it first. None: the Worker has never been released.
@@ -82,7 +91,9 @@ export async function deployFirst(release: Release): Promise<void> {
   const origin = release.productionUrl ?? targets?.find((target) => target.startsWith("https://"));
   if (origin === undefined) throw new CommandError("The Worker has no URL: set PRODUCTION_URL.");
   try {
-    await smoke({ ...targetAt(origin, release), version: version_id });
+    const target = { ...targetAt(origin, release), version: version_id };
+    await smoke({ ...target, purgeSecret: purgeSecretOf(release) });
+    if (release.hasFeed) await expectFeed(target, release.migrationUrl);
   } catch (error) {
     throw withNote(error, "There is no version to go back to.");
   }
@@ -94,15 +105,26 @@ export async function deployNext(release: Release, before: string): Promise<void
   const old = { id: before, url: version.url.replace(version.id.slice(0, 8), before.slice(0, 8)) };
   const productionUrl = release.productionUrl ?? version.url.replace(`${version.id.slice(0, 8)}-`, "");
   try {
-    await smoke(targetOf(version, release));
+    await smoke({ ...targetOf(version, release), purgeSecret: purgeSecretOf(release) });
     await openDomains(release.newDomains, release.waitSeconds);
   } catch (error) {
     throw withNote(error, "It has no traffic: nothing has changed for anyone.");
   }
+  const production = { ...targetAt(productionUrl, release), version: version.id };
+  let share = 0;
   try {
-    await giveTraffic(release, version, old, targetAt(productionUrl, release));
+    const isShared = await tryWithoutTraffic(release, version, old, production);
+    const message = messageArgs(release.commit);
+    for (share of release.steps) {
+      if (share < 100 && isShared) await giveShare(release, version, old, production, share);
+    }
+    await wrangler(["versions", "deploy", `${version.id}@100%`, "--yes", ...message]);
+    // Routes, domains and schedules of wrangler.toml, which are not of a version.
+    await wrangler(["triggers", "deploy"]);
+    await smoke(production);
+    if (release.hasFeed) await expectFeed(production, release.migrationUrl);
   } catch (error) {
-    await rollBack(release, old, productionUrl, error);
+    await rollBack(release, old, productionUrl, { error, hadTraffic: share > 0 });
   }
 }
 
@@ -119,48 +141,48 @@ async function upload({ commit, secrets }: Release): Promise<Version> {
 }
 
 /**
- * Gives a version more and more of the traffic, and tries it at the production URL each time.
+ * Tries a version at the production URL, past its firewall and through its domain, before anybody else is given it.
+ *
+ * @see https://developers.cloudflare.com/workers/versions-and-deployments/version-overrides/ (read 2026-11-30)
+ * @returns whether the two versions may share the traffic: if not, all of it moves at once
+ */
+async function tryWithoutTraffic(release: Release, version: Version, old: Version, production: Target) {
+  if (!(await split(release, version, old, 0))) return false;
+  await smoke({ ...production, headers: overrideFor(release.worker, version) });
+  if (release.steps.length > 1) {
+    const holder = { ...production, headers: overrideFor(release.worker, old), purgeSecret: purgeSecretOf(release) };
+    await expectPurgeReaches(holder, overrideFor(release.worker, version));
+  }
+  return true;
+}
+
+/**
+ * Gives a version a part of the traffic for a while, and tries it at the production URL.
  *
  * In steps, because its cache is empty at first, and the database must not get all requests at once: the numbers, and why
  * `cross_version_cache` is off, stand in src/cli/README.md, Deploy.
  *
  * @see https://developers.cloudflare.com/workers/versions-and-deployments/gradual-deployments/ (read 2026-11-25)
  */
-async function giveTraffic(release: Release, version: Version, old: Version, production: SmokeTarget): Promise<void> {
-  const message = messageArgs(release.commit);
-  for (const percentage of release.steps) {
-    if (percentage === 100) break;
-    const sinceMs = context().now();
-    if (!(await split(version, percentage, old, message))) break;
-    await smoke({ ...production, version: version.id, headers: overrideFor(release.worker, version) });
-    if (percentage === release.steps[0]) {
-      const { origin } = production;
-      const purger = {
-        origin,
-        secret: release.secrets.PURGE_SECRET ?? "",
-        headers: overrideFor(release.worker, version),
-      };
-      await expectPurgeReaches({ ...production, headers: overrideFor(release.worker, old) }, purger);
-    }
-    note(`Waiting for ${release.pauseSeconds} s at ${percentage} %.`);
-    await context().sleep(release.pauseSeconds * 1_000);
-    await expectFewErrors(version.id, sinceMs);
-  }
-  await wrangler(["versions", "deploy", `${version.id}@100%`, "--yes", ...message]);
-  // Routes, domains and schedules of wrangler.toml, which are not of a version.
-  await wrangler(["triggers", "deploy"]);
-  await smoke({ ...production, version: version.id });
+async function giveShare(release: Release, version: Version, old: Version, production: Target, percentage: number) {
+  const sinceMs = context().now();
+  await split(release, version, old, percentage);
+  await smoke({ ...production, headers: overrideFor(release.worker, version) });
+  note(`Waiting for ${release.pauseSeconds} s at ${percentage} %.`);
+  await context().sleep(release.pauseSeconds * 1_000);
+  await expectFewErrors(version.id, sinceMs);
 }
 
 /** @returns whether the platform splits the traffic between the two */
-async function split(version: Version, percentage: number, old: Version, message: string[]): Promise<boolean> {
+async function split({ commit }: Release, version: Version, old: Version, percentage: number): Promise<boolean> {
   const shares = [`${version.id}@${percentage}%`, `${old.id}@${100 - percentage}%`];
   try {
-    await wrangler(["versions", "deploy", ...shares, "--yes", ...message], { expects: [SECRETS_CHANGED] });
+    const args = ["versions", "deploy", ...shares, "--yes", ...messageArgs(commit)];
+    await wrangler(args, { expects: [SECRETS_CHANGED, EXPORTS_CHANGED] });
     return true;
   } catch (error) {
-    if (!(error instanceof WranglerError) || error.code !== SECRETS_CHANGED) throw error;
-    note("Cloudflare does not split the traffic past a change of secrets: it moves at once.");
+    if (!(error instanceof WranglerError && CANNOT_SHARE.includes(error.code))) throw error;
+    note("Cloudflare does not split the traffic past a change of secrets or exports: it moves at once.");
     return false;
   }
 }
@@ -174,13 +196,25 @@ const overrideFor = (worker: string, { id }: Version): Record<string, string> =>
   "cloudflare-workers-version-overrides": `${worker}="${id}"`,
 });
 
-async function rollBack(release: Release, old: Version, productionUrl: string, cause: unknown): Promise<never> {
+/** @param failure why, and whether the new version has had traffic */
+async function rollBack(
+  release: Release,
+  old: Version,
+  productionUrl: string,
+  { error: cause, hadTraffic }: { error: unknown; hadTraffic: boolean },
+): Promise<never> {
   note(`Going back to version ${old.id}.`);
   try {
     await goBackTo(old, release, "The smoke test failed.");
   } catch (error) {
     const why = error instanceof BrokenVersionError ? error.message : `By hand: npm run rollback -- ${old.id}`;
     throw withNote(cause, `And the way back FAILED. ${why}`);
+  }
+  try {
+    // Even if it has kept a part of the traffic: the feed may have been the new version's.
+    if (hadTraffic) await recordEverything(release.migrationUrl);
+  } catch (error) {
+    throw withNote(cause, `Version ${old.id} has the traffic again. ${(error as CommandError).message}`);
   }
   try {
     await smoke({ ...targetAt(productionUrl, release), version: old.id });
@@ -233,7 +267,10 @@ async function commitOf({ id }: Version): Promise<string> {
   return typeof tag === "string" ? ` (${tag})` : "";
 }
 
-const targetAt = (origin: string, { reader, isCached, waitSeconds }: Deployable): SmokeTarget => ({
+const purgeSecretOf = ({ hasFeed, secrets }: Release): string | undefined =>
+  hasFeed ? secrets.PURGE_SECRET : undefined;
+
+const targetAt = (origin: string, { reader, isCached, waitSeconds }: Deployable): Target => ({
   origin,
   reader,
   isCached,
@@ -245,7 +282,7 @@ const targetAt = (origin: string, { reader, isCached, waitSeconds }: Deployable)
  *
  * @see https://developers.cloudflare.com/workers/cache/#what-gets-cached (read 2026-11-25)
  */
-const targetOf = ({ id, url }: Version, deployable: Deployable): SmokeTarget => ({
+const targetOf = ({ id, url }: Version, deployable: Deployable): Target => ({
   ...targetAt(url, deployable),
   version: id,
   headers: isVersionUrl(url, deployable.worker) ? deployable.access : {},

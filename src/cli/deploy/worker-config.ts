@@ -1,4 +1,5 @@
 import "../support/quiet.ts";
+import { SETTINGS } from "../../worker/shared/config.ts";
 import { context } from "../support/context.ts";
 
 /** The settings of wrangler.toml that a deployment needs. */
@@ -7,6 +8,8 @@ export interface WorkerConfig {
   requiredSecrets: readonly string[];
   /** Whether Workers Caching stands in front of the Api. */
   isCached: boolean;
+  /** Whether responses are cached for so long that what changes must be purged, which the feed does. */
+  hasFeed: boolean;
   customDomains: readonly { pattern: string }[];
   /** Whether the Worker is also at its workers.dev URL. */
   hasWorkersDev: boolean;
@@ -15,16 +18,22 @@ export interface WorkerConfig {
 export async function readWorkerConfig(): Promise<WorkerConfig> {
   // It takes a second to load: what is wrong with the environment is told before.
   const { unstable_readConfig: readConfig } = await import("wrangler");
-  const { name, secrets, cache, exports, route, routes, workers_dev } = readConfig({
+  const { name, secrets, cache, exports, route, routes, workers_dev, triggers, vars } = readConfig({
     config: new URL("wrangler.toml", context().project).pathname,
   });
   if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
   const allRoutes = [...(routes ?? []), ...(route === undefined ? [] : [route])];
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;
+  const isCached = api?.cache?.enabled ?? cache?.enabled ?? false;
+  const secondsOf = (setting: keyof typeof SETTINGS) => Number(vars[setting] ?? SETTINGS[setting].default);
   return {
     name,
     requiredSecrets: secrets?.required ?? [],
-    isCached: api?.cache?.enabled ?? cache?.enabled ?? false,
+    isCached,
+    hasFeed:
+      isCached &&
+      (triggers.crons ?? []).length > 0 &&
+      secondsOf("EDGE_FRESH_SECONDS") > secondsOf("EDGE_FRESH_WITHOUT_FEED_SECONDS"),
     customDomains: allRoutes.flatMap((one) => {
       if (typeof one === "string" || !("custom_domain" in one && one.custom_domain)) return [];
       const { custom_domain: _, ...domain } = one;

@@ -26,9 +26,12 @@ export class PurgeError extends Error {
   override readonly name = "PurgeError";
   /** After which the Worker wants to be asked again; undefined if asking again is of no use. */
   readonly retryAfterSeconds: number | undefined;
+  /** Of the response; undefined if there was none. */
+  readonly status: number | undefined;
 
-  constructor(message: string, retryAfterSeconds?: number) {
+  constructor(message: string, status?: number, retryAfterSeconds?: number) {
     super(message);
+    this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
@@ -73,13 +76,14 @@ export async function purge(worker: Worker, changed: Changed): Promise<string[]>
     if (result.success) return result.data.purged;
     throw new PurgeError(`${worker.origin} answered as no process-api does.`);
   }
-  if (status === 401) throw new PurgeError(`${worker.origin} does not take this PURGE_SECRET.`);
+  if (status === 401) throw new PurgeError(`${worker.origin} does not take this PURGE_SECRET.`, status);
   const { data } = errorBody.safeParse(body);
   // The message may come from a server that is none of ours.
   const words = data === undefined ? "" : ` ${printable(data.message).slice(0, 200)}`;
   const retryAfter = /^\d{1,5}$/.exec(headers.get("retry-after") ?? "")?.[0];
   throw new PurgeError(
     `${worker.origin} answered ${status}.${words}`,
+    status,
     retryAfter === undefined ? undefined : Number(retryAfter),
   );
 }

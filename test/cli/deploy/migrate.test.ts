@@ -5,6 +5,8 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
+import { migrate as migrateDatabase } from "../../../drizzle/migrate.ts";
+import { seed } from "../../../drizzle/seed.ts";
 import deploy from "../../../src/cli/deploy.ts";
 import migrateCommand from "../../../src/cli/migrate.ts";
 import preview from "../../../src/cli/preview.ts";
@@ -106,6 +108,7 @@ describe("before anything is deployed", () => {
   let world: World;
   beforeEach(async () => {
     world = new World(postgres.connectionString);
+    world.hasCron = false;
     await world.release();
     return () => world.remove();
   });
@@ -113,6 +116,8 @@ describe("before anything is deployed", () => {
   test("a release migrates, and ends where that fails", async () => {
     rmSync(join(world.project, "drizzle"));
     write(FIRST, world.project);
+    // Nothing but that is in the database, the feed's tables included.
+    world.configure((toml) => toml.replace('crons = ["* * * * *"]', "crons = []"));
     const stderr = expect.stringMatching(/^migrated 0000_first\n\$ wrangler versions upload\n/);
     expect(await world.run(deploy, ["--steps", "100"])).toMatchObject({ exitCode: 0, stderr });
     world.forget();
@@ -121,20 +126,34 @@ describe("before anything is deployed", () => {
     expect([failed, world.did]).toStrictEqual([{ exitCode: 1, stdout: "", stderr: IS_BROKEN }, []]);
   });
 
-  test("a preview migrates and seeds an empty database, keeps one with the seed, and refuses one with other data", async () => {
+  test("a preview migrates and seeds an empty database, and keeps one with the seed", async () => {
     const deployed = () => world.run(preview, ["--name", "pr-1"]);
     const migrated = journal.entries.map(({ tag }) => `migrated ${tag}\n`).join("");
     expect((await deployed()).stderr.startsWith(`${migrated}seeded\n`)).toBe(true);
     await query("update processes set display_name = 'Mine'");
     expect(await deployed()).toMatchObject({ exitCode: 0, stderr: expect.not.stringMatching(/migrated|seeded/) });
     expect(await query("select distinct display_name from processes")).toStrictEqual([{ display_name: "Mine" }]);
-    await query("truncate companies cascade; insert into companies (name) values ('A customer')");
-    world.forget();
-    const third = await deployed();
-    expect([third.exitCode, third.stdout, world.did]).toStrictEqual([1, "", []]);
-    expect(third.stderr).toMatch(/^error: The Neon branch holds data that is not the seed's\..*\n$/);
-    expect(await query("select name from companies")).toStrictEqual([{ name: "A customer" }]);
   });
+
+  // Production may hold the seed as well.
+  test.for(["nothing else", "the seed"])(
+    "a preview of data that is not the seed's is refused: beside %s",
+    async (beside) => {
+      await migrateDatabase(postgres.connectionString);
+      if (beside === "the seed") await seed(postgres.connectionString);
+      await query("insert into companies (name) values ('A customer'); drop table drizzle.__drizzle_migrations");
+      const { exitCode, stdout, stderr } = await world.run(preview, ["--name", "pr-1"]);
+      expect([exitCode, stdout, world.did]).toStrictEqual([1, "", []]);
+      const says =
+        /^Deleted the Neon branch pr-1\.\nerror: The Neon branch holds companies that are not the seed's\. .*\n$/;
+      expect(stderr).toMatch(says);
+      expect(world.neon.branches.map(({ name }) => name)).toStrictEqual(["main"]);
+      // Before anything was changed: migrations would have begun anew.
+      expect(await query("select to_regclass('drizzle.__drizzle_migrations') as journal")).toStrictEqual([
+        { journal: null },
+      ]);
+    },
+  );
 });
 
 test("a token is taken to have been used when its key was, unless it was made later", async () => {

@@ -48,7 +48,7 @@ describe("a preview", () => {
     expect(JSON.parse(stdout)).toStrictEqual({ name: "pr-1", ...urls, expires_at, is_new: true });
     expect([daysUntil(expires_at), expires_at]).toStrictEqual([7, expect.stringMatching(/T\d\d:\d\d:\d\dZ$/)]);
     expect(world.did).toStrictEqual(["preview pr-1", "try <deployment>", "try <pr-1>"]);
-    expect([stderr.match(/passed/g)?.length, stderr.match(/from the cache$/gm)?.length]).toStrictEqual([26, 2]);
+    expect([stderr.match(/passed/g)?.length, stderr.match(/from the cache$/gm)?.length]).toStrictEqual([34, 2]);
     // Two operations, each asked for until it has finished.
     const created = [...times(2, "GET /branches"), ...times(2, "POST /branches"), ...times(4, "GET /operations/<id>")];
     expect(world.neon.requests).toStrictEqual([...created, ...times(3, "GET /connection_uri")]);
@@ -111,17 +111,17 @@ describe("a preview", () => {
     const GITHUB_OUTPUT = join(world.project, "output");
     const { exitCode, stdout, stderr } = await run(["--wait", "0"], { GITHUB_OUTPUT });
     expect(readFileSync(GITHUB_OUTPUT, "utf8")).toBe(`result=${JSON.stringify(JSON.parse(stdout))}\n`);
-    expect(stderr).toContain("FAILED   knows no endpoint that does not exist: the status is 500, not 404");
-    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<deployment> failed 1 of 12 checks."]);
+    expect(stderr).toContain("FAILED   has no endpoint that it does not describe: the status is 500, not 404");
+    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<deployment> failed 1 of 17 checks."]);
   });
 
   test("fails at its lasting URL where the edge responds with the deployment before for a while", async () => {
     await run();
     world.code = ({ url }) => url === `${urlOf("pr-1")}/docs`;
     // More requests than a smoke test makes.
-    world.account.lag = 25;
+    world.account.lag = 50;
     const { exitCode, stderr } = await run();
-    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<pr-1> failed 1 of 14 checks."]);
+    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<pr-1> failed 1 of 19 checks."]);
   });
 });
 
@@ -163,7 +163,7 @@ describe("a preview that cannot be made", () => {
     // From here on the database is ready for the next time.
     [/^wrangler preview failed with the API's code 10099; what it said stands above\.$/, refused, [], ["pr-1"]],
     [/^The preview has no URL: wrangler\.toml must say preview_urls = true\.$/, withoutUrls, ["pr-1"], ["pr-1"]],
-    [/^https:.*-process-api\.example\.com failed 12 of 12 checks\.$/, moved, ["pr-1"], ["pr-1"], ["--wait", "0"]],
+    [/^https:.*-process-api\.example\.com failed 16 of 17 checks\.$/, moved, ["pr-1"], ["pr-1"], ["--wait", "0"]],
     [IS_GUARDED, nothing, ["pr-1"], ["pr-1"], [], NO_TOKEN],
   ])("says: %s", async ([says, given, previews, branches, args, env]) => {
     given();

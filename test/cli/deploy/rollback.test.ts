@@ -20,18 +20,40 @@ async function releaseNext({ DATABASE_URL = "", PURGE_SECRET = "" } = world.env)
   await world.wrangler(["versions", "deploy", `${next}@100%`, "--yes"], {});
   world.forget();
 }
-/** @returns the exit code, what was done, who has the traffic, and the last line */
+const WITH_TRAFFIC = (version: string) =>
+  `Version ${version} has the traffic.\nThe feed will purge all that is cached.`;
+const changes = async () => (await world.query("select kind from changes")).map(({ kind }) => kind);
+/** @returns the exit code, what was done, who has the traffic, and the last lines, one or two */
 async function outcomeOf(args: readonly string[] = [], env?: Record<string, string>) {
   const { exitCode, stderr } = await world.run(rollback, ["--wait", "0", ...args], env);
-  return [exitCode, world.did.join(", "), world.traffic, world.named(stderr).split("\n").at(-2)];
+  return [
+    exitCode,
+    world.did.join(", "),
+    world.traffic,
+    world
+      .named(stderr)
+      .split("\n")
+      .slice(exitCode === 0 ? -3 : -2, -1)
+      .join("\n"),
+  ];
 }
 
 test("gives the last version that had all of the traffic, or the one that is named, all of it again", async () => {
   await releaseNext();
   await releaseNext();
-  expect(await outcomeOf()).toStrictEqual([0, "try <v2>, rollback v2", "v2", "Version v2 has the traffic."]);
+  expect(await outcomeOf()).toStrictEqual([0, "try <v2>, rollback v2", "v2", WITH_TRAFFIC("v2")]);
+  // No purge may have reached what it had cached since it lost the traffic.
+  expect(await changes()).toStrictEqual(["everything"]);
   world.forget();
-  expect(await outcomeOf([idOf(1)])).toStrictEqual([0, "try <v1>, rollback v1", "v1", "Version v1 has the traffic."]);
+  expect(await outcomeOf([idOf(1)])).toStrictEqual([0, "try <v1>, rollback v1", "v1", WITH_TRAFFIC("v1")]);
+});
+
+test("says how to purge by hand where the database does not take it", async () => {
+  await releaseNext();
+  const MIGRATION_DATABASE_URL = world.env.MIGRATION_DATABASE_URL?.replace(/:\d+\//, ":2/") ?? "";
+  const byHand =
+    "error: Its cache may hold what has changed since; purge it: insert into changes (kind) values ('everything'): the database cannot be reached, or was lost: ECONNREFUSED.";
+  expect(await outcomeOf([], { MIGRATION_DATABASE_URL })).toStrictEqual([1, "try <v1>, rollback v1", "v1", byHand]);
 });
 
 test("gives none to a version that does not work with the secrets of its time", async () => {
@@ -41,16 +63,18 @@ test("gives none to a version that does not work with the secrets of its time", 
   const advice =
     "error: Version v2 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (0123456789) and release that: npm run deploy.";
   expect(await outcomeOf()).toStrictEqual([1, "try <v2>", "v3", advice]);
+  expect(await changes()).toStrictEqual([]);
 });
 
 test("uses the token of `wrangler login` where the environment has none", async () => {
-  const outcome = [0, "try <v1>, rollback v1", "v1", "Version v1 has the traffic."];
+  const outcome = [0, "try <v1>, rollback v1", "v1", WITH_TRAFFIC("v1")];
   expect(await outcomeOf([idOf(1)], { CLOUDFLARE_API_TOKEN: "" })).toStrictEqual(outcome);
 });
 
 const REFUSED = "Cloudflare's API refused GET /workers/workers/process-api (403): Authentication error [code: 10000]";
 test.for([
   [1, "There is no version to go back to.", false, {}],
+  [2, "MIGRATION_DATABASE_URL is not set.", true, { MIGRATION_DATABASE_URL: "" }],
   [2, "CLOUDFLARE_ACCOUNT_ID is not set.", true, { CLOUDFLARE_ACCOUNT_ID: "" }],
   [2, "CLOUDFLARE_API_BASE_URL is no https:// URL.", true, { CLOUDFLARE_API_BASE_URL: "http://example.com" }],
   [1, REFUSED, true, { CLOUDFLARE_API_TOKEN: "wrong" }],

@@ -1,9 +1,9 @@
 // The deployments that the smoke test passes, and the faults that each of its checks is there to find.
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { isVersionUrl } from "../../../src/cli/deploy/access.ts";
 import smoke from "../../../src/cli/smoke.ts";
-import { useApi } from "../../support/api.ts";
+import { PURGE_SECRET, useApi } from "../../support/api.ts";
 import { type CommandOptions, run } from "../../support/command.ts";
 import { announceIn, checkOut } from "../command.ts";
 
@@ -13,13 +13,27 @@ interface Fault {
   status?: number;
   body?: string | ((text: string) => string);
   header?: [name: string, value: string];
+  change?: (headers: Headers) => void;
+  /** Told of each request. */
+  see?: (method: string, path: string) => unknown;
   /** Whether it is there at this time, in milliseconds since the first request. */
   isThere?: (now: number, headers: Headers) => boolean;
 }
 
 const [{ token, applicationId, processId }] = SEED_PROCESSES;
-const READER = { SMOKE_TOKEN: token, SMOKE_APPLICATION: applicationId, SMOKE_PROCESS: processId };
+const READER = { SMOKE_TOKEN: token, SMOKE_APPLICATION: applicationId, SMOKE_PROCESS: processId, PURGE_SECRET };
 const PROCESS = `/v3/applications/${applicationId}/processes/${processId}`;
+
+const OF_READS = "responds to every read as it describes";
+const OF_PROCESS = "responds with the full details of a process";
+const FOR_CLIENTS = "lets clients keep a response, but makes them ask";
+const [OF_304, OF_HEAD] = ["says that nothing has changed", "responds to HEAD as to GET, without a body"];
+const [NO_KEY, UNKNOWN_KEY] = ["refuses a request without a key", "refuses a key that nobody has"];
+const [OF_WRITE, OF_CACHE] = ["takes a write that is only tried", "responds from the cache"];
+const OF_KEY = "responds from the cache only to the key that has asked before";
+const OF_PURGE = "forgets what is purged";
+const [DOCUMENT, IS_503] = ["/v3/openapi.json", "the status is 503, not 200"];
+const URL_OF_API = "<origin>";
 
 const api = useApi();
 
@@ -49,8 +63,10 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
       const text = await response.text();
       const isFaulty =
         [new URL(request.url).pathname, request.method, response.status].includes(of) && isThere(now, headers);
-      const { status = response.status, body = text, header } = isFaulty ? fault : {};
+      fault.see?.(request.method, new URL(request.url).pathname);
+      const { status = response.status, body = text, header, change } = isFaulty ? fault : {};
       if (header !== undefined) headers.set(...header);
+      change?.(headers);
       const sent = typeof body === "string" ? body : body(text);
       return new Response(status === 304 ? null : sent, { status, headers });
     },
@@ -61,36 +77,53 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
   return { exitCode, first, stderr, ...checks };
 }
 
+function weaken(headers: Headers): void {
+  const tag = headers.get("etag");
+  if (tag !== null) headers.set("etag", `W/${tag}`);
+  headers.append("vary", "Accept-Encoding");
+}
+
 describe("a deployment", () => {
   test("passes that does what it should, with a key of the environment or of the options", async () => {
-    const outcome = { exitCode: 0, first: api.url.origin, stderr: "", passed: 12, failed: [], skipped: [] };
+    const outcome = { exitCode: 0, first: api.url.origin, stderr: "", passed: 17, failed: [], skipped: [] };
     expect(await tryIt()).toStrictEqual(outcome);
     const key = ["--token", token, "--application", applicationId, "--process", processId];
-    expect(await tryIt(undefined, { args: ["--expect-cache", ...key], env: {} })).toStrictEqual(outcome);
+    expect(await tryIt(undefined, { args: ["--expect-cache", ...key], env: { PURGE_SECRET } })).toStrictEqual(outcome);
   });
 
-  test("is not tried for what needs a key without one, nor for a cache where none is expected", async () => {
-    expect((await tryIt(undefined, { env: {} })).skipped).toHaveLength(6);
+  test("passes behind an edge that compresses, which makes its ETags weak and adds to Vary", async () => {
+    const compress: Fault = { of: 200, change: weaken };
+    expect(await tryIt(compress)).toMatchObject({ exitCode: 0, passed: 17 });
+  });
+
+  test("is not tried for what needs a key without one, nor for a cache where none is expected, nor written to if asked", async () => {
+    expect((await tryIt(undefined, { env: {} })).skipped).toHaveLength(10);
     const { skipped } = await tryIt(undefined, { args: [] });
-    expect(skipped).toStrictEqual(["answers from the cache (no cache expected)"]);
+    expect(skipped).toStrictEqual([
+      `${OF_CACHE} (no cache expected)`,
+      `${OF_KEY} (no cache expected)`,
+      `${OF_PURGE} (nothing to purge with)`,
+    ]);
+    const asked: string[] = [];
+    const readOnly = await tryIt(
+      { of: "", see: (method, path) => asked.push(`${method} ${path}`) },
+      { args: ["--expect-cache", "--read-only"] },
+    );
+    expect(readOnly.skipped).toStrictEqual([`${OF_PURGE} (reads only)`, `${OF_WRITE} (reads only)`]);
+    expect(asked.filter((what) => /^(?:PATCH|POST|DELETE)/.test(what))).toStrictEqual([]);
   });
 
-  const OF_PROCESS = "answers with the full details of a process";
-  const FOR_CLIENTS = "lets clients keep an answer, but makes them ask";
-  const [NO_KEY, UNKNOWN_KEY] = ["refuses who has no key", "refuses a key that nobody has"];
-  const [OF_WRITE, OF_CACHE] = ["takes a write that is only tried", "answers from the cache"];
-  const [DOCUMENT, IS_503] = ["/v3/openapi.json", "the status is 503, not 200"];
   const ONLY_ID = JSON.stringify({ id: processId });
   const PUBLIC: Fault["header"] = ["cache-control", "public"];
   const EMPTY = '{"openapi":"3.1.0","info":{"version":"3.0.0"},"paths":{}}';
   const older = (text: string) => text.replace('"openapi":"3.1.', '"openapi":"3.0.');
   const another = (text: string) => text.replace(processId, applicationId);
   const withDatabase = (_: number, headers: Headers) => headers.has("etag");
-  const ofDatabase = [OF_PROCESS, FOR_CLIENTS, "says that nothing has changed", OF_CACHE, OF_WRITE];
+  const ofDatabase = [OF_READS, OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE];
+  const ADVICE = "Set cache = { enabled = false } for [exports.Api] and crons = [] in wrangler.toml, and release that.";
   test.for<[fault: Fault, ...failed: string[]]>([
     [{ of: "/health", status: 503 }, `is up: ${IS_503}`],
     [{ of: "/health", body: '{"status":"ill"}' }, 'is up: status is "ill", not "ok"'],
-    [{ of: DOCUMENT, body: "<html>" }, "describes itself: the body is not JSON"],
     [{ of: DOCUMENT, body: older }, 'describes itself: openapi is "3.0.0", which is not /^3\\.1\\./'],
     [{ of: DOCUMENT, body: EMPTY }, "describes itself: it has no paths"],
     [
@@ -106,34 +139,86 @@ describe("a deployment", () => {
       { of: 401, header: ["cache-control", "max-age=5"] },
       `${NO_KEY}: cache-control is "max-age=5", not "no-store"`,
       `${UNKNOWN_KEY}: cache-control is "max-age=5", not "no-store"`,
+      `${OF_KEY}: cache-control is "max-age=5", not "no-store". ${ADVICE}`,
     ],
     [
       { of: "/v3/no-such-endpoint", body: '{"error":"not found"}' },
-      "knows no endpoint that does not exist: the error breaks the contract: data must have required property",
+      "has no endpoint that it does not describe: the error breaks the contract: data must have required property",
     ],
-    [{ of: PROCESS, status: 503, isThere: withDatabase }, ...ofDatabase.map((check) => `${check}: ${IS_503}`)],
-    [{ of: PROCESS, body: ONLY_ID }, `${OF_PROCESS}: it breaks the contract: data must have required property`],
+    [
+      { of: 405, header: ["allow", "GET"] },
+      'that it does not describe: allow is "GET", which is not /\\bGET, HEAD\\b/',
+    ],
+    [{ of: PROCESS, status: 503, isThere: withDatabase }, ...ofDatabase.map((check) => `${check}: `)],
+    [
+      { of: `${PROCESS}/runs`, body: '{"data":[]}' },
+      `${OF_READS}: ${PROCESS}/runs: it is not what the document describes: data must have required property`,
+    ],
+    [{ of: `${PROCESS}/runs`, status: 418 }, `${OF_READS}: ${PROCESS}/runs: the status is 418, not 200`],
+    [
+      { of: PROCESS, body: ONLY_ID },
+      `${OF_READS}: ${PROCESS}: it is not what the document describes: data must have required property`,
+      ...[OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE].map(
+        (check) => `${check}: it is not`,
+      ),
+    ],
     [{ of: PROCESS, body: another }, `${OF_PROCESS}: id is "${applicationId}", not "${processId}"`],
-    [{ of: PROCESS, header: PUBLIC }, `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`],
-    [{ of: 304, status: 200 }, "says that nothing has changed: the status is 200, not 304"],
+    [{ of: PROCESS, header: PUBLIC }, `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`, OF_KEY],
+    [{ of: PROCESS, header: ["vary", "Origin"] }, `${FOR_CLIENTS}: vary is "Origin", which is not /`],
+    [{ of: 304, status: 200 }, `${OF_304}: the status is 200, not 304`],
+    [{ of: 304, header: ["etag", 'W/"another"'] }, `${OF_304}: etag is `],
+    [{ of: "HEAD", header: ["etag", '"another"'] }, `${OF_HEAD}: etag is `],
     [{ of: "PATCH", status: 503 }, `${OF_WRITE}: ${IS_503}`],
     [{ of: "PATCH", header: ["etag", "another"] }, `${OF_WRITE}: its etag is "another", not `],
     [
       { of: PROCESS, header: ["cache-status", "process-api; fwd=miss; stored"] },
-      `${OF_CACHE}: cache-status is "process-api; fwd=miss; stored", which is not /^process-api; hit/`,
+      ...[OF_CACHE, OF_KEY, OF_PURGE].map(
+        (check) => `${check}: cache-status is "process-api; fwd=miss; stored", which is not /^process-api; hit/. `,
+      ),
     ],
+    [
+      { of: PROCESS, header: ["cache-status", "process-api; hit"] },
+      `${OF_PURGE}: what was purged is still cached after 10 s. Set EDGE_FRESH_SECONDS = "30"`,
+    ],
+    [{ of: "/ops/purge", status: 503 }, `${OF_PURGE}: ${URL_OF_API} answered 503`],
   ])("fails with %j: $1", async ([fault, ...expected]) => {
     const { exitCode, failed, stderr } = await tryIt(fault);
-    expect(failed).toStrictEqual(expected.map((words) => expect.stringContaining(words)));
-    expect([exitCode, stderr]).toStrictEqual([1, `error: ${api.url.origin} failed ${expected.length} of 12 checks.\n`]);
+    const words = (text: string) => expect.stringContaining(text.replace(URL_OF_API, api.url.origin));
+    expect(failed).toStrictEqual(expected.map(words));
+    expect([exitCode, stderr]).toStrictEqual([1, `error: ${api.url.origin} failed ${expected.length} of 17 checks.\n`]);
+  });
+
+  test("fails where the document cannot be read, at all that is held to it", async () => {
+    const { failed } = await tryIt({ of: DOCUMENT, body: "<html>" });
+    expect(failed[0]).toBe("describes itself: the body is not JSON");
+    expect(failed.length).toBeGreaterThan(10);
+  });
+
+  test("fails where the edge takes no account of keys, though the gateway notices, or where no purge works", async () => {
+    await api.set({ CACHE_FAULT: "keys without props" });
+    expect((await tryIt()).failed).toStrictEqual([`${OF_KEY}: the cache takes no account of the key. ${ADVICE}`]);
+    await api.set({ CACHE_FAULT: "purges of own props alone" });
+    expect((await tryIt()).failed).toStrictEqual([
+      expect.stringMatching(`^${OF_PURGE}: what was purged is still cached`),
+    ]);
+    await api.set({ CACHE_FAULT: "no ctx.cache" });
+    expect((await tryIt()).failed).toStrictEqual([
+      expect.stringMatching(`^${OF_PURGE}: \\S* answered 503\\. The platform`),
+    ]);
+  });
+
+  test("is not said to fail where others have spent the purges", async () => {
+    await api.refusePurge({ code: 1134, message: "rate limit reached" });
+    onTestFinished(() => api.refusePurge(null));
+    expect((await tryIt()).skipped).toStrictEqual([expect.stringMatching(`^${OF_PURGE} \\(\\S* answered 429\\. `)]);
   });
 
   test("fails with a key that may not read, and is not tried to write to with one that may only read", async () => {
     const withKey = (SMOKE_TOKEN: string) => tryIt(undefined, { env: { ...READER, SMOKE_TOKEN } });
     expect((await withKey(SEED_TOKENS.unpermitted)).failed[0]).toMatch(
-      /^answers with .*: the status is 403, not 200: This API key does not permit this request\. \(data\.code [\w-]+\)$/,
+      /^responds with .*: the status is 403, not 200: This API key does not permit this request\. \(data\.code [\w-]+\)$/,
     );
-    const skipped = ["takes a write that is only tried (the key may not write)"];
+    const skipped = [`${OF_WRITE} (the key may not write)`];
     expect(await withKey(SEED_TOKENS.rotatedNew)).toMatchObject({ failed: [], skipped });
   });
 
@@ -151,14 +236,14 @@ test("a running `npm run dev` is tried with a key of the seed when nothing else 
   const outcome = () => tryIt(undefined, { url: null, args: [], root, env: {} });
   const stderr = "error: Nothing to try: give --url, or start `npm run dev`.\n";
   expect(await outcome()).toMatchObject({ exitCode: 2, stderr });
-  announceIn(root, { url: api.url.origin });
-  expect(await outcome()).toMatchObject({ exitCode: 0, passed: 12 });
+  announceIn(root, { url: api.url.origin, purgeSecret: PURGE_SECRET });
+  expect(await outcome()).toMatchObject({ exitCode: 0, passed: 17 });
 });
 
 test("what cannot be reached fails, and the reason is told", async () => {
   const outcome = await tryIt(undefined, { url: "http://127.0.0.1:2", args: [] });
-  expect(outcome).toMatchObject({ exitCode: 1, stderr: "error: http://127.0.0.1:2 failed 11 of 12 checks.\n" });
-  expect(outcome.failed[0]).toBe("is up: no answer, ECONNREFUSED");
+  expect(outcome).toMatchObject({ exitCode: 1, stderr: "error: http://127.0.0.1:2 failed 14 of 17 checks.\n" });
+  expect(outcome.failed[0]).toBe("is up: no response, ECONNREFUSED");
 });
 
 test.for([
