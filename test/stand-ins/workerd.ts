@@ -11,6 +11,7 @@ import type { Binding, Version } from "./cloudflare.ts";
 /** The parts of Miniflare that are used here: it comes with wrangler and is no dependency of this project. */
 interface Miniflare {
   dispatchFetch(url: string, init: RequestInit): Promise<Response>;
+  getWorker(): Promise<{ scheduled(event: object): Promise<unknown> }>;
   dispose(): Promise<void>;
 }
 
@@ -45,6 +46,13 @@ export class Workerd {
       status,
       headers: [...response.headers],
     });
+  }
+
+  /** Begins what the cron trigger begins each minute. It ends with the version. */
+  async runScheduled(version: Version): Promise<void> {
+    const worker = this.#running.get(version.id) ?? (await this.#start(version));
+    const target = await worker.getWorker();
+    void target.scheduled({ cron: "* * * * *" }).catch(() => {});
   }
 
   /** Stops all but one. */

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runWrangler } from "../../../src/cli/deploy/wrangler-process.ts";
 import deploy from "../../../src/cli/deploy.ts";
 import preview from "../../../src/cli/preview.ts";
+import rollback from "../../../src/cli/rollback.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { checkOut } from "../../stand-ins/checkout.ts";
 import { type Account, PREVIEWS, refusal, SCRIPT, secretsOf, urlOf, type Version } from "../../stand-ins/cloudflare.ts";
@@ -34,8 +35,8 @@ beforeAll(async () => {
   edit("wrangler.toml", 'command = "', 'command = "test -d dist/assets || ');
   git("init", "--quiet");
   git("commit", "--quiet", "--allow-empty", "--message", "A commit");
-  world.remove();
-  Object.assign(world, { project: root, wrangler: runWrangler });
+  await world.remove();
+  Object.assign(world, { project: root, wrangler: runWrangler, runFeed });
   world.serve = (version, request) => workerd.serve(version, request);
   await once(api.listen(0, "127.0.0.1"), "listening");
   Object.assign(world.env, {
@@ -56,6 +57,21 @@ afterAll(async () => {
   await neon.close();
   rmSync(home, { recursive: true });
 });
+
+let fedBy: Version | undefined;
+/** The version with the traffic has the feed. It takes real time. */
+async function runFeed(): Promise<void> {
+  const [{ version_id } = { version_id: "" }] = world.account.deployments[0]?.versions ?? [];
+  const version = world.account.versions.find(({ id }) => id === version_id);
+  if (version === undefined) return;
+  if (fedBy !== version) {
+    fedBy = version;
+    await workerd.close(version.id);
+    await world.query("update feed set leased_until = null, healthy_at = null");
+    await workerd.runScheduled(version);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500));
+}
 
 /** Cloudflare's API over HTTP. */
 function serveApi(): Server {
@@ -90,9 +106,9 @@ const EXPORTS = { default: { cache: { enabled: false } }, Api: { cache: { enable
 const NO_READER = { SMOKE_TOKEN: "", SMOKE_APPLICATION: "", SMOKE_PROCESS: "" };
 
 test("a first release runs with the secrets, rate limits and settings of its upload, and passes the smoke test", async () => {
-  const { exitCode, stderr } = await world.run(deploy, ["--wait", "0"], NO_READER);
+  const { exitCode, stderr } = await world.run(deploy, ["--wait", "1"], NO_READER);
   expect(exitCode, stderr).toBe(0);
-  expect([world.did, world.traffic]).toStrictEqual([["try <production>"], "v1"]);
+  expect([world.did, world.traffic]).toStrictEqual([["try <production>", "wait 60 s"], "v1"]);
   expect(changes()).toStrictEqual([`PUT ${SCRIPT}`, `POST ${SCRIPT}/subdomain`, `PUT ${SCRIPT}/schedules`]);
   const [version] = world.account.versions as [Version];
   const { DATABASE_URL } = world.env;
@@ -111,23 +127,33 @@ test("a first release runs with the secrets, rate limits and settings of its upl
   expect(version.modules.map(({ name, type }) => `${name} ${type}`)).toStrictEqual(types);
 });
 
+test("a second release is tried without traffic, and its feed purges what has changed", async () => {
+  world.forget();
+  const { exitCode, stderr } = await world.run(deploy, ["--wait", "1", "--steps", "100"]);
+  const tried = "try <v2>, purge <v2>, try <v2>, try <production> as v2, try <production>";
+  expect(world.did.join(", "), stderr).toBe(`${tried}, wait 60 s, try <production>`);
+  expect([exitCode, world.traffic]).toStrictEqual([0, "v2"]);
+});
+
 test("a release in steps is tried at each, and taken back past a change of secrets", async () => {
   world.forget();
   // A fault that shows only once the version has all of the traffic.
   const isSeen =
     "/\\/process-api\\..*docs$/.test(request.url) && !request.headers.has('cloudflare-workers-version-overrides')";
   edit("src/worker/gateway/assets.ts", "{\n  const { ok,", `{\n  if (${isSeen}) throw new Error();\n  const { ok,`);
-  world.account.refuse(/^POST .*\/deployments$/, refusal(400, 10_220, "Secrets have changed"), 2);
+  world.account.refuse(/^POST .*\/deployments$/, refusal(400, 10_220, "Secrets have changed"), 3);
   const { exitCode, stderr } = await world.run(deploy, ["--wait", "0", "--steps", "10,100"]);
-  const step = "try <production> as v2, try <production> as v1, purge <production> as v2, try <production> as v1";
-  const did = `try <v2>, ${step}, wait 300 s, count errors, try <production>, try <v1>, try <production>`;
+  const reach = "try <production> as v2, try <production> as v3, purge <production> as v3, try <production> as v2";
+  const step = `try <production> as v3, ${reach}, try <production> as v3, wait 300 s, count errors`;
+  const did = `try <v3>, purge <v3>, try <v3>, ${step}, try <production>, try <v2>, try <production>`;
   expect(world.did.join(", "), stderr).toBe(did);
   expect(stderr).toContain("FAILED   shows its documentation: the status is 500, not 200: Something went wrong");
-  expect(stderr.split("\n").at(-2)).toMatch(/failed 1 of 14 checks\. Version \S+ has the traffic again\.$/);
-  expect([exitCode, world.traffic]).toStrictEqual([1, "v1"]);
+  expect(stderr.split("\n").at(-2)).toMatch(/failed 1 of 19 checks\. Version \S+ has the traffic again\.$/);
+  expect([exitCode, world.traffic]).toStrictEqual([1, "v2"]);
   const deployment = [`POST ${SCRIPT}/deployments`, `PATCH ${SCRIPT}/script-settings`];
   expect(changes()).toStrictEqual([
     `POST ${SCRIPT}/versions`,
+    ...deployment,
     ...deployment,
     ...deployment,
     `POST ${SCRIPT}/subdomain`,
@@ -139,8 +165,24 @@ test("a release in steps is tried at each, and taken back past a change of secre
   const shares = asked.flatMap(({ body }) =>
     (body as Account["deployments"][number]).versions.map((one) => `${one.version_id} ${one.percentage}`),
   );
-  expect(shares.map((share) => world.named(share))).toStrictEqual(["v2 10", "v1 90", "v2 100", "v1 100", "v1 100"]);
+  expect(shares.map((share) => world.named(share))).toStrictEqual([
+    "v3 0",
+    "v2 100",
+    "v3 10",
+    "v2 90",
+    "v3 100",
+    "v2 100",
+    "v2 100",
+  ]);
   expect(world.account.settings).toMatchObject({ observability: { enabled: true } });
+});
+
+test("a rollback gives the version before the traffic, and has all that is cached purged", async () => {
+  world.forget();
+  await world.query("delete from changes");
+  const { exitCode, stderr } = await world.run(rollback, ["--wait", "0"]);
+  expect([exitCode, world.traffic, world.did], stderr).toStrictEqual([0, "v3", ["try <v3>"]]);
+  expect(await world.query("select kind from changes where kind = 'everything'")).not.toStrictEqual([]);
 });
 
 test("a preview has its own rate limits and variables, none of production's, and its commit", async () => {
