@@ -7,6 +7,8 @@ export const DRIVER_SECRET = "SECRET-OF-THE-DRIVER";
 const PERMIT =
   "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.";
 
+const QUOTA = "Your account or project has exceeded the compute time quota.";
+
 /** What reaches the Worker instead of the Neon endpoint's response. */
 const RESPONSES = {
   hang: () => {},
@@ -19,6 +21,10 @@ const RESPONSES = {
   "no JSON": (response) => response.end(`<html>${DRIVER_SECRET}</html>`),
   "other JSON": (response) => response.end(JSON.stringify({ secret: DRIVER_SECRET })),
   "no permit": sqlError("", PERMIT, 500),
+  "too many attempts": sqlError("", "Too many connections attempts", 500),
+  "too many connections": sqlError("", "Too many connections to this endpoint. Please try again later.", 500),
+  "spent quota": sqlError("", `${QUOTA} Upgrade your plan to increase limits.`, 402),
+  "disabled endpoint": sqlError("", "The endpoint has been disabled. Enable it using Neon API and retry."),
   "no connection slot": sqlError("53300", "sorry, too many clients already", 500),
   "starting up": sqlError("57P03", "the database system is starting up"),
   "going down": sqlError("57P01", "terminating connection due to administrator command"),

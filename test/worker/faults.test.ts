@@ -36,6 +36,10 @@ const EXPECTED: Record<Fault, [reads: number, error: string, writes: number, mes
   "no JSON": [3, "unavailable", 1, UNCONFIRMED],
   "other JSON": [3, "unavailable", 1, UNCONFIRMED],
   "no permit": [1, "overloaded", 1, OVERLOADED],
+  "too many attempts": [1, "overloaded", 1, OVERLOADED],
+  "too many connections": [1, "overloaded", 1, OVERLOADED],
+  "spent quota": [1, "refused quota", 1, UNAVAILABLE],
+  "disabled endpoint": [1, "refused endpoint_disabled", 1, UNAVAILABLE],
   "no connection slot": [1, "overloaded", 1, OVERLOADED],
   "starting up": [3, "unavailable 57P03", 3, UNAVAILABLE],
   "going down": [3, "unavailable 57P01", 1, UNCONFIRMED],
@@ -43,9 +47,8 @@ const EXPECTED: Record<Fault, [reads: number, error: string, writes: number, mes
   "broken foreign key": [3, "rejected 23503", 3, OVERLOADED],
   "statement timeout": [1, "timeout 57014", 1, UNAVAILABLE],
   "SQL error": [1, "rejected 42P01", 1, WRONG],
-  "unknown database": [1, "unavailable 3D000", 1, UNAVAILABLE],
-  // Neon gives it no SQLSTATE, as it gives none to its own troubles.
-  "wrong password": [3, "unavailable", 3, UNAVAILABLE],
+  "unknown database": [1, "refused 3D000 login", 1, UNAVAILABLE],
+  "wrong password": [1, "refused login", 1, UNAVAILABLE],
   "lost answer": [3, "unavailable", 1, UNCONFIRMED],
 };
 
@@ -54,20 +57,21 @@ const begin = (fault: Fault) =>
   api.set({ DATABASE_DEADLINE_MS: /hang|body/.test(fault) ? "500" : String(SETTINGS.DATABASE_DEADLINE_MS.maximum) });
 
 /** @returns the id of the request */
-async function expectFailure(response: Response, message: string): Promise<string> {
+async function expectFailure(response: Response, message: string, error: string): Promise<string> {
   const body = await errorOf(response, [WRONG, UNCONFIRMED].includes(message) ? 500 : 503);
   expect(body.message).toBe(message);
   expect(JSON.stringify(body)).not.toContain(DRIVER_SECRET);
-  const retryAfter = { [UNAVAILABLE]: "5", [OVERLOADED]: "2" }[message] ?? null;
+  const unavailable = error.startsWith("refused") ? "60" : "5";
+  const retryAfter = { [UNAVAILABLE]: unavailable, [OVERLOADED]: "2" }[message] ?? null;
   expect(response.headers.get("retry-after")).toBe(retryAfter);
   return body.data.code;
 }
 
 async function expectFailedRead(fault: Fault): Promise<string> {
-  const [reads, , , message] = EXPECTED[fault];
+  const [reads, error, , message] = EXPECTED[fault];
   const before = api.queries();
   // Reading twice changes nothing.
-  const requestId = await expectFailure(await own.get(), message === UNCONFIRMED ? UNAVAILABLE : message);
+  const requestId = await expectFailure(await own.get(), message === UNCONFIRMED ? UNAVAILABLE : message, error);
   expect(api.queries() - before).toBe(reads);
   return requestId;
 }
@@ -82,7 +86,9 @@ test.for(Object.entries(EXPECTED) as [Fault, (typeof EXPECTED)[Fault]][])(
     expect((await own.get()).status).toBe(200);
     const lines = api.logs().map((line) => JSON.parse(line));
     const failed = lines.filter(({ event, requestId }) => event === "query" && requestId === id);
-    expect(failed.map((line) => [line.error, line.sqlState].join(" ").trim())).toStrictEqual([error]);
+    expect(failed.map((line) => [line.error, line.sqlState, line.refusal].filter(Boolean).join(" "))).toStrictEqual([
+      error,
+    ]);
 
     await begin(fault);
     api.fail(fault);
@@ -94,7 +100,7 @@ test.for(Object.entries(EXPECTED) as [Fault, (typeof EXPECTED)[Fault]][])(
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify({ display_name: displayName }),
     });
-    await expectFailure(response, message);
+    await expectFailure(response, message, error);
     expect(api.queries() - before).toBe(writes);
     await api.set({});
     const { display_name } = (await (await own.get({ "cache-control": "no-cache" })).json()) as {
@@ -151,7 +157,7 @@ test("queries beyond what an isolate may have under way and waiting are refused"
   release();
   await Promise.all(pages);
   expect(refused).toHaveLength(40);
-  for (const response of refused) await expectFailure(response, OVERLOADED);
+  for (const response of refused) await expectFailure(response, OVERLOADED, "overloaded");
 });
 
 test("queries are sent again only as long as most succeed", async () => {

@@ -206,12 +206,16 @@ export function expectStatus(answer: Answer, expected: number): void {
 function explain({ headers, text }: Answer): string {
   if (!headers.has("x-request-id")) return ", and it is not the Worker that responds";
   try {
-    const { message, data } = JSON.parse(text);
-    return `: ${printable(String(message)).slice(0, 200)} (data.code ${printable(String(data?.code)).slice(0, 40)})`;
+    const { message, data, status } = JSON.parse(text);
+    const hint = status === 503 ? `; ${DATABASE_ADVICE}` : "";
+    return `: ${printable(String(message)).slice(0, 200)} (data.code ${printable(String(data?.code)).slice(0, 40)})${hint}`;
   } catch {
     return "";
   }
 }
+
+const DATABASE_ADVICE =
+  "does the database let the Worker in? Look at the password in DATABASE_URL, the project's quota and its allowed addresses, and whether the endpoint is enabled";
 
 export function expectSame(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Failure(`${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);

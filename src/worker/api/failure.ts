@@ -6,6 +6,8 @@ import { logIds, type Trace } from "../shared/trace.ts";
 
 /** Until a database that cannot be reached is worth another try. */
 const RETRY_AFTER_SECONDS = 5;
+/** Until an operator may have mended what keeps everybody out. */
+const REFUSED_RETRY_AFTER_SECONDS = 60;
 /** Whoever comes a moment later may well be served. */
 export const OVERLOADED_RETRY_AFTER_SECONDS = 2;
 /** data_exception and integrity_constraint_violation: what was sent cannot be stored. It should have been refused before. */
@@ -28,6 +30,8 @@ export function failureOf(error: unknown, method: string, trace: Trace): Failure
     case "unavailable":
     case "timeout":
       return { reason: "database_unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS };
+    case "refused":
+      return { reason: "database_refused", retryAfterSeconds: REFUSED_RETRY_AFTER_SECONDS };
     case "overloaded":
       return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
     case "rejected":

@@ -169,6 +169,7 @@ function finish(trace: Trace | undefined, { error, ...outcome }: QueryOutcome): 
     ...outcome,
     error: error?.kind,
     sqlState: error?.sqlState,
+    refusal: error?.refusal,
     constraint: error?.constraint,
   });
 }

@@ -35,6 +35,7 @@ export type Failure =
   | { reason: "database_failed" }
   | { reason: "write_unconfirmed" }
   | { reason: "database_unavailable"; retryAfterSeconds: number }
+  | { reason: "database_refused"; retryAfterSeconds: number }
   | { reason: "overloaded"; retryAfterSeconds: number };
 
 /** What is wrong with a field of a body. */
@@ -255,6 +256,7 @@ function wordingOf(failure: Failure): Wording {
           "Send it again with the same Idempotency-Key, or read what it would have changed with `Cache-Control: no-cache`.",
       };
     case "database_unavailable":
+    case "database_refused":
       return {
         status: 503,
         message: "The service is temporarily unavailable.",

@@ -324,6 +324,12 @@ const BROKEN: Record<string, Release> = {
     error: `The feed runs and its purges are accepted, but they do not reach what is cached. Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml, and release that: cached responses live for 30 seconds then. (what was purged is still cached after 15 s) ${IS_BACK}`,
     purges: true,
   },
+  "Neon lets nobody in": {
+    did: "versions upload, try <v2>",
+    given: () => world.deployed.revoked.add(world.env.DATABASE_URL),
+    says: /unavailable \(data\.code [\w-]+\); does the database let the Worker in\? Look at the password in DATABASE_URL, /,
+    error: `<v2> failed 11 of 19 checks. ${NOTHING_CHANGED}`,
+  },
   "cron never runs": {
     did: `${UPLOAD}, ${NONE}, ${MOVED}, wait 60 s, ${BACK}`,
     given: () => Object.assign(world, { hasCron: false }),
