@@ -106,7 +106,7 @@ const listKeys = async (): Promise<Key[]> => JSON.parse((await npmRun("npm run k
 test("there is no command that is not run here", () => {
   const headings = blocks.filter(({ language }) => language === "sh").map(({ heading }) => heading);
   expect([...new Set(headings)]).toStrictEqual([
-    ...["Process API", "Keys", "Audit", "Purges", "Monitoring", "Deploy", "Alerts", "Look first"],
+    ...["Process API", "Keys", "Audit", "Purges", "Monitoring", "Set up", "Alerts", "Look first"],
     ...["The database is away", "Overloaded", "The feed is late or silent", "A key has leaked"],
     ...["Restore to a point in time", "Call it", "A typed client in five minutes", "Write", "Caching"],
   ]);
