@@ -174,7 +174,8 @@ test("a release in steps is tried at each, and taken back past a change of secre
     "v2 100",
     "v2 100",
   ]);
-  expect(world.account.settings).toMatchObject({ observability: { enabled: true } });
+  const observability = { enabled: true, redact_query_string: true, issues: { enabled: true } };
+  expect(world.account.settings).toMatchObject({ observability });
 });
 
 test("a rollback gives the version before the traffic, and has all that is cached purged", async () => {
