@@ -62,11 +62,11 @@ test("the other is given a password, and the one that is in use is left alone", 
 
 test("a release lets both do what is new", async () => {
   await ask(server.connectionString, "create table something_new ()");
-  const world = new World();
+  const world = new World(server.connectionString);
   await world.release();
   const env = { MIGRATION_DATABASE_URL: server.connectionString, DATABASE_URL: second };
   expect(await world.run(deploy, ["--steps", "100"], env)).toMatchObject({ exitCode: 0 });
-  world.remove();
+  await world.remove();
   for (const url of [first, second]) expect(await ask(url, "select from something_new")).toStrictEqual([]);
 });
 
