@@ -74,18 +74,6 @@ describe("a cached response", () => {
     expect((await get({}, { token: randomToken() })).status).toBe(401);
   });
 
-  test("serves nobody else where the platform takes no account of the key, and the log says so", async ({ own }) => {
-    await api.set({ CACHE_FAULT: "keys without props" });
-    await own.get();
-    expect(cacheStatus(await own.get())).toMatch(/^process-api; hit/);
-    const stranger = await records.key(await records.company());
-    expect((await own.get({}, { token: stranger.token })).status).toBe(404);
-    expect((await own.get({}, { token: randomToken() })).status).toBe(401);
-    const colleague = await own.get({}, { token: (await records.key(own.companyId)).token });
-    expect(cacheStatus(colleague)).toBe("process-api; fwd=bypass; detail=foreign-response");
-    expect(api.logs().filter((line) => line.includes('"foreign_response"'))).toHaveLength(3);
-  });
-
   test("is made by one query for a hundred requests at once", async ({ own: { get, processId } }) => {
     const before = api.queries();
     const responses = await Promise.all(Array.from({ length: 100 }, () => get()));

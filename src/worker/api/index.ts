@@ -5,7 +5,7 @@ import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
 import { CONDITIONS_HEADER, KEY_HASH_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
-import { log } from "../shared/log.ts";
+import { logOncePerMinute } from "../shared/log.ts";
 import { matchPath, type Parameter } from "../shared/operations.ts";
 import { costHeader, logIds, readTrace, type Trace } from "../shared/trace.ts";
 import type { ApiProps, Handler } from "./call.ts";
@@ -49,7 +49,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     const config = readConfig(this.env);
     const { db, usage } = databaseOf(config);
     const isPurgeable = this.#isPurgeable;
-    if (!isPurgeable) logOnce("no_cache", trace);
+    if (!isPurgeable) logOncePerMinute("no_cache", logIds(trace));
     return (HANDLERS[operation.id] as Handler)({
       operation,
       path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
@@ -67,7 +67,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
       purge: async (tags) => (await this.purge({ tags }).catch(() => undefined))?.success ?? false,
       note: ({ isUseDue, isFeedSilent }: Access) => {
         if (isUseDue) usage.record(keyHash, trace, (work) => this.ctx.waitUntil(work));
-        if (isFeedSilent) logOnce("feed_silent", trace);
+        if (isFeedSilent) logOncePerMinute("feed_silent", logIds(trace));
       },
     });
   }
@@ -79,28 +79,19 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
    */
   async purge(options: CachePurgeOptions): Promise<CachePurgeResult> {
     if (this.ctx.cache !== undefined) return this.ctx.cache.purge(options);
-    // On one machine nothing is stored.
     if (this.#isPurgeable) return { success: true, errors: [] };
-    logOnce("no_cache", undefined);
+    logOncePerMinute("no_cache");
     return { success: false, errors: [] };
   }
 
   /**
-   * Whether what the edge stores can be purged. The runtime leaves `ctx.cache` undefined where the platform does not enable
-   * it, which says nothing of what is stored: until July 2026 `[assets]` switched it off (cloudflare/workerd#6865).
+   * Whether what the edge stores can be purged, or it stores nothing. The runtime leaves `ctx.cache` undefined where the
+   * platform does not enable it, which says nothing of what is stored: until July 2026 `[assets]` switched it off
+   * (cloudflare/workerd#6865).
    */
   get #isPurgeable(): boolean {
-    return this.ctx.cache !== undefined || !this.env.CF_VERSION_METADATA?.id;
+    return this.ctx.cache !== undefined || readConfig(this.env).cache.freshSeconds === 0;
   }
-}
-
-const loggedAt = new Map<string, number>();
-
-/** Once a minute: what it tells of is the same for each request. */
-function logOnce(event: "feed_silent" | "no_cache", trace: Trace | undefined): void {
-  if (Date.now() < (loggedAt.get(event) ?? 0) + 60_000) return;
-  loggedAt.set(event, Date.now());
-  log("error", event, logIds(trace));
 }
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {

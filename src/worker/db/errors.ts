@@ -63,7 +63,13 @@ const RACE_SQL_STATE = /^(?:2350[35]|40001|40P01)$/;
 /** query_canceled and lock_not_available: `statement_timeout` or `lock_timeout` has passed. */
 const TIMEOUT_SQL_STATE = /^(?:57014|55P03)$/;
 /** What an operator has to mend, for the log. */
-export type Refusal = "quota" | "no_such_endpoint" | "endpoint_disabled" | "address_not_allowed" | "login";
+export type Refusal =
+  | "quota"
+  | "quota_or_maintenance"
+  | "no_such_endpoint"
+  | "endpoint_disabled"
+  | "address_not_allowed"
+  | "login";
 
 /**
  * What Neon's proxy says when it has sent nothing through, without an SQLSTATE. The driver quotes status and body.
@@ -75,6 +81,7 @@ export type Refusal = "quota" | "no_such_endpoint" | "endpoint_disabled" | "addr
  */
 const PROXY_SAYS: readonly [RegExp, DatabaseError["kind"], Refusal?][] = [
   [/HTTP status 402|exceeded the .*(?:quota|compute time|limit of concurrently active endpoints)/, "refused", "quota"],
+  [/endpoint is temporarily unavailable/, "refused", "quota_or_maintenance"],
   [/endpoint is disabled|endpoint has been disabled/, "refused", "endpoint_disabled"],
   [
     /endpoint cannot be found|could not be found, or you don't have access|Endpoint ID is not specified/,

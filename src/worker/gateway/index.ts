@@ -22,7 +22,7 @@ import {
   PURGE_LIMIT,
   WRITE_LIMIT,
 } from "../shared/limits.ts";
-import { describeError, log } from "../shared/log.ts";
+import { describeError, log, logOncePerMinute } from "../shared/log.ts";
 import type { Match } from "../shared/operations.ts";
 import { logIds, type Trace, traceHeaders } from "../shared/trace.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
@@ -248,7 +248,7 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   let response = await ask(forwarded);
   // The platform promises that the hash is a part of the cache's key. If it is not, one key would see another's response.
   if (forwarded === null && response.headers.get(KEY_HASH_HEADER) !== keyHash) {
-    log("error", "foreign_response", logIds(c.var.trace));
+    logOncePerMinute("foreign_response", logIds(c.var.trace));
     forwarded = "bypass; detail=foreign-response";
     response = await ask(forwarded);
   }

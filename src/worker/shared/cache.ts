@@ -3,7 +3,7 @@ import { PURGED_HEADER } from "./internal-headers.ts";
 
 /** How long the edge may answer by itself, in seconds. */
 export interface CachePolicy {
-  /** While the feed purges what changes. */
+  /** While the feed purges what changes, and the most in any case: with 0 nothing is stored. */
   freshSeconds: number;
   /** While nobody does. */
   freshWithoutFeedSeconds: number;
@@ -71,7 +71,8 @@ export function edgeHeaders(
   { isFeedHealthy, secondsLeft, tags }: Cacheable,
 ): Record<string, string> {
   const left = secondsLeft === null ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(secondsLeft));
-  const fresh = Math.min(isFeedHealthy ? policy.freshSeconds : policy.freshWithoutFeedSeconds, left);
+  const most = isFeedHealthy ? policy.freshSeconds : policy.freshWithoutFeedSeconds;
+  const fresh = Math.min(most, policy.freshSeconds, left);
   if (fresh === 0) return UNCACHEABLE;
   const revalidate = Math.min(policy.staleWhileRevalidateSeconds, left - fresh);
   const onError = Math.min(policy.staleIfErrorSeconds, left - fresh);

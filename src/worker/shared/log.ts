@@ -12,3 +12,12 @@ export function describeError(error: unknown): LogFields {
   const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
   return { error: error.name, stack: frames.map((line) => line.trim()) };
 }
+
+const loggedAt = new Map<string, number>();
+
+/** Writes a line at most once a minute, for what each request would say again. */
+export function logOncePerMinute(event: "feed_silent" | "foreign_response" | "no_cache", fields: LogFields = {}): void {
+  if (Date.now() < (loggedAt.get(event) ?? 0) + 60_000) return;
+  loggedAt.set(event, Date.now());
+  log("error", event, fields);
+}

@@ -41,6 +41,11 @@ test.for<[status: number, message: string, expected: object, code?: string]>([
     "You have exceeded the limit of concurrently active endpoints. Please suspend some endpoints and try again.",
     refused("quota"),
   ],
+  [
+    500,
+    "Control plane request failed: endpoint is temporarily unavailable. Check your quotas and/or contact our support.",
+    refused("quota_or_maintenance"),
+  ],
   [400, "The endpoint has been disabled. Enable it using the API and retry.", refused("endpoint_disabled")],
   [500, "Control plane request failed: endpoint is disabled", refused("endpoint_disabled")],
   [500, "Control plane request failed: endpoint cannot be found", refused("no_such_endpoint")],

@@ -24,20 +24,6 @@ test.for([
   expect(silent).toHaveLength(seconds === 30 ? 1 : 0);
 });
 
-test("a heartbeat is worth nothing where the platform gives the Worker no cache to purge", async () => {
-  const { key, path, processId, get } = await createOwnProcess(api, records);
-  await records.pool.query("update feed set healthy_at = now()");
-  await api.set({ CACHE_FAULT: "no ctx.cache" });
-  await get();
-  expect((await get()).headers.get("cache-status")).toBe("process-api; hit; ttl=30");
-  expect((await api.purge({ processes: [processId] })).status).toBe(503);
-  const headers = { authorization: `Bearer ${key.token}`, "content-type": "application/json" };
-  const written = await api.fetch(path, { method: "PATCH", headers, body: '{"display_name":"New"}' });
-  expect(written.headers.get("cache-status")).toContain("detail=purge-pending");
-  expect(api.logs().filter((line) => line.includes('"no_cache"'))).toHaveLength(1);
-  await records.pool.query("update feed set healthy_at = null");
-});
-
 test("purges what plain SQL has changed, and responses are kept for long; then it says how long changes waited", async () => {
   const companyId = await records.company();
   const application = await records.application(companyId);

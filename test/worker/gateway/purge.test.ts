@@ -51,7 +51,8 @@ describe("a purge", () => {
   });
 
   test.for([
-    [1134, "Unable to purge: rate limit reached. Please wait", 429, "12"],
+    [1134, "Please wait", 429, "12"],
+    [0, "Unable to purge, rate limit reached", 429, "12"],
     [429, "Too many", 429, "12"],
     [10_000, "Something else", 503, "5"],
   ] as const)("that the platform refuses with %i %s is a %i", async ([code, message, status, seconds]) => {

@@ -34,7 +34,11 @@ describe("the edge may reuse a response", () => {
   });
 
   test("not at all if it may be fresh for no second", () => {
-    expect(edgeHeaders({ ...POLICY, freshSeconds: 0 }, cacheable(true, null))).toStrictEqual(NO_STORE);
+    for (const isFeedHealthy of [true, false]) {
+      const nothing = { ...POLICY, freshSeconds: 0 };
+      expect(edgeHeaders(nothing, cacheable(isFeedHealthy, null))).toStrictEqual(NO_STORE);
+      expect(edgeNotFoundHeaders(nothing, cacheable(isFeedHealthy, null))).toStrictEqual(NO_STORE);
+    }
   });
 
   test("that something was not found for five seconds, and never stale", () => {
