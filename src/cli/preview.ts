@@ -48,6 +48,7 @@ With these in the environment, room is made for a new preview the same way.
 Exit codes: 0 it runs and passed the smoke test; 1 it does not; 2 the command or the
 environment is wrong.`;
 
+const START_ANEW = "If a test has written them: npm run preview -- --fresh gives this preview a new database.";
 /** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
 /** The secrets that a preview never shares, whatever the environment says. */
@@ -90,9 +91,14 @@ async function deployPreview(project: neon.NeonProject, name: string, { fresh, w
   try {
     await prepareDatabase(uris.direct);
   } catch (error) {
+    if (!(error instanceof ForeignDataError)) throw error;
+    if (found !== undefined) throw new CommandError(`${error.message} ${START_ANEW}`);
     // A copy of somebody's data must not stay where previews are.
-    if (error instanceof ForeignDataError) await deleteDatabase(project, name);
-    throw error;
+    const outcome = await neon.deleteBranch(project, branch).then(
+      () => "The branch is deleted.",
+      ({ message }) => `The branch is NOT deleted: ${message}`,
+    );
+    throw new CommandError(`${error.message} ${outcome}`);
   }
   // Without --ignore-base-config, what is left out here would be taken from the dashboard, or from production.
   const args = ["preview", "--name", name, "--ignore-base-config", ...commitArgs()];

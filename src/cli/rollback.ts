@@ -3,55 +3,47 @@ import { z } from "zod";
 import { readAccessToken } from "./deploy/access.ts";
 import { askCloudflare } from "./deploy/cloudflare.ts";
 import { readDatabaseUrl } from "./deploy/database-url.ts";
-import { recordEverything } from "./deploy/feed.ts";
+import { purgeEverything } from "./deploy/feed.ts";
 import { readReader } from "./deploy/reader.ts";
-import { assertWorks, type Deployable, forceBack, listDeployments } from "./deploy/release.ts";
+import { assertWorks, type Deployable, findVersionBefore, forceBack } from "./deploy/release.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
-import { CommandError } from "./support/errors.ts";
+import { context } from "./support/context.ts";
 import { note } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
 
 const NOTES = `
-Without a version: the last that had all of the traffic before.
+Without a version: the last that had all of the traffic before, and was not itself
+taken back.
 
 A version brings back the secrets and the settings of its time, and the database
 stays as it is. So it is tried at its own URL first, and has no traffic if it fails.
-What it had cached is purged: no purge may have reached that since. Cloudflare goes
-back to the last 100 versions.
+What it had cached is purged, twice: no purge may have reached that since. Cloudflare
+goes back to the last 100 versions.
 
-Of the environment: MIGRATION_DATABASE_URL, SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS,
-CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET, CLOUDFLARE_API_TOKEN and
+Of the environment: MIGRATION_DATABASE_URL (to purge), SMOKE_TOKEN, SMOKE_APPLICATION,
+SMOKE_PROCESS, CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET, CLOUDFLARE_API_TOKEN and
 CLOUDFLARE_ACCOUNT_ID, as for npm run deploy.
 
 Exit codes: 0 it has the traffic; 1 it has not; 2 the command or the environment is
-wrong.`;
+wrong; 3 it has the traffic, but nothing was purged.`;
 
 const workerAnswer = z.object({ subdomain: z.object({ preview_url_suffix: z.string() }) });
 
 async function rollBack(given: string | undefined, { wait: waitSeconds }: { wait: number }): Promise<void> {
-  const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
+  const migrationUrl = context().env.MIGRATION_DATABASE_URL ? readDatabaseUrl("MIGRATION_DATABASE_URL") : undefined;
   const reader = readReader({});
   const access = readAccessToken();
-  const { name: worker, isCached } = await readWorkerConfig();
-  const deployable: Deployable = { worker, reader, isCached, access, migrationUrl, waitSeconds };
+  const { name: worker, isCached, hasFeed } = await readWorkerConfig();
+  const deployable: Deployable = { worker, reader, isCached, access, waitSeconds };
   const id = given ?? (await findVersionBefore());
   const { subdomain } = await askCloudflare("GET", `/workers/workers/${worker}`, workerAnswer);
   const version = { id, url: `https://${id.slice(0, 8)}${subdomain.preview_url_suffix}` };
   await assertWorks(version, deployable);
-  await forceBack(version, "Rolled back by hand.");
+  await forceBack(version);
   note(`Version ${id} has the traffic.`);
-  await recordEverything(migrationUrl);
-}
-
-async function findVersionBefore(): Promise<string> {
-  const [active, ...others] = await listDeployments();
-  const activeIds = active?.versions.map(({ version_id }) => version_id) ?? [];
-  for (const { versions } of others) {
-    const [version] = versions;
-    if (version?.percentage === 100 && !activeIds.includes(version.version_id)) return version.version_id;
-  }
-  throw new CommandError("There is no version to go back to.");
+  if (!hasFeed) note("wrangler.toml has no feed: what the version had cached may be served for up to an hour.");
+  await purgeEverything(migrationUrl);
 }
 
 export default await command(import.meta, () =>

@@ -18,7 +18,8 @@ export type PlatformFault =
   | "purges of own props alone"
   | "purges of own version alone"
   | "purges refused"
-  | "feed's purges of own props alone";
+  | "feed's purges of own props alone"
+  | "feed's purges refused";
 
 const KEY_ID = "00000000-0000-4000-8000-000000000201";
 
@@ -49,7 +50,7 @@ export class DeployedWorkers {
       case "/v3/no-such-endpoint":
         return failure(404, "No such endpoint");
       case "/ops/purge":
-        if (this.platform === "purges refused") return failure(429, "Too many purges");
+        if (this.platform === "purges refused") return failure(429, "The platform takes no more purges for now.");
         if (this.platform === "no cache") return failure(503, "The platform refused the purge.");
         if (![PURGE_SECRET, PURGE_SECRET_PREVIOUS].includes(key)) return failure(401, "No secret");
         this.purge(version);

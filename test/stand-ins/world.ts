@@ -45,6 +45,8 @@ export class World {
   isGuarded = false;
   /** Hosts that were sent a service token though Access does not guard them. */
   readonly strayTokens: string[] = [];
+  /** Whether the header that chooses a version is heeded. */
+  hasOverrides = true;
   /** Whether the cron trigger works. */
   hasCron = true;
   /** The folder that the commands work in. */
@@ -157,6 +159,7 @@ export class World {
   /** What a run of the feed does, whenever time passes. */
   async runFeed(): Promise<void> {
     await this.query("update feed set healthy_at = now(), leased_until = now() + interval '10 seconds'");
+    if (this.deployed.platform === "feed's purges refused") return;
     const changes = await this.query("delete from changes where kind in ('key', 'everything') returning kind");
     for (const { kind } of changes) this.#note(`feed purges ${kind}`);
     if (changes.length > 0) this.deployed.purge();
@@ -186,7 +189,7 @@ export class World {
     if (isGuarded && this.isGuarded && token !== Object.values(SERVICE_TOKEN).join(" ")) {
       return new Response(null, { status: 302, headers: { location: "https://example.cloudflareaccess.com/login" } });
     }
-    const serving = this.account.serving(hostname, override);
+    const serving = this.account.serving(hostname, this.hasOverrides ? override : undefined);
     if (serving !== undefined) return compressed(await this.serve(serving, request));
     // All of workers.dev has DNS and a certificate; another name has not, as long as nothing is there.
     if (hostname.endsWith(".workers.dev")) return new Response("There is nothing here yet", { status: 404 });

@@ -44,13 +44,16 @@ function whySkipped(target: Target, need: Need | undefined): Skipped | undefined
 
 /** A new name has to spread, and a new version: what fails is tried again until the deadline. */
 async function reasonAgainst(holds: () => Promise<void>, deadline: number): Promise<Failure | Skipped | undefined> {
+  let failure: Failure | undefined;
   for (;;) {
     try {
       await holds();
       return undefined;
     } catch (error) {
-      if (error instanceof Skipped) return error;
+      // What has failed before was possible to try.
+      if (error instanceof Skipped) return failure ?? error;
       if (!(error instanceof Failure)) throw error;
+      failure = error;
       if (context().now() + RETRY_MS > deadline) return error;
     }
     await context().sleep(RETRY_MS);

@@ -1,18 +1,20 @@
-// The feed, as a release tries it and a rollback uses it: from the outbox, by cron, to the cache.
+// The feed, as a release tries it and a way back uses it: from the outbox, by cron, to the cache.
 import type pg from "pg";
 import { Deployment, Failure, type Target } from "../checks/deployment.ts";
 import { expectForgotten, readKeyId, store } from "../checks/index.ts";
 import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
+import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { asOwner } from "./worker-role.ts";
 
-/** Runs of the version before are over by then. */
-const RUN_SECONDS = 60;
+/** A run lasts for a minute, and may have begun some seconds after a deployment. */
+const RUN_SECONDS = 75;
 /** A new cron trigger takes as many times longer than a new version: 15 minutes. */
 const CRON_PATIENCE = 15;
-/** For a poll of the feed and a purge, with room for a purge that was refused once. */
-const PURGE_SECONDS = 15;
+/** Others of the account may spend the platform's purges for a while. */
+const PURGE_PATIENCE = 5;
+/** Between a commit and its purge: a poll, and a token of the platform's bucket. */
+const BOUND_SECONDS = 15;
 const RETRY_MS = 1_000;
 
 /**
@@ -24,50 +26,104 @@ const RETRY_MS = 1_000;
  * @throws CommandError that says which part does not work
  */
 export async function expectFeed(target: Target, migrationUrl: string): Promise<void> {
-  note(`Waiting for ${RUN_SECONDS} s, until the feed is this version's.`);
+  note(`Waiting for ${RUN_SECONDS} s, until no feed of the version before runs any more.`);
   await context().sleep(RUN_SECONDS * 1_000);
   await asOwner(migrationUrl, "The feed was not tried", async (client) => {
     await expectHeartbeat(client, target.waitSeconds * CRON_PATIENCE);
     if (target.reader === undefined) return;
     const deployment = new Deployment(target);
-    try {
+    const { waitSeconds } = target;
+    const keyId = await repeatedly(waitSeconds, "Nothing could be cached that the feed would purge", async () => {
       await store(deployment);
-      await client.query("insert into changes (kind, resource_id) values ('key', $1)", [await readKeyId(deployment)]);
-      await expectForgotten(deployment, { seconds: PURGE_SECONDS });
-    } catch (error) {
-      throw error instanceof Failure ? new CommandError(`${MISSED} (${error.message})`) : error;
-    }
+      return readKeyId(deployment);
+    });
+    await expectPurged(client, keyId, Math.max(BOUND_SECONDS, waitSeconds * PURGE_PATIENCE));
+    await repeatedly(waitSeconds, MISSED, () => expectForgotten(deployment));
   });
 }
 
-async function expectHeartbeat(client: pg.Client, patienceSeconds: number): Promise<void> {
-  const deadline = context().now() + patienceSeconds * 1_000;
-  for (let isFirst = true; ; isFirst = false) {
-    const { rows } = await client.query(
-      "select coalesce(healthy_at > now() - interval '10 seconds', false) as healthy, coalesce(leased_until > now(), false) as running from feed",
-    );
-    const { healthy, running } = rows[0] as { healthy: boolean; running: boolean };
-    if (healthy) return;
-    if (context().now() + RETRY_MS > deadline) throw new CommandError(running ? REFUSED : SILENT);
-    if (isFirst) note(`Waiting for the feed, ${patienceSeconds} s at most: a new cron trigger takes up to 15 minutes.`);
+/** @throws CommandError if it has failed for so long */
+async function repeatedly<T>(seconds: number, words: string, work: () => Promise<T>): Promise<T> {
+  const deadline = context().now() + seconds * 1_000;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (context().now() + RETRY_MS > deadline) throw new CommandError(`${words} (${error.message})`);
+    }
     await context().sleep(RETRY_MS);
   }
 }
 
+/** Waits until a question to the database is answered with true. @returns whether it was in time */
+async function becomesTrue(client: pg.Client, seconds: number, query: string, values: unknown[] = []) {
+  const deadline = context().now() + seconds * 1_000;
+  for (;;) {
+    const { rows } = await client.query(`select (${query}) as is_true`, values);
+    if (rows[0].is_true) return true;
+    if (context().now() + RETRY_MS > deadline) return false;
+    await context().sleep(RETRY_MS);
+  }
+}
+
+const IS_ALIVE = "select healthy_at > now() - interval '10 seconds' from feed";
+const IS_RUNNING = "select leased_until > now() from feed";
+/** Deleted, or still to be purged a second time. */
+const IS_PURGED = `select not exists (
+  select from changes where id = $1 and not pg_visible_in_snapshot(xid, (select (memory ->> 'purged')::pg_snapshot from feed))
+)`;
+
+async function expectHeartbeat(client: pg.Client, patienceSeconds: number): Promise<void> {
+  if (await becomesTrue(client, 0, IS_ALIVE)) return;
+  note(`Waiting for the feed, ${patienceSeconds} s at most: a new cron trigger takes up to 15 minutes.`);
+  if (await becomesTrue(client, patienceSeconds, IS_ALIVE)) return;
+  throw new CommandError((await becomesTrue(client, 0, IS_RUNNING)) ? REFUSED : SILENT);
+}
+
+/** Has the feed purge all that a key has cached. @throws CommandError if it does not */
+async function expectPurged(client: pg.Client, keyId: string, patienceSeconds: number): Promise<void> {
+  const insert = "insert into changes (kind, resource_id) values ('key', $1) returning id";
+  const { rows } = await client.query(insert, [keyId]);
+  const isPurged = (seconds: number) => becomesTrue(client, seconds, IS_PURGED, [rows[0].id]);
+  if (await isPurged(BOUND_SECONDS)) return;
+  note(`The feed has not purged it within ${BOUND_SECONDS} s; waiting for ${patienceSeconds} s at most.`);
+  if (!(await isPurged(patienceSeconds))) throw new CommandError(REFUSED);
+}
+
 const SHORT = "cached responses live for 30 seconds";
-const MISSED = `The feed runs and its purges are accepted, but they do not reach what is cached. Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml, and release that: ${SHORT} then.`;
-const REFUSED = `The feed runs, but has not purged what has changed: look for purge_refused and no_cache in the Worker's log. Until it does, ${SHORT}.`;
+const MISSED = `The feed has purged, and the platform has accepted it, but that does not reach what is cached. Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml, and release that: ${SHORT} then.`;
+const REFUSED = `The feed runs, but does not purge what has changed: look for purge_refused and no_cache in the Worker's log, and whether somebody else spends the account's purges. Until it does, ${SHORT}.`;
 const SILENT = `The feed does not run: look whether the Worker has its cron trigger, and for errors of its runs. Until it does, ${SHORT}. To release without it, set crons = [] in wrangler.toml.`;
 
 /**
  * Has everything purged that is cached. A version that gets its traffic back may have responses in its cache that no purge
  * has reached since it lost it.
  *
+ * @param migrationUrl undefined: nothing is purged
+ * @param meanwhile what else there is to do while the feed of the other version comes to its end
  * @throws CommandError that says how to do it by hand
  */
-export async function recordEverything(migrationUrl: string): Promise<void> {
-  await asOwner(migrationUrl, BY_HAND, (client) => client.query("insert into changes (kind) values ('everything')"));
-  note("The feed will purge all that is cached.");
+export async function purgeEverything(migrationUrl: string | undefined, meanwhile = async () => {}): Promise<void> {
+  if (migrationUrl === undefined) {
+    throw new CommandError(`MIGRATION_DATABASE_URL is not set. ${BY_HAND}`, EXIT_CODE.notPurged);
+  }
+  await recordEverything(migrationUrl);
+  await meanwhile();
+  // The first may be taken by a feed of the version that has lost the traffic, and that may be what is wrong with it.
+  note(`All that is cached is purged, and once more in ${RUN_SECONDS} s, when the feed is this version's.`);
+  await context().sleep(RUN_SECONDS * 1_000);
+  await recordEverything(migrationUrl);
 }
 
-const BY_HAND = "Its cache may hold what has changed since; purge it: insert into changes (kind) values ('everything')";
+async function recordEverything(migrationUrl: string): Promise<void> {
+  try {
+    const insert = "insert into changes (kind) values ('everything')";
+    await asOwner(migrationUrl, "Not purged", (client) => client.query(insert));
+  } catch (error) {
+    throw error instanceof CommandError ? new CommandError(`${error.message} ${BY_HAND}`, EXIT_CODE.notPurged) : error;
+  }
+}
+
+const BY_HAND =
+  "Its cache may hold what has changed since. Have it purged, now and in two minutes: insert into changes (kind) values ('everything')";

@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import { PAGE } from "../../worker/shared/limits.ts";
 import { Deployment, Failure, type Target } from "../checks/deployment.ts";
-import { expectForgotten, isCached, purgeReader, Skipped } from "../checks/index.ts";
+import { expectForgotten, purgeReader, Skipped, store } from "../checks/index.ts";
 import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 
@@ -23,8 +23,12 @@ export async function expectPurgeReaches(holder: Target, purger: Record<string, 
   const page = `limit=1&offset=${randomInt(PAGE.maxOffset)}`;
   const path = `/v3/applications/${reader.applicationId}/processes?${page}`;
   try {
-    await isCached(deployment, path);
-    if (!(await isCached(deployment, path))) return note("There is nothing cached that a purge could miss.");
+    await store(deployment, path);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new CommandError(`The version before caches nothing that a purge could miss: ${error.message}.`);
+  }
+  try {
     await purgeReader(new Deployment({ ...holder, headers: purger }));
     await expectForgotten(deployment, { path });
   } catch (error) {

@@ -8,7 +8,7 @@ import { isVersionUrl } from "./access.ts";
 import { messageArgs } from "./commit.ts";
 import { openDomains } from "./domains.ts";
 import { expectFewErrors } from "./error-rate.ts";
-import { expectFeed, recordEverything } from "./feed.ts";
+import { expectFeed, purgeEverything } from "./feed.ts";
 import { expectPurgeReaches } from "./purge-reach.ts";
 import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
@@ -21,8 +21,6 @@ export interface Deployable {
   isCached: boolean;
   /** Headers for the URLs of versions. */
   access: Record<string, string>;
-  /** A URL of the database, directly, as the role that owns the schema. */
-  migrationUrl: string;
   waitSeconds: number;
 }
 
@@ -33,6 +31,8 @@ export interface Release extends Deployable {
   commit: readonly string[];
   /** Scheme and host; undefined for that of workers.dev. */
   productionUrl: string | undefined;
+  /** A URL of the database, directly, as the role that owns the schema. */
+  migrationUrl: string;
   /** Whether what is cached must be purged when it changes. */
   hasFeed: boolean;
   /** Percentages of the traffic that it is given, one after the other; the last is 100. */
@@ -63,14 +63,44 @@ const CANNOT_SHARE: readonly (number | undefined)[] = [SECRETS_CHANGED, EXPORTS_
  */
 export async function findActiveVersions(): Promise<string[]> {
   const [latest] = await listDeployments();
-  const versions = (latest?.versions ?? []).toSorted((a, b) => b.percentage - a.percentage);
-  return versions.map(({ version_id }) => version_id);
+  return latest === undefined ? [] : withTraffic(latest);
+}
+
+/** One with 0 % is there to be tried. */
+function withTraffic({ versions }: Deployment): string[] {
+  const sharing = versions.filter(({ percentage }) => percentage > 0);
+  return sharing.toSorted((a, b) => b.percentage - a.percentage).map(({ version_id }) => version_id);
+}
+
+/**
+ * The version to go back to: the last that had all of the traffic before, and did not lose it because it was taken back.
+ *
+ * @throws CommandError if there is none
+ */
+export async function findVersionBefore(): Promise<string> {
+  const deployments = await listDeployments();
+  const [active, ...others] = deployments.map(withTraffic);
+  const takenBack = deployments.flatMap(({ annotations }, index) =>
+    WAYS_BACK.includes(annotations?.["workers/message"] ?? "") ? (deployments[index + 1]?.versions ?? []) : [],
+  );
+  const unwanted = new Set(takenBack.map(({ version_id }) => version_id));
+  // One that shares the traffic with a newer one is what to go back to.
+  if (active?.length === 1) for (const id of active) unwanted.add(id);
+  const before = others.find(([id, other]) => id !== undefined && other === undefined && !unwanted.has(id));
+  if (before?.[0] === undefined) throw new CommandError("There is no version to go back to.");
+  return before[0];
 }
 
 interface Deployment {
   created_on: string;
   versions: { version_id: string; percentage: number }[];
+  annotations?: { "workers/message"?: string };
 }
+
+/** What a deployment says that takes the traffic away from a newer version. */
+const TAKEN_BACK = "The smoke test failed.";
+const ROLLED_BACK = "Rolled back by hand.";
+const WAYS_BACK = [TAKEN_BACK, ROLLED_BACK];
 
 /** The newest comes first. */
 export async function listDeployments(): Promise<Deployment[]> {
@@ -113,15 +143,15 @@ export async function deployNext(release: Release, before: string): Promise<void
   const production = { ...targetAt(productionUrl, release), version: version.id };
   let share = 0;
   try {
-    const isShared = await tryWithoutTraffic(release, version, old, production);
+    const isShared = release.steps.length > 1 && (await tryWithoutTraffic(release, version, old, production));
     const message = messageArgs(release.commit);
     for (share of release.steps) {
       if (share < 100 && isShared) await giveShare(release, version, old, production, share);
     }
     await wrangler(["versions", "deploy", `${version.id}@100%`, "--yes", ...message]);
-    // Routes, domains and schedules of wrangler.toml, which are not of a version.
-    await wrangler(["triggers", "deploy"]);
     await smoke(production);
+    // Routes, domains and schedules of wrangler.toml, which are not of a version: no way back brings those of before.
+    await wrangler(["triggers", "deploy"]);
     if (release.hasFeed) await expectFeed(production, release.migrationUrl);
   } catch (error) {
     await rollBack(release, old, productionUrl, { error, hadTraffic: share > 0 });
@@ -147,14 +177,19 @@ async function upload({ commit, secrets }: Release): Promise<Version> {
  * @returns whether the two versions may share the traffic: if not, all of it moves at once
  */
 async function tryWithoutTraffic(release: Release, version: Version, old: Version, production: Target) {
-  if (!(await split(release, version, old, 0))) return false;
-  await smoke({ ...production, headers: overrideFor(release.worker, version) });
-  if (release.steps.length > 1) {
-    const holder = { ...production, headers: overrideFor(release.worker, old), purgeSecret: purgeSecretOf(release) };
-    await expectPurgeReaches(holder, overrideFor(release.worker, version));
+  try {
+    if (!(await split(release, version, old, 0))) return false;
+    await smoke({ ...production, headers: overrideFor(release.worker, version) });
+  } catch (error) {
+    throw withNote(error, NOT_CHOSEN);
   }
+  const holder = { ...production, headers: overrideFor(release.worker, old), purgeSecret: purgeSecretOf(release) };
+  await expectPurgeReaches(holder, overrideFor(release.worker, version));
   return true;
 }
+
+const NOT_CHOSEN =
+  "If only the version was wrong, Cloudflare does not heed the header that chooses it: npm run deploy -- --steps 100 does without.";
 
 /**
  * Gives a version a part of the traffic for a while, and tries it at the production URL.
@@ -205,35 +240,38 @@ async function rollBack(
 ): Promise<never> {
   note(`Going back to version ${old.id}.`);
   try {
-    await goBackTo(old, release, "The smoke test failed.");
+    await goBackTo(old, release);
   } catch (error) {
     const why = error instanceof BrokenVersionError ? error.message : `By hand: npm run rollback -- ${old.id}`;
     throw withNote(cause, `And the way back FAILED. ${why}`);
   }
+  let words = `Version ${old.id} has the traffic again.`;
+  const check = async () => {
+    try {
+      await smoke({ ...targetAt(productionUrl, release), version: old.id });
+    } catch {
+      words = `Version ${old.id} has the traffic again, but fails its smoke test, too.`;
+    }
+  };
   try {
     // Even if it has kept a part of the traffic: the feed may have been the new version's.
-    if (hadTraffic) await recordEverything(release.migrationUrl);
+    await (hadTraffic ? purgeEverything(release.migrationUrl, check) : check());
   } catch (error) {
-    throw withNote(cause, `Version ${old.id} has the traffic again. ${(error as CommandError).message}`);
+    throw withNote(withNote(cause, words), (error as Error).message);
   }
-  try {
-    await smoke({ ...targetAt(productionUrl, release), version: old.id });
-  } catch {
-    throw withNote(cause, `Version ${old.id} has the traffic again, but fails its smoke test, too.`);
-  }
-  throw withNote(cause, `Version ${old.id} has the traffic again.`);
+  throw withNote(cause, words);
 }
 
 /** Gives the version before its traffic back. It brings its secrets along: if they have changed, it must still work. */
-async function goBackTo(old: Version, deployable: Deployable, message: string): Promise<void> {
+async function goBackTo(old: Version, deployable: Deployable): Promise<void> {
   try {
-    const args = ["versions", "deploy", `${old.id}@100%`, "--yes", "--message", message];
+    const args = ["versions", "deploy", `${old.id}@100%`, "--yes", "--message", TAKEN_BACK];
     await wrangler(args, { expects: [SECRETS_CHANGED] });
   } catch (error) {
     if (!(error instanceof WranglerError) || error.code !== SECRETS_CHANGED) throw error;
     note("Secrets have changed since: it is tried with those that it brings back.");
     await assertWorks(old, deployable);
-    await forceBack(old, message);
+    await forceBack(old, TAKEN_BACK);
   }
 }
 
@@ -247,7 +285,8 @@ class BrokenVersionError extends CommandError {}
  */
 export async function assertWorks(version: Version, deployable: Deployable): Promise<void> {
   try {
-    await smoke(targetOf(version, deployable));
+    // Not its cache: what is wrong with that may be why.
+    await smoke({ ...targetOf(version, deployable), isCached: false });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new BrokenVersionError(
@@ -257,7 +296,7 @@ export async function assertWorks(version: Version, deployable: Deployable): Pro
 }
 
 /** Gives a version all of the traffic, also past a change of secrets, which `versions deploy` does not. */
-export async function forceBack({ id }: Version, message: string): Promise<void> {
+export async function forceBack({ id }: Version, message = ROLLED_BACK): Promise<void> {
   await wrangler(["rollback", id, "--yes", "--message", message]);
 }
 

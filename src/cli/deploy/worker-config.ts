@@ -24,8 +24,8 @@ export async function readWorkerConfig(): Promise<WorkerConfig> {
   if (name === undefined) throw new Error("wrangler.toml does not name the Worker");
   const allRoutes = [...(routes ?? []), ...(route === undefined ? [] : [route])];
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;
-  const isCached = api?.cache?.enabled ?? cache?.enabled ?? false;
   const secondsOf = (setting: keyof typeof SETTINGS) => Number(vars[setting] ?? SETTINGS[setting].default);
+  const isCached = (api?.cache?.enabled ?? cache?.enabled ?? false) && secondsOf("EDGE_FRESH_SECONDS") > 0;
   return {
     name,
     requiredSecrets: secrets?.required ?? [],

@@ -144,8 +144,7 @@ describe("before anything is deployed", () => {
       await query("insert into companies (name) values ('A customer'); drop table drizzle.__drizzle_migrations");
       const { exitCode, stdout, stderr } = await world.run(preview, ["--name", "pr-1"]);
       expect([exitCode, stdout, world.did]).toStrictEqual([1, "", []]);
-      const says =
-        /^Deleted the Neon branch pr-1\.\nerror: The Neon branch holds companies that are not the seed's\. .*\n$/;
+      const says = /^error: The Neon branch holds companies that are not the seed's\. .* The branch is deleted\.\n$/;
       expect(stderr).toMatch(says);
       expect(world.neon.branches.map(({ name }) => name)).toStrictEqual(["main"]);
       // Before anything was changed: migrations would have begun anew.
@@ -154,6 +153,24 @@ describe("before anything is deployed", () => {
       ]);
     },
   );
+
+  test("a preview whose database a test has written to is refused, and its database stays", async () => {
+    await world.run(preview, ["--name", "pr-1"]);
+    await query("insert into companies (name) values ('A test')");
+    const { exitCode, stderr } = await world.run(preview, ["--name", "pr-1"]);
+    expect([exitCode, world.neon.branches.map(({ name }) => name)]).toStrictEqual([1, ["main", "pr-1"]]);
+    expect(stderr).toMatch(
+      /If a test has written them: npm run preview -- --fresh gives this preview a new database\.\n$/,
+    );
+  });
+
+  test("says that a copy of somebody's data has stayed where Neon does not delete it", async () => {
+    await migrateDatabase(postgres.connectionString);
+    await query("insert into companies (name) values ('A customer')");
+    world.neon.refuse(/^DELETE/, 409, "cannot");
+    const { stderr } = await world.run(preview, ["--name", "pr-1"]);
+    expect(stderr).toMatch(/ The branch is NOT deleted: Neon's API refused \(409\): cannot\n$/);
+  });
 });
 
 test("a token is taken to have been used when its key was, unless it was made later", async () => {

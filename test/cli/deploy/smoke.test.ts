@@ -120,7 +120,8 @@ describe("a deployment", () => {
   const another = (text: string) => text.replace(processId, applicationId);
   const withDatabase = (_: number, headers: Headers) => headers.has("etag");
   const ofDatabase = [OF_READS, OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE];
-  const ADVICE = "Set cache = { enabled = false } for [exports.Api] and crons = [] in wrangler.toml, and release that.";
+  const ADVICE =
+    'Set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml, and release that: then nothing is cached.';
   test.for<[fault: Fault, ...failed: string[]]>([
     [{ of: "/health", status: 503 }, `is up: ${IS_503}`],
     [{ of: "/health", body: '{"status":"ill"}' }, 'is up: status is "ill", not "ok"'],
@@ -158,9 +159,7 @@ describe("a deployment", () => {
     [
       { of: PROCESS, body: ONLY_ID },
       `${OF_READS}: ${PROCESS}: it is not what the document describes: data must have required property`,
-      ...[OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE].map(
-        (check) => `${check}: it is not`,
-      ),
+      ...[OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_KEY, OF_WRITE].map((check) => `${check}: it is not`),
     ],
     [{ of: PROCESS, body: another }, `${OF_PROCESS}: id is "${applicationId}", not "${processId}"`],
     [{ of: PROCESS, header: PUBLIC }, `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`, OF_KEY],
