@@ -190,6 +190,7 @@ function backlog({ changes, revokedMs, drainedMs, pollMs }: Backlog): string {
 function freshness(rates: NonNullable<Report["freshness"]>): string {
   const header = [
     "changes a minute",
+    "from",
     "for",
     "p50 s",
     "p99 s",
@@ -201,8 +202,9 @@ function freshness(rates: NonNullable<Report["freshness"]>): string {
   ];
   return table(
     header,
-    rates.map(({ changesPerMinute, seconds, changes, revocations, purges }) => [
+    rates.map(({ changesPerMinute, afterSeconds, seconds, changes, revocations, purges }) => [
       fixed(changesPerMinute, 0),
+      `${afterSeconds} s`,
       `${seconds} s`,
       ...[changes, revocations].flatMap(({ p50Ms, p99Ms, maxMs }) =>
         [p50Ms, p99Ms, maxMs].map((ms) => fixed(ms / 1_000, 1)),
