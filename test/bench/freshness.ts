@@ -80,7 +80,8 @@ export async function measureFreshness(
         ? revokedTarget(population, used.revocations + revocations.length)
         : changedTarget(population, used.changes + changes.length);
       await once(server, askFor(target));
-      const dueMs = startedAt + (n * 60_000) / changesPerMinute - performance.now();
+      // Not in step: a revocation every five seconds would always come just before a purge, or always just after it.
+      const dueMs = startedAt + ((n + Math.random()) * 60_000) / changesPerMinute - performance.now();
       if (dueMs > 0) await sleep(dueMs);
       if (isRevocation) {
         await client.query(REVOKE, [target.token]);
