@@ -185,7 +185,7 @@ async function measureRows({ plan, bundles, database, children, say }: Bench): P
 
 async function runPopularity({ plan, bundles, database, connectionString, children }: Bench): Promise<Popularity> {
   const server = await startOurs(children, bundles.feeding, nearestOf(database));
-  const stopFeeding = startFeeding(server);
+  const stopFeeding = await startFeeding(server, connectionString);
   const queries = async () => (await database.queries())[0]?.arrived as number;
   try {
     return await measurePopularity(server, queries, connectionString, plan.population, plan.zipf);
@@ -218,13 +218,10 @@ async function runFreshness({ plan, bundles, database, connectionString, childre
     say(`${rate.changesPerMinute} changes a minute`);
     // One for each, and with it a full bucket.
     const server = await startOurs(children, bundles.feeding, nearestOf(database));
-    const stopFeeding = startFeeding(server);
+    const stopFeeding = await startFeeding(server, connectionString);
     try {
       const options = { ...rate, pollMs: plan.freshness.pollMs };
-      const freshness = await measureFreshness(server, connectionString, plan.population, options, used);
-      used.changes += freshness.changes.count;
-      used.revocations += freshness.revocations.count;
-      all.push(freshness);
+      all.push(await measureFreshness(server, connectionString, plan.population, options, used));
     } finally {
       stopFeeding();
       await children.stop(server.process);

@@ -10,7 +10,6 @@ import { quantile } from "./statistics.ts";
 
 /** Milliseconds from commits to what clients see. */
 export interface Delays {
-  count: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
@@ -19,11 +18,13 @@ export interface Delays {
 export interface Freshness {
   changesPerMinute: number;
   seconds: number;
+  /** How long changes had been made at this rate before. */
+  afterSeconds: number;
   /** From a process's change until an answer shows it. */
   changes: Delays;
   /** From a key's revocation until it is answered 401. */
   revocations: Delays;
-  /** Calls in all, and the most in a minute once the bucket of the first burst is spent. */
+  /** Calls meanwhile. */
   purges: number;
 }
 
@@ -50,28 +51,37 @@ const targetOfApplication = (population: Population, n: number): Target =>
  * Changes processes and revokes keys at a steady rate, and asks for each until it is seen. Each is in the cache before.
  *
  * @param server the Worker of workers/feeding.ts
- * @param used how many changes and revocations were made before: a key that was revoked is of no more use
+ * @param used how many changes and revocations were made before, to which these are added: a key that was revoked is of no more use
  */
 export async function measureFreshness(
   server: Server,
   connectionString: string,
   population: Population,
-  { changesPerMinute, seconds, pollMs }: FreshnessPlan["rates"][number] & Pick<FreshnessPlan, "pollMs">,
+  {
+    changesPerMinute,
+    seconds,
+    afterSeconds = 0,
+    pollMs,
+  }: FreshnessPlan["rates"][number] & Pick<FreshnessPlan, "pollMs">,
   used: { changes: number; revocations: number },
 ): Promise<Freshness> {
-  const count = Math.max(2, Math.round((changesPerMinute * seconds) / 60));
-  const before = await purgesOf(server);
+  const countIn = (seconds: number) => Math.round((changesPerMinute * seconds) / 60);
+  const first = countIn(afterSeconds);
+  const count = first + Math.max(2, countIn(seconds));
+  let before = 0;
   const changes: Promise<number>[] = [];
   const revocations: Promise<number>[] = [];
   await withClient(connectionString, async (client) => {
     const startedAt = performance.now();
     for (let n = 0; n < count; n++) {
+      if (n === first) before = await purgesOf(server);
       const isRevocation = n % REVOCATION_EVERY === REVOCATION_EVERY - 1;
       const target = isRevocation
         ? revokedTarget(population, used.revocations + revocations.length)
         : changedTarget(population, used.changes + changes.length);
       await once(server, askFor(target));
-      const dueMs = startedAt + (n * 60_000) / changesPerMinute - performance.now();
+      // Not in step: a revocation every five seconds would always come just before a purge, or always just after it.
+      const dueMs = startedAt + ((n + Math.random()) * 60_000) / changesPerMinute - performance.now();
       if (dueMs > 0) await sleep(dueMs);
       if (isRevocation) {
         await client.query(REVOKE, [target.token]);
@@ -83,11 +93,15 @@ export async function measureFreshness(
       }
     }
   });
+  used.changes += changes.length;
+  used.revocations += revocations.length;
+  const firstRevocations = Math.floor(first / REVOCATION_EVERY);
   return {
     changesPerMinute,
     seconds,
-    changes: delaysOf(await Promise.all(changes)),
-    revocations: delaysOf(await Promise.all(revocations)),
+    afterSeconds,
+    changes: delaysOf((await Promise.all(changes)).slice(first - firstRevocations)),
+    revocations: delaysOf((await Promise.all(revocations)).slice(firstRevocations)),
     purges: (await purgesOf(server)) - before,
   };
 }
@@ -95,8 +109,16 @@ export async function measureFreshness(
 export const REVOKE = `update api_keys set is_enabled = false
   where id = (select api_key_id from api_key_tokens where hash = sha256($1::text::bytea))`;
 
-/** Has the feed run again and again, as the cron trigger does. @returns what ends it */
-export function startFeeding({ port }: Server): () => void {
+/**
+ * Has the feed run again and again, as the cron trigger does. The server before was killed in the middle of a run: that run's
+ * lease would hold this one up for ten seconds, and what it has spent was not of this server's bucket.
+ *
+ * @returns what ends it
+ */
+export async function startFeeding({ port }: Server, connectionString: string): Promise<() => void> {
+  await withClient(connectionString, (client) =>
+    client.query("update feed set leased_until = null, memory = memory - 'bucket'"),
+  );
   let isOver = false;
   void (async () => {
     while (!isOver) await fetch(`http://127.0.0.1:${port}/bench/feed`).catch(() => sleep(1_000));
@@ -139,7 +161,6 @@ function later<T>(promise: Promise<T>): Promise<T> {
 }
 
 const delaysOf = (times: readonly number[]): Delays => ({
-  count: times.length,
   p50Ms: times.length === 0 ? 0 : quantile(times, 0.5),
   p99Ms: times.length === 0 ? 0 : quantile(times, 0.99),
   maxMs: Math.max(0, ...times),

@@ -57,7 +57,7 @@ export async function measureBacklog({ plan, bundles, database, children, connec
   const { changes } = plan.backlog;
   const { pollMs } = plan.freshness;
   const server = await startOurs(children, bundles.feeding, nearestOf(database));
-  const stopFeeding = startFeeding(server);
+  const stopFeeding = await startFeeding(server, connectionString);
   // Near the last, which `freshness` leaves alone.
   const target = targetOf(plan.population, plan.population.processes - 1);
   try {

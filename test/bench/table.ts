@@ -39,7 +39,7 @@ const WRITERS =
 const TIERS =
   "**Many data centres.** A model with lower and upper tiers, 100,000 requests a second, 100,000 processes and the same Zipf's law everywhere: one key for each process, nothing evicted or changed. Fresh for 30 seconds without the feed, for an hour with it.";
 const COSTS =
-  "**What it costs.** In dollars for a million requests, beyond what Workers Paid includes: $0.30 for a million requests, twice, because with caching on the call from the gateway to the Api is billed too, hit or not; $0.02 for a million ms of CPU, taken as measured above; on Neon $0.106 for an hour of a CU, awake all month, at least a quarter of one and half of it idle. Traffic is even, popularity as above, one key for each process; the usual Worker's two queries count as one of ours. Storage and traffic are left out.";
+  "**What it costs.** In dollars for a million requests, beyond what Workers Paid includes: $0.30 for a million requests, twice, because with caching on the call from the gateway to the Api is billed too, hit or not; $0.02 for a million ms of CPU, taken as measured above; on Neon $0.106 for an hour of a CU, awake all month, at least a quarter of one and half of it idle. Traffic is even, popularity as above, one key for each process; the usual Worker's two queries count as one of ours. An uncached call is billed as two requests like any other, and so is a request for an asset. Storage and traffic are left out, and the feed's own requests: whatever the traffic, its 43,800 runs and at most 219,000 purges a month cost $0.08.";
 
 function measurements(rows: NonNullable<Report["rows"]>, plan: Report["plan"]): string {
   const header = [
@@ -190,6 +190,7 @@ function backlog({ changes, revokedMs, drainedMs, pollMs }: Backlog): string {
 function freshness(rates: NonNullable<Report["freshness"]>): string {
   const header = [
     "changes a minute",
+    "from",
     "for",
     "p50 s",
     "p99 s",
@@ -201,8 +202,9 @@ function freshness(rates: NonNullable<Report["freshness"]>): string {
   ];
   return table(
     header,
-    rates.map(({ changesPerMinute, seconds, changes, revocations, purges }) => [
+    rates.map(({ changesPerMinute, afterSeconds, seconds, changes, revocations, purges }) => [
       fixed(changesPerMinute, 0),
+      `${afterSeconds} s`,
       `${seconds} s`,
       ...[changes, revocations].flatMap(({ p50Ms, p99Ms, maxMs }) =>
         [p50Ms, p99Ms, maxMs].map((ms) => fixed(ms / 1_000, 1)),

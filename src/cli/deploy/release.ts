@@ -79,28 +79,17 @@ function withTraffic({ versions }: Deployment): string[] {
  */
 export async function findVersionBefore(): Promise<string> {
   const deployments = await listDeployments();
-  const [active, ...others] = deployments.map(withTraffic);
-  const takenBack = deployments.flatMap(({ annotations }, index) =>
-    WAYS_BACK.includes(annotations?.["workers/message"] ?? "") ? (deployments[index + 1]?.versions ?? []) : [],
-  );
-  const unwanted = new Set(takenBack.map(({ version_id }) => version_id));
-  // One that shares the traffic with a newer one is what to go back to.
-  if (active?.length === 1) for (const id of active) unwanted.add(id);
-  const before = others.find(([id, other]) => id !== undefined && other === undefined && !unwanted.has(id));
-  if (before?.[0] === undefined) throw new CommandError("There is no version to go back to.");
-  return before[0];
+  const [active = [], ...others] = deployments.map(withTraffic);
+  // One that shares the traffic with a newer one is what to go back to. Else its newest deployment decides about a version.
+  const seen = new Set(active.length === 1 ? active : []);
+  for (const [index, [id = "", ...sharing]] of others.entries()) {
+    if (sharing.length > 0 || seen.has(id)) continue;
+    seen.add(id);
+    const { annotations } = deployments[index] as Deployment;
+    if (!WAYS_BACK.includes(annotations?.["workers/message"] ?? "")) return id;
+  }
+  throw new CommandError("There is no version to go back to.");
 }
-
-interface Deployment {
-  created_on: string;
-  versions: { version_id: string; percentage: number }[];
-  annotations?: { "workers/message"?: string };
-}
-
-/** What a deployment says that takes the traffic away from a newer version. */
-const TAKEN_BACK = "The smoke test failed.";
-const ROLLED_BACK = "Rolled back by hand.";
-const WAYS_BACK = [TAKEN_BACK, ROLLED_BACK];
 
 /** The newest comes first. */
 export async function listDeployments(): Promise<Deployment[]> {

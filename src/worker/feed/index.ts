@@ -37,10 +37,23 @@ export interface FeedReport {
 }
 
 const POLL_MS = 2_000;
-/** From one purge to the next, so that the platform's bucket lasts for minutes of steady changes rather than for one. */
-const SPACING_MS = 4_000;
-/** Until the platform's bucket has a token again. */
-const REFUSED_PAUSE_MS = 60_000 / PURGES.callsPerMinute;
+/**
+ * A change waits for others to be purged with, so that the platform's bucket lasts for two minutes of steady changes: for
+ * this long, …
+ */
+const GATHER_MS = 4_000;
+/** … and until the last purge is this long ago, whichever comes first. */
+const SPACING_MS = 5_000;
+/** Until the platform's bucket gains a token. */
+const TOKEN_MS = 60_000 / PURGES.callsPerMinute;
+/** Until an empty bucket is full. */
+const BUCKET_MS = PURGES.bucketSize * TOKEN_MS;
+/** The last tokens are for urgent changes: others spend them no faster than the bucket gains new ones. */
+const RESERVED_TOKENS = 2;
+/** The platform's clock is not ours. */
+const MARGIN_MS = 100;
+/** Where no run has counted yet. At worst, one purge is refused. */
+const FULL_BUCKET = { fullAt: Number.NEGATIVE_INFINITY, spentAt: Number.NEGATIVE_INFINITY };
 /** A change that waits for longer was not purged in time: answers must not be kept for long then. */
 const LATE_MS = 60_000;
 /** What may end somebody's access does not wait for its turn. */
@@ -70,21 +83,21 @@ export async function runFeed({
   const endsAt = now() + durationMs;
   let memory: Memory | null = null;
   let isAllDeleted = false;
-  let spacedUntil = 0;
-  let refusedUntil = 0;
+  let sleepMs = POLL_MS;
   let hasFailed = false;
   let isRestoreKnown = false;
   let oldestChangeSeconds = 0;
 
   while (now() < endsAt) {
-    await step();
-    await sleep(POLL_MS);
+    sleepMs = POLL_MS;
+    await step(now());
+    await sleep(sleepMs);
   }
   await releaseLease(db, holder, memory).catch(() => {});
   return memory === null ? undefined : { oldestChangeSeconds };
 
   /** A failure of the database is in the log already; the next step asks again. */
-  async function step(): Promise<void> {
+  async function step(begunAt: number): Promise<void> {
     isRestoreKnown ||= await forgetFuture(db).then(
       () => true,
       () => false,
@@ -100,7 +113,7 @@ export async function runFeed({
     if (poll.changes.length === 0 && !memory.isLost) memory.waitingSince = null;
     else memory.waitingSince ??= Math.min(now(), Math.max(madeAt, polledAt ?? madeAt));
     oldestChangeSeconds = Math.max(oldestChangeSeconds, waitMs(memory) / 1_000);
-    await purgeDue(memory, poll);
+    await purgeDue(memory, poll, begunAt);
     if (!isAllDeleted) isAllDeleted = await deleteDrained(db, memory).catch(() => false);
   }
 
@@ -110,21 +123,26 @@ export async function runFeed({
     return Math.max(0, now() - Math.min(waitingSince ?? dueAt, dueAt));
   }
 
-  async function purgeDue(memory: Memory, { snapshot, changes }: Poll): Promise<void> {
+  async function purgeDue(memory: Memory, { snapshot, changes }: Poll, begunAt: number): Promise<void> {
     const startedAt = now();
     const due = memory.batches.filter(({ seenAt }) => startedAt >= seenAt + quietMs);
     const isAll = memory.isLost || changes.length > MAX_CHANGES;
     const ofChanges = isAll ? [[EVERYTHING]] : changes.flatMap(chainsOf);
     if (ofChanges.length === 0 && due.length === 0) return;
     const isUrgent = isAll || changes.some(({ kind }) => URGENT.includes(kind));
-    if (startedAt < refusedUntil || (startedAt < spacedUntil && !isUrgent)) return;
+    const untilTurnMs = turnOf(memory, isUrgent) - startedAt;
+    if (untilTurnMs > 0) {
+      sleepMs = Math.min(POLL_MS, untilTurnMs);
+      return;
+    }
     const chains = shorten([...ofChanges, ...due.flatMap(({ chains }) => chains)], maxTags);
-    if (!(await purgeTags(tagsOf(chains)))) {
-      refusedUntil = now() + REFUSED_PAUSE_MS;
+    const isPurged = await purgeTags(tagsOf(chains));
+    const { fullAt } = memory.bucket ?? FULL_BUCKET;
+    memory.bucket = { fullAt: isPurged ? Math.max(fullAt, now()) + TOKEN_MS : now() + BUCKET_MS, spentAt: begunAt };
+    if (!isPurged) {
       warn(memory, changes.length);
       return;
     }
-    spacedUntil = now() + SPACING_MS;
     memory.batches = memory.batches.slice(due.length);
     const drained = due.at(-1)?.snapshot;
     if (drained !== undefined) {
@@ -138,6 +156,16 @@ export async function runFeed({
     memory.isLost = false;
   }
 
+  /** When a purge may be made. Others spend tokens as well, so a refusal says that there are none. */
+  function turnOf({ bucket = FULL_BUCKET, waitingSince }: Memory, isUrgent: boolean): number {
+    const { fullAt, spentAt } = bucket;
+    const hasTokensAt = (count: number) => fullAt - BUCKET_MS + count * TOKEN_MS + MARGIN_MS;
+    if (isUrgent) return hasTokensAt(1);
+    const gatheredAt = Math.min((waitingSince ?? spentAt) + GATHER_MS, spentAt + SPACING_MS);
+    const sparedAt = Math.min(hasTokensAt(1 + RESERVED_TOKENS), spentAt + TOKEN_MS);
+    return Math.max(hasTokensAt(1), gatheredAt, sparedAt);
+  }
+
   async function purgeTags(tags: string[]): Promise<boolean> {
     const options = tags[0] === EVERYTHING ? { purgeEverything: true } : { tags };
     return purge(options).then(
@@ -146,7 +174,7 @@ export async function runFeed({
     );
   }
 
-  /** Once a run. A full bucket is nothing unusual; a change that waits for a minute is. */
+  /** Once a run. That others have spent the tokens is nothing unusual; a change that waits for a minute is. */
   function warn(memory: Memory, changes: number): void {
     if (hasFailed) return;
     hasFailed = true;

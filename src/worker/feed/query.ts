@@ -30,6 +30,8 @@ export interface Memory {
   polledAt: number | null;
   /** Whether nobody knows what has changed: then everything has. */
   isLost: boolean;
+  /** The platform's bucket of purges: when it will be full, by what the feed has spent, and when that last was. */
+  bucket?: { fullAt: number; spentAt: number };
 }
 
 const LOST: Memory = { drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: true };

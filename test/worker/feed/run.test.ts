@@ -1,6 +1,7 @@
 // When a run of the feed polls and purges; test/worker/feed/feed.postgres.test.ts has many runs that meet with trouble.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { PurgeBudget } from "../../../src/local/cache/purge.ts";
 import type { Reader } from "../../../src/worker/db/client.ts";
 import { runFeed } from "../../../src/worker/feed/index.ts";
 import { type Memory, pollChanges } from "../../../src/worker/feed/query.ts";
@@ -17,7 +18,15 @@ const forget = async () => {
 beforeEach(forget);
 afterAll(forget);
 
-const SOMETHING = { drained: "1:1:", purged: "2:2:", batches: [], waitingSince: null, polledAt: 0, isLost: false };
+/** As a run wrote it that did not count tokens yet. */
+const SOMETHING: Memory = {
+  drained: "1:1:",
+  purged: "2:2:",
+  batches: [],
+  waitingSince: null,
+  polledAt: 0,
+  isLost: false,
+};
 const remember = (memory: Partial<Memory>) =>
   records.pool.query("update feed set memory = $1", [{ ...SOMETHING, ...memory }]);
 const change = (kind: string) => records.pool.query("insert into changes (kind) values ($1)", [kind]);
@@ -25,14 +34,25 @@ const countChanges = async () => (await records.pool.query("select from changes"
 const isHealthy = async () => (await records.pool.query("select healthy_at from feed")).rows[0].healthy_at !== null;
 
 let now = 0;
-/** Runs the feed for so long, or for a moment. @returns what it has purged, each with the second */
-async function run({ seconds = 0.001, success = true, reader = db } = {}) {
+interface RunOptions {
+  seconds?: number;
+  success?: boolean;
+  reader?: Reader;
+  /** The platform's, if it is to count. */
+  bucket?: PurgeBudget;
+}
+
+/** Runs the feed for so long, or for a moment. @returns what it has asked to purge, each with the second, and how often in vain */
+async function run({ seconds = 0.001, success = true, reader = db, bucket }: RunOptions = {}) {
   const purged: [second: number, what: string][] = [];
+  let refused = 0;
   const report = await runFeed({
     db: reader,
     purge: async ({ tags, purgeEverything }) => {
       purged.push([now / 1_000, purgeEverything ? "the whole cache" : String(tags)]);
-      return { success, errors: [] };
+      const isPurged = success && bucket?.spend() === undefined;
+      if (!isPurged) refused++;
+      return { success: isPurged, errors: [] };
     },
     databaseDeadlineMs: 3_000,
     durationMs: seconds * 1_000,
@@ -41,7 +61,19 @@ async function run({ seconds = 0.001, success = true, reader = db } = {}) {
       now += ms;
     },
   });
-  return { purged, report };
+  return { purged, refused, report };
+}
+
+/** A database in which as many changes wait at each poll, the first since the poll before. */
+function steady(kind: string, count = 1, memory: Partial<Memory> = {}): Reader {
+  let known = { ...SOMETHING, ...memory };
+  const changes = Array(count).fill({ kind, resourceId: "a", changedAt: 0 });
+  return {
+    query: async (_, values: { memory?: string | null }) => {
+      known = JSON.parse(values.memory ?? JSON.stringify(known));
+      return [{ lease: { snapshot: "3:3:", memory: known } }, ...changes] as never[];
+    },
+  };
 }
 
 const EVERY_TWO = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28];
@@ -49,13 +81,70 @@ test.for([
   ["every four seconds", "process", 1, true, [0, 4, 8, 12, 16, 20, 24, 28]],
   ["every two seconds, where they may end somebody's access,", "key", 1, true, EVERY_TWO],
   ["every two seconds, where they are too many to tell,", "process", 5_001, true, EVERY_TWO],
-  ["every twelve seconds while the platform refuses", "key", 1, false, [0, 12, 24]],
+  ["every twelve seconds while the platform refuses", "process", 1, false, [0, 12.1, 24.2]],
+  ["no more often while the platform refuses, where they may end somebody's access,", "key", 1, false, [0, 12.1, 24.2]],
 ] as const)("changes that keep coming are purged %s", async ([_, kind, count, success, expected]) => {
   now = 0;
-  const one = { kind, resourceId: "a", changedAt: 0 };
-  const rows = [{ lease: { snapshot: "3:3:", memory: SOMETHING } }, ...Array(count).fill(one)];
-  const { purged } = await run({ seconds: 30, success, reader: { query: async () => rows as never[] } });
+  const { purged } = await run({ seconds: 30, success, reader: steady(kind, count) });
   expect(purged.map(([second]) => second)).toStrictEqual(expected);
+});
+
+test.for(["process", "key"])(
+  "once changes (%s) have spent the platform's bucket, run after run purges them as often as it gains a token",
+  async (kind) => {
+    now = Date.UTC(2030, 0, 1);
+    const bucket = new PurgeBudget(() => now);
+    const reader = steady(kind);
+    const seconds: number[] = [];
+    for (let n = 0; n < 10; n++) {
+      const { purged, refused } = await run({ seconds: 60, bucket, reader });
+      seconds.push(...purged.map(([second]) => second));
+      expect(refused).toBe(0);
+    }
+    const intervals = seconds.slice(1).map((second, n) => second - (seconds[n] as number));
+    expect(intervals.slice(0, 20).every((interval) => interval <= 4)).toBe(true);
+    expect(intervals.slice(-20)).toStrictEqual(Array(20).fill(12));
+  },
+);
+
+test.for([
+  ["waits for four seconds for others", 0.5, 4.5],
+  ["waits until the last purge is five seconds ago", 3, 5],
+  ["does not wait after a quiet time", 6, 6],
+] as const)("a change %s", async ([_, madeAtSecond, expected]) => {
+  now = madeAtSecond * 1_000;
+  const reader = steady("process", 1, { polledAt: now, bucket: { fullAt: 12_000, spentAt: 0 } });
+  const { purged } = await run({ seconds: 10, reader });
+  expect(purged[0]?.[0]).toBe(expected);
+});
+
+test.for([
+  ["a change", "process", 12],
+  ["a change that may end somebody's access", "key", 0],
+] as const)(
+  "with two tokens left in the platform's bucket, %s (%s) is purged after %i seconds",
+  async ([_, kind, expected]) => {
+    now = 0;
+    const reader = steady(kind, 1, { bucket: { fullAt: 23 * 12_000, spentAt: 0 } });
+    expect((await run({ seconds: 20, reader })).purged[0]?.[0]).toBe(expected);
+  },
+);
+
+test("where others have spent the platform's bucket, one purge is refused, and the next waits for a token", async () => {
+  now = 0;
+  const bucket = new PurgeBudget(() => now);
+  while (bucket.spend() === undefined);
+  const { purged, refused } = await run({ seconds: 30, bucket, reader: steady("process") });
+  expect(purged.map(([second]) => second)).toStrictEqual([0, 12.1, 24.1]);
+  expect(refused).toBe(1);
+});
+
+test("a run waits for the token that the run before was refused", async () => {
+  now = 0;
+  await remember({});
+  await change("key");
+  await run({ success: false });
+  expect((await run({ seconds: 20 })).purged[0]?.[0]).toBe(12.1);
 });
 
 test("one run polls at a time, until it has been silent for ten seconds", async () => {
@@ -171,7 +260,7 @@ test("nothing is purged as long as a restore may not have been noticed", async (
     query: (statement, ...rest) =>
       statement.text.includes("restored") ? Promise.reject(new Error("away")) : db.query(statement, ...rest),
   };
-  expect(await run({ seconds: 10, reader: failing })).toStrictEqual({ purged: [], report: undefined });
+  expect(await run({ seconds: 10, reader: failing })).toMatchObject({ purged: [], report: undefined });
 });
 
 test("a change is told with the company that has its application now", async () => {
