@@ -19,7 +19,8 @@ export type PlatformFault =
   | "purges of own version alone"
   | "purges refused"
   | "feed's purges of own props alone"
-  | "feed's purges refused";
+  | "feed's purges refused"
+  | "feed late";
 
 const KEY_ID = "00000000-0000-4000-8000-000000000201";
 

@@ -91,6 +91,17 @@ export async function findVersionBefore(): Promise<string> {
   throw new CommandError("There is no version to go back to.");
 }
 
+interface Deployment {
+  created_on: string;
+  versions: { version_id: string; percentage: number }[];
+  annotations?: { "workers/message"?: string };
+}
+
+/** What a deployment says that takes the traffic away from a newer version. */
+const TAKEN_BACK = "The smoke test failed.";
+const ROLLED_BACK = "Rolled back by hand.";
+const WAYS_BACK = [TAKEN_BACK, ROLLED_BACK];
+
 /** The newest comes first. */
 export async function listDeployments(): Promise<Deployment[]> {
   try {

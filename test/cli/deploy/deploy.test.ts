@@ -96,6 +96,13 @@ describe("the first release", () => {
     expect(lastLine(stderr)).toBe("error: <production> failed 1 of 19 checks. There is no version to go back to.");
   });
 
+  test("is told when a purge does not reach what is cached", async () => {
+    world.deployed.platform = "purges of own props alone";
+    expect(lastLine((await run()).stderr)).toMatch(
+      /<production> failed 1 of 19 checks\. There is no version to go back to\.$/,
+    );
+  });
+
   test("is made of a Worker that has previews but no version yet", async () => {
     world.account.exists = true;
     expect(await run()).toMatchObject({ exitCode: 0 });
@@ -328,6 +335,13 @@ const BROKEN: Record<string, Release> = {
     error: `The feed runs, but does not purge what has changed: look for purge_refused and no_cache in the Worker's log, and whether somebody else spends the account's purges. Until it does, cached responses live for 30 seconds. ${IS_BACK}`,
     left: ["key", "everything", "everything"],
   },
+  "the feed does not come to purge what waits": {
+    did: `${UPLOAD}, ${MOVED}, triggers deploy, wait 75 s, ${BACK}, wait 75 s`,
+    given: platform("feed late"),
+    args: AT_ONCE,
+    error: `The feed runs, but does not purge what has changed: look for purge_refused and no_cache in the Worker's log, and whether somebody else spends the account's purges. Until it does, cached responses live for 30 seconds. ${IS_BACK}`,
+    left: ["everything", "everything"],
+  },
   "cron never runs": {
     did: `${UPLOAD}, ${MOVED}, triggers deploy, wait 75 s, ${BACK}, wait 75 s`,
     given: () => Object.assign(world, { hasCron: false }),
@@ -404,6 +418,13 @@ describe("a release", () => {
     expect((await run(AT_ONCE)).stderr.match(/ passed /g)).toHaveLength(19 + 18);
     // Whether it is up, three times which version it is, and once more in the end.
     expect(asked.filter((url) => url === `${urlOf()}/health`)).toHaveLength(5);
+  });
+
+  test("is not taken back for one request that fails while its feed is tried", async () => {
+    let failures = 0;
+    const beganAt = world.now;
+    world.code = ({ url }) => world.now >= beganAt + 75_000 && /processes\/[^/]*$/.test(url) && ++failures === 1;
+    expect([(await run([...AT_ONCE, "--wait", "5"])).exitCode, failures > 1]).toStrictEqual([0, true]);
   });
 
   test("brings the purge secret before along while it is rotated, and ends that with the next release", async () => {

@@ -1,5 +1,5 @@
 // The deployments that the smoke test passes, and the faults that each of its checks is there to find.
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
 import { isVersionUrl } from "../../../src/cli/deploy/access.ts";
 import smoke from "../../../src/cli/smoke.ts";
@@ -82,6 +82,9 @@ function weaken(headers: Headers): void {
   if (tag !== null) headers.set("etag", `W/${tag}`);
   headers.append("vary", "Accept-Encoding");
 }
+
+/** What was a miss passes by the cache. */
+const HIT_OR_STALE = (headers: Headers) => String(headers.get("cache-status")).replace(/fwd=miss.*/, "fwd=stale");
 
 describe("a deployment", () => {
   test("passes that does what it should, with a key of the environment or of the options", async () => {
@@ -206,10 +209,26 @@ describe("a deployment", () => {
     ]);
   });
 
-  test("is not said to fail where others have spent the purges", async () => {
-    await api.refusePurge({ code: 1134, message: "rate limit reached" });
-    onTestFinished(() => api.refusePurge(null));
-    expect((await tryIt()).skipped).toStrictEqual([expect.stringMatching(`^${OF_PURGE} \\(\\S* answered 429\\. `)]);
+  const refuse = (message: string): Fault => ({ of: "/ops/purge", status: 429, body: JSON.stringify({ message }) });
+  const SPENT = "The platform takes no more purges for now. Nothing was purged.";
+  test("is not said to fail where others have spent the purges, unless it has failed before", async () => {
+    expect((await tryIt(refuse(SPENT))).skipped).toStrictEqual([
+      `${OF_PURGE} (${api.url.origin} answered 429. ${SPENT})`,
+    ]);
+    expect((await tryIt(refuse("Too many requests."))).failed).toStrictEqual([
+      expect.stringContaining(`${OF_PURGE}: ${api.url.origin} answered 429. Too many requests`),
+    ]);
+    await api.set({ CACHE_FAULT: "no ctx.cache" });
+    const later = { ...refuse(SPENT), isThere: (now: number) => now >= 1_000 };
+    const { failed } = await tryIt(later, { args: ["--expect-cache", "--wait", "2"] });
+    expect(failed).toStrictEqual([expect.stringMatching(`^${OF_PURGE}: \\S* answered 503`)]);
+  });
+
+  test("has not forgotten what it responds with past its cache", async () => {
+    const stale: Fault = { of: PROCESS, change: (headers) => void headers.set("cache-status", HIT_OR_STALE(headers)) };
+    expect((await tryIt(stale)).failed).toStrictEqual([
+      expect.stringContaining(`${OF_PURGE}: what was purged is still`),
+    ]);
   });
 
   test("fails with a key that may not read, and is not tried to write to with one that may only read", async () => {
