@@ -47,7 +47,7 @@ Of the environment:
                           or whoever is logged in (npx wrangler login)
 
 Exit codes: 0 it has the traffic and passed the smoke tests; 1 the version before
-has it still or again, as the last line says; 2 the command or the environment is
+has it still or again, unless the last line says that it has not; 2 the command or the environment is
 wrong.`;
 
 async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
