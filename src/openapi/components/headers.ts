@@ -37,7 +37,7 @@ export const HEADERS = {
   },
   "Cache-Status": {
     description:
-      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
+      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`, if its age is known), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. `fwd=bypass; detail=foreign-response`: the cache had a response to another key, so the database was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
     schema: text("process-api; hit; ttl=20"),
   },
   Age: {
