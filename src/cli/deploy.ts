@@ -46,9 +46,9 @@ Of the environment:
   CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID
                           or whoever is logged in (npx wrangler login)
 
-Exit codes: 0 it has the traffic and passed the smoke tests; 1 the version before
-has it still or again, unless the last line says that it has not; 2 the command or the environment is
-wrong.`;
+Exit codes: 0 it has the traffic and passed the smoke tests; 1 the previous version
+still has it or has it again, unless the last line says otherwise; 2 the command or
+the environment is wrong.`;
 
 async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
   const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
@@ -67,7 +67,7 @@ async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds 
   const [active, other] = await findActiveVersions();
   if (active !== undefined && other !== undefined) {
     throw new CommandError(
-      `Two versions share the traffic: give all of it to one of them first (npm run rollback -- ${active}).`,
+      "Two versions share the traffic: give all of it to one of them first (npm run rollback takes the one before).",
     );
   }
   const release: Release = {

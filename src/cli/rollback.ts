@@ -42,8 +42,8 @@ async function rollBack(given: string | undefined, { wait: waitSeconds }: { wait
   await assertWorks(version, deployable);
   await forceBack(version);
   note(`Version ${id} has the traffic.`);
-  if (!hasFeed) note("wrangler.toml has no feed: what the version had cached may be served for up to an hour.");
-  await purgeEverything(migrationUrl);
+  if (hasFeed) await purgeEverything(migrationUrl);
+  else note("No feed runs, so nothing is purged: what this version had cached may be served for up to an hour.");
 }
 
 export default await command(import.meta, () =>

@@ -24,10 +24,11 @@ interface SmokeOptions {
 const NOTES = `
 Without --url it tries a running \`npm run dev\`, with a key of the seed.
 
-What needs a key is tried with that of --token and the process of --application and
---process, or with SMOKE_TOKEN, SMOKE_APPLICATION and SMOKE_PROCESS, which no other
-user of the machine can read. Whether a purge works is tried with PURGE_SECRET. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET, a
-service token, go to the URLs of versions and previews alone.
+What needs a key uses --token with the process of --application and --process, or
+SMOKE_TOKEN, SMOKE_APPLICATION and SMOKE_PROCESS, which no other user of the
+machine can read. With PURGE_SECRET it tests a purge, too. CF_ACCESS_CLIENT_ID and
+CF_ACCESS_CLIENT_SECRET, a service token, go only to the URLs of versions and
+previews.
 
 Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
 wrong.`;

@@ -15,6 +15,7 @@ interface StatsOptions {
   since: number;
   dataset: string;
   check?: boolean;
+  feed: boolean;
   json?: boolean;
 }
 
@@ -41,7 +42,7 @@ Examples:
   npm run stats -- --since 1h
   npm run stats -- --since 10m --check`;
 
-async function showStats({ since: sinceMs, dataset, check, json }: StatsOptions): Promise<void> {
+async function showStats({ since: sinceMs, dataset, check, feed, json }: StatsOptions): Promise<void> {
   const until = Math.floor(context().now() / 1_000);
   const stats = await readStats({
     api: findSqlApi(),
@@ -51,7 +52,7 @@ async function showStats({ since: sinceMs, dataset, check, json }: StatsOptions)
     parts: CHART_COLUMNS,
   });
   if (check) {
-    const alerts = findAlerts(stats);
+    const alerts = findAlerts(stats, feed);
     if (alerts.length > 0) await print(alerts.join("\n"));
     if (alerts.length > 0) throw new CommandError(alerts.length === 1 ? "1 alert." : `${alerts.length} alerts.`);
     return;
@@ -82,6 +83,7 @@ export default await command(import.meta, () =>
       DATASETS.production,
     )
     .option("--check", "say what is wrong, and fail if anything is")
+    .option("--no-feed", "with --check, expect no runs of the feed: wrangler.toml says crons = []")
     .option("--json", "print an object")
     .addHelpText("after", NOTES)
     .action(showStats),

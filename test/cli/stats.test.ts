@@ -115,6 +115,9 @@ describe("after a known load", () => {
     expect([exitCode, stderr]).toStrictEqual([1, "error: 2 alerts.\n"]);
     expect(stdout).toBe(`errors: ${alerts[0]}\nrefusals: ${alerts[1]}\n`);
     expect(await stats("--since 1m --check", { fetch })).toStrictEqual({ exitCode: 0, stdout: "", stderr: "" });
+    const silent = "feed silent: no run of the feed ended for 600 s\n";
+    expect((await stats("--since 10m --check", { fetch: holding() })).stdout).toBe(silent);
+    expect((await stats("--since 10m --check --no-feed", { fetch: holding() })).exitCode).toBe(0);
   });
 });
 

@@ -73,7 +73,7 @@ export class World {
   }
 
   configure(change: (toml: string) => string): void {
-    writeFileSync(join(this.project, "wrangler.toml"), change(readFileSync("wrangler.toml", "utf8")));
+    writeFileSync(join(this.project, "wrangler.toml"), change(readFileSync("test/stand-ins/wrangler.toml", "utf8")));
   }
 
   /** Makes a version that has the traffic. */

@@ -89,7 +89,7 @@ export class Deployment {
 
   /** The reader. @throws Failure if there is none */
   get reader(): Reader {
-    if (this.target.reader === undefined) throw new Failure("there is no key to read with");
+    if (this.target.reader === undefined) throw new Failure("there is no API key given");
     return this.target.reader;
   }
 
@@ -156,7 +156,7 @@ export class Deployment {
 
   async #hold(answer: Answer, schema: Schema): Promise<void> {
     const { components } = await this.document();
-    holdTo(ajv.compile({ ...schema, components }), parse(answer), "it is not what the document describes");
+    holdTo(ajv.compile({ ...schema, components }), parse(answer), "it does not match the document");
   }
 }
 
@@ -204,7 +204,7 @@ export function expectStatus(answer: Answer, expected: number): void {
  * @see https://developers.cloudflare.com/workers/versions-and-deployments/version-urls/#limitations (read 2026-11-25)
  */
 function explain({ headers, text }: Answer): string {
-  if (!headers.has("x-request-id")) return ", and it is not the Worker that responds";
+  if (!headers.has("x-request-id")) return ", and the response is not from the Worker";
   try {
     const { message, data, status } = JSON.parse(text);
     const hint = status === 503 ? `; ${DATABASE_ADVICE}` : "";
@@ -215,7 +215,7 @@ function explain({ headers, text }: Answer): string {
 }
 
 const DATABASE_ADVICE =
-  "does the database let the Worker in? Look at the password in DATABASE_URL, the project's quota and its allowed addresses, and whether the endpoint is enabled";
+  "check that the database accepts the Worker: the password in DATABASE_URL, the project's quota and allowed addresses, and whether the endpoint is enabled";
 
 export function expectSame(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Failure(`${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);

@@ -81,7 +81,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     // Only the database knows that nobody has it: this is the check that it responds.
-    claim: "refuses a key that nobody has",
+    claim: "refuses an unknown key",
     async holds(deployment) {
       const answer = await deployment.ask(anyProcess(), { headers: bearer(anyToken()) });
       await deployment.expectError(answer, 401);
@@ -129,7 +129,7 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
-    claim: "lets clients keep a response, but makes them ask",
+    claim: "lets clients store a response, but makes them revalidate",
     needs: "reader",
     async holds(deployment) {
       const { headers } = await readProcess(deployment);
@@ -171,13 +171,13 @@ export const CHECKS: readonly Check[] = [
     claim: "responds from the cache",
     needs: "cache",
     advice:
-      'Workers Caching does not stand before the Api. To release without it, which costs a query for each request, set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml.',
+      'Workers Caching is not active in front of the Api. To release without it, at one query per request, set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml.',
     holds: (deployment) => store(deployment),
   },
   {
-    claim: "responds from the cache only to the key that has asked before",
+    claim: "serves a cached response only to the key that it was made for",
     needs: "cache",
-    advice: 'Set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml, and release that: then nothing is cached.',
+    advice: 'Set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml and release again: nothing is cached then.',
     async holds(deployment) {
       await store(deployment);
       const path = deployment.processPath();
@@ -186,15 +186,15 @@ export const CHECKS: readonly Check[] = [
       await deployment.expectError(answer, 401);
       // The gateway has noticed, and has asked Postgres.
       if (/detail=foreign-response/.test(answer.headers.get("cache-status") ?? "")) {
-        throw new Failure("the cache takes no account of the key");
+        throw new Failure("the cache ignores the key");
       }
     },
   },
   {
-    claim: "forgets what is purged",
+    claim: "drops purged responses",
     needs: "purges",
     advice:
-      'Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml, and release that: cached responses then live for 30 seconds.',
+      'Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml and release again: responses are cached for only 30 seconds then.',
     async holds(deployment) {
       await store(deployment);
       await purgeReader(deployment);
@@ -202,7 +202,7 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
-    claim: "takes a write that is only tried",
+    claim: "accepts a dry-run write",
     needs: "writes",
     async holds(deployment) {
       const before = await readProcess(deployment, FROM_DATABASE);
@@ -219,7 +219,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     // Or else an older one may have passed some of the above.
-    claim: "is still that version",
+    claim: "is still the deployed version",
     needs: "version",
     holds: expectVersion,
   },
@@ -314,7 +314,8 @@ export async function expectForgotten(
 ): Promise<void> {
   const deadline = context().now() + seconds * 1_000;
   while (!MISS.test(await readCacheStatus(deployment, path))) {
-    if (context().now() + PAUSE_MS > deadline) throw new Failure(`what was purged is still cached after ${seconds} s`);
+    if (context().now() + PAUSE_MS > deadline)
+      throw new Failure(`the purged response is still cached after ${seconds} s`);
     await context().sleep(PAUSE_MS);
   }
 }

@@ -35,10 +35,11 @@ export async function smoke(target: Target, report: (line: string) => unknown = 
 
 function whySkipped(target: Target, need: Need | undefined): Skipped | undefined {
   if (need === undefined || need === "version") return undefined;
-  if (target.reader === undefined) return new Skipped("no key to read with");
-  if ((need === "writes" || need === "purges") && target.isReadOnly) return new Skipped("reads only");
+  if (target.reader === undefined) return new Skipped("no API key given");
+  if ((need === "writes" || need === "purges") && target.isReadOnly) return new Skipped("--read-only");
   if (need === "cache" && !target.isCached) return new Skipped("no cache expected");
-  if (need === "purges" && !(target.isCached && target.purgeSecret)) return new Skipped("nothing to purge with");
+  if (need === "purges" && !(target.isCached && target.purgeSecret))
+    return new Skipped("PURGE_SECRET not given, or nothing is cached for long");
   return undefined;
 }
 

@@ -26,14 +26,14 @@ const RETRY_MS = 1_000;
  * @throws CommandError that says which part does not work
  */
 export async function expectFeed(target: Target, migrationUrl: string): Promise<void> {
-  note(`Waiting for ${RUN_SECONDS} s, until no feed of the version before runs any more.`);
+  note(`Waiting ${RUN_SECONDS} s for the previous version's feed to finish.`);
   await context().sleep(RUN_SECONDS * 1_000);
-  await asOwner(migrationUrl, "The feed was not tried", async (client) => {
+  await asOwner(migrationUrl, "Could not test the feed", async (client) => {
     await expectHeartbeat(client, target.waitSeconds * CRON_PATIENCE);
     if (target.reader === undefined) return;
     const deployment = new Deployment(target);
     const { waitSeconds } = target;
-    const keyId = await repeatedly(waitSeconds, "Nothing could be cached that the feed would purge", async () => {
+    const keyId = await repeatedly(waitSeconds, "Nothing could be cached to test the feed with.", async () => {
       await store(deployment);
       return readKeyId(deployment);
     });
@@ -76,7 +76,7 @@ const IS_PURGED = `select not exists (
 
 async function expectHeartbeat(client: pg.Client, patienceSeconds: number): Promise<void> {
   if (await becomesTrue(client, 0, IS_ALIVE)) return;
-  note(`Waiting for the feed, ${patienceSeconds} s at most: a new cron trigger takes up to 15 minutes.`);
+  note(`Waiting up to ${patienceSeconds} s for the feed: a new cron trigger takes up to 15 minutes.`);
   if (await becomesTrue(client, patienceSeconds, IS_ALIVE)) return;
   throw new CommandError((await becomesTrue(client, 0, IS_RUNNING)) ? REFUSED : SILENT);
 }
@@ -87,14 +87,14 @@ async function expectPurged(client: pg.Client, keyId: string, patienceSeconds: n
   const { rows } = await client.query(insert, [keyId]);
   const isPurged = (seconds: number) => becomesTrue(client, seconds, IS_PURGED, [rows[0].id]);
   if (await isPurged(BOUND_SECONDS)) return;
-  note(`The feed has not purged it within ${BOUND_SECONDS} s; waiting for ${patienceSeconds} s at most.`);
+  note(`Not purged within ${BOUND_SECONDS} s; waiting up to another ${patienceSeconds} s.`);
   if (!(await isPurged(patienceSeconds))) throw new CommandError(REFUSED);
 }
 
-const SHORT = "cached responses live for 30 seconds";
-const MISSED = `The feed has purged, and the platform has accepted it, but that does not reach what is cached. Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml, and release that: ${SHORT} then.`;
-const REFUSED = `The feed runs, but does not purge what has changed: look for purge_refused and no_cache in the Worker's log, and whether somebody else spends the account's purges. Until it does, ${SHORT}.`;
-const SILENT = `The feed does not run: look whether the Worker has its cron trigger, and for errors of its runs. Until it does, ${SHORT}. To release without it, set crons = [] in wrangler.toml.`;
+const SHORT = "responses are cached for only 30 seconds";
+const MISSED = `The feed purged and Cloudflare accepted it, but the cached response is still served. Set EDGE_FRESH_SECONDS = "30" under [vars] in wrangler.toml and release again: ${SHORT} then.`;
+const REFUSED = `The feed runs, but its purges do not go through: look for purge_refused and no_cache in the Worker's log, and for others who use the account's purge quota. Until they do, ${SHORT}.`;
+const SILENT = `The feed is not running: check that the Worker has its cron trigger, and that its runs do not fail. Until it runs, ${SHORT}. To release without a feed, set crons = [] in wrangler.toml.`;
 
 /**
  * Has everything purged that is cached. A version that gets its traffic back may have responses in its cache that no purge
@@ -111,7 +111,9 @@ export async function purgeEverything(migrationUrl: string | undefined, meanwhil
   await recordEverything(migrationUrl);
   await meanwhile();
   // The first may be taken by a feed of the version that has lost the traffic, and that may be what is wrong with it.
-  note(`All that is cached is purged, and once more in ${RUN_SECONDS} s, when the feed is this version's.`);
+  note(
+    `Queued a purge of the whole cache. Queuing another in ${RUN_SECONDS} s, when this version's feed has taken over.`,
+  );
   await context().sleep(RUN_SECONDS * 1_000);
   await recordEverything(migrationUrl);
 }
@@ -126,4 +128,4 @@ async function recordEverything(migrationUrl: string): Promise<void> {
 }
 
 const BY_HAND =
-  "Its cache may hold what has changed since. Have it purged, now and in two minutes: insert into changes (kind) values ('everything')";
+  "The cache may hold outdated responses. As the owner of the schema, run this now and again in two minutes: insert into changes (kind) values ('everything')";

@@ -38,4 +38,4 @@ export async function expectPurgeReaches(holder: Target, purger: Record<string, 
 }
 
 const MISSED =
-  "A purge by one version does not reach what the other has cached, so changes would show late while both have traffic. Release at once: npm run deploy -- --steps 100.";
+  "A purge by one version does not reach what the other has cached, so changes would show late while both have traffic. Move the traffic at once: npm run deploy -- --steps 100.";

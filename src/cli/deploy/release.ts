@@ -189,7 +189,7 @@ async function tryWithoutTraffic(release: Release, version: Version, old: Versio
 }
 
 const NOT_CHOSEN =
-  "If only the version was wrong, Cloudflare does not heed the header that chooses it: npm run deploy -- --steps 100 does without.";
+  "If only the version was wrong, Cloudflare ignored the version override header: npm run deploy -- --steps 100 does without it.";
 
 /**
  * Gives a version a part of the traffic for a while, and tries it at the production URL.
@@ -217,7 +217,7 @@ async function split({ commit }: Release, version: Version, old: Version, percen
     return true;
   } catch (error) {
     if (!(error instanceof WranglerError && CANNOT_SHARE.includes(error.code))) throw error;
-    note("Cloudflare does not split the traffic past a change of secrets or exports: it moves at once.");
+    note("Cloudflare cannot split traffic between versions whose secrets or exports differ: it moves at once.");
     return false;
   }
 }

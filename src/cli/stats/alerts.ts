@@ -68,9 +68,10 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** What is wrong, a line each. */
-export const findAlerts = (stats: Stats): string[] =>
+/** What is wrong, a line each. @param hasFeed whether the feed should run */
+export const findAlerts = (stats: Stats, hasFeed = true): string[] =>
   RULES.flatMap(({ name, test }) => {
+    if (name === "feed silent" && !hasFeed) return [];
     const wrong = test(stats);
     return wrong === undefined ? [] : [`${name}: ${wrong}`];
   });

@@ -2,16 +2,25 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import preview from "../../../src/cli/preview.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
 import { labelOf, refusal, secretsOf, urlOf, type Version } from "../../stand-ins/cloudflare.ts";
 import { GITHUB_ENV } from "../../stand-ins/github.ts";
 import { NEON_PASSWORD } from "../../stand-ins/neon.ts";
 import { type Env, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
 
+/** Other tests leave companies behind, with which no preview would be made. */
+let postgres: EmbeddedPostgres;
+beforeAll(async () => {
+  const { snapshot = "" } = inject("database");
+  postgres = await startEmbeddedPostgres({ snapshot });
+});
+afterAll(() => postgres.close());
+
 let world: World;
 beforeEach(async () => {
-  world = new World();
+  world = new World(postgres.connectionString);
   world.isGuarded = true;
   await world.release();
   return () => world.remove();

@@ -21,7 +21,7 @@ async function releaseNext({ DATABASE_URL = "", PURGE_SECRET = "" } = world.env)
   world.forget();
 }
 const WITH_TRAFFIC = (version: string) =>
-  `Version ${version} has the traffic.\nAll that is cached is purged, and once more in 75 s, when the feed is this version's.`;
+  `Version ${version} has the traffic.\nQueued a purge of the whole cache. Queuing another in 75 s, when this version's feed has taken over.`;
 /** The second is for the feed of the version that has the traffic now. */
 const PURGED = "wait 75 s, feed purges everything";
 const changes = async () => (await world.query("select kind from changes")).map(({ kind }) => kind);
@@ -51,7 +51,7 @@ test("gives the last version that had all of the traffic, or the one that is nam
 });
 
 const BY_HAND =
-  "Its cache may hold what has changed since. Have it purged, now and in two minutes: insert into changes (kind) values ('everything')";
+  "The cache may hold outdated responses. As the owner of the schema, run this now and again in two minutes: insert into changes (kind) values ('everything')";
 test.for([
   [":2/", "Not purged: the database cannot be reached, or was lost: ECONNREFUSED."],
   [undefined, "MIGRATION_DATABASE_URL is not set."],
@@ -78,6 +78,15 @@ test("goes back to no version that was taken back, or that is being tried or sha
   await share(`${idOf(3)}@100%`);
   await world.wrangler(["versions", "deploy", `${idOf(2)}@100%`, "--yes", "--message", "The smoke test failed."], {});
   expect(await back()).toBe("v1");
+});
+
+test("purges nothing where no feed would", async () => {
+  await releaseNext();
+  world.configure((toml) => toml.replace('crons = ["* * * * *"]', "crons = []"));
+  const says = "No feed runs, so nothing is purged: what this version had cached may be served for up to an hour.";
+  expect((await outcomeOf([], { MIGRATION_DATABASE_URL: "" })).slice(0, 2)).toStrictEqual([0, "try <v1>, rollback v1"]);
+  expect((await outcomeOf([idOf(2)]))[3]).toContain(says);
+  expect(await changes()).toStrictEqual([]);
 });
 
 test("works where the cache does not: it may be why", async () => {

@@ -26,12 +26,12 @@ const PROCESS = `/v3/applications/${applicationId}/processes/${processId}`;
 
 const OF_READS = "responds to every read as it describes";
 const OF_PROCESS = "responds with the full details of a process";
-const FOR_CLIENTS = "lets clients keep a response, but makes them ask";
+const FOR_CLIENTS = "lets clients store a response, but makes them revalidate";
 const [OF_304, OF_HEAD] = ["says that nothing has changed", "responds to HEAD as to GET, without a body"];
-const [NO_KEY, UNKNOWN_KEY] = ["refuses a request without a key", "refuses a key that nobody has"];
-const [OF_WRITE, OF_CACHE] = ["takes a write that is only tried", "responds from the cache"];
-const OF_KEY = "responds from the cache only to the key that has asked before";
-const OF_PURGE = "forgets what is purged";
+const [NO_KEY, UNKNOWN_KEY] = ["refuses a request without a key", "refuses an unknown key"];
+const [OF_WRITE, OF_CACHE] = ["accepts a dry-run write", "responds from the cache"];
+const OF_KEY = "serves a cached response only to the key that it was made for";
+const OF_PURGE = "drops purged responses";
 const [DOCUMENT, IS_503] = ["/v3/openapi.json", "the status is 503, not 200"];
 const URL_OF_API = "<origin>";
 
@@ -105,14 +105,14 @@ describe("a deployment", () => {
     expect(skipped).toStrictEqual([
       `${OF_CACHE} (no cache expected)`,
       `${OF_KEY} (no cache expected)`,
-      `${OF_PURGE} (nothing to purge with)`,
+      `${OF_PURGE} (PURGE_SECRET not given, or nothing is cached for long)`,
     ]);
     const asked: string[] = [];
     const readOnly = await tryIt(
       { of: "", see: (method, path) => asked.push(`${method} ${path}`) },
       { args: ["--expect-cache", "--read-only"] },
     );
-    expect(readOnly.skipped).toStrictEqual([`${OF_PURGE} (reads only)`, `${OF_WRITE} (reads only)`]);
+    expect(readOnly.skipped).toStrictEqual([`${OF_PURGE} (--read-only)`, `${OF_WRITE} (--read-only)`]);
     expect(asked.filter((what) => /^(?:PATCH|POST|DELETE)/.test(what))).toStrictEqual([]);
   });
 
@@ -124,7 +124,7 @@ describe("a deployment", () => {
   const withDatabase = (_: number, headers: Headers) => headers.has("etag");
   const ofDatabase = [OF_READS, OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE];
   const ADVICE =
-    'Set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml, and release that: then nothing is cached.';
+    'Set EDGE_FRESH_SECONDS = "0" under [vars] in wrangler.toml and release again: nothing is cached then.';
   test.for<[fault: Fault, ...failed: string[]]>([
     [{ of: "/health", status: 503 }, `is up: ${IS_503}`],
     [{ of: "/health", body: '{"status":"ill"}' }, 'is up: status is "ill", not "ok"'],
@@ -156,13 +156,13 @@ describe("a deployment", () => {
     [{ of: PROCESS, status: 503, isThere: withDatabase }, ...ofDatabase.map((check) => `${check}: `)],
     [
       { of: `${PROCESS}/runs`, body: '{"data":[]}' },
-      `${OF_READS}: ${PROCESS}/runs: it is not what the document describes: data must have required property`,
+      `${OF_READS}: ${PROCESS}/runs: it does not match the document: data must have required property`,
     ],
     [{ of: `${PROCESS}/runs`, status: 418 }, `${OF_READS}: ${PROCESS}/runs: the status is 418, not 200`],
     [
       { of: PROCESS, body: ONLY_ID },
-      `${OF_READS}: ${PROCESS}: it is not what the document describes: data must have required property`,
-      ...[OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_KEY, OF_WRITE].map((check) => `${check}: it is not`),
+      `${OF_READS}: ${PROCESS}: it does not match the document: data must have required property`,
+      ...[OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_KEY, OF_WRITE].map((check) => `${check}: it `),
     ],
     [{ of: PROCESS, body: another }, `${OF_PROCESS}: id is "${applicationId}", not "${processId}"`],
     [{ of: PROCESS, header: PUBLIC }, `${FOR_CLIENTS}: cache-control is "public", not "private, no-cache"`, OF_KEY],
@@ -180,7 +180,7 @@ describe("a deployment", () => {
     ],
     [
       { of: PROCESS, header: ["cache-status", "process-api; hit"] },
-      `${OF_PURGE}: what was purged is still cached after 10 s. Set EDGE_FRESH_SECONDS = "30"`,
+      `${OF_PURGE}: the purged response is still cached after 10 s. Set EDGE_FRESH_SECONDS = "30"`,
     ],
     [{ of: "/ops/purge", status: 503 }, `${OF_PURGE}: ${URL_OF_API} answered 503`],
   ])("fails with %j: $1", async ([fault, ...expected]) => {
@@ -198,10 +198,10 @@ describe("a deployment", () => {
 
   test("fails where the edge takes no account of keys, though the gateway notices, or where no purge works", async () => {
     await api.set({ CACHE_FAULT: "keys without props" });
-    expect((await tryIt()).failed).toStrictEqual([`${OF_KEY}: the cache takes no account of the key. ${ADVICE}`]);
+    expect((await tryIt()).failed).toStrictEqual([`${OF_KEY}: the cache ignores the key. ${ADVICE}`]);
     await api.set({ CACHE_FAULT: "purges of own props alone" });
     expect((await tryIt()).failed).toStrictEqual([
-      expect.stringMatching(`^${OF_PURGE}: what was purged is still cached`),
+      expect.stringMatching(`^${OF_PURGE}: the purged response is still cached`),
     ]);
     await api.set({ CACHE_FAULT: "no ctx.cache" });
     expect((await tryIt()).failed).toStrictEqual([
@@ -227,7 +227,7 @@ describe("a deployment", () => {
   test("has not forgotten what it responds with past its cache", async () => {
     const stale: Fault = { of: PROCESS, change: (headers) => void headers.set("cache-status", HIT_OR_STALE(headers)) };
     expect((await tryIt(stale)).failed).toStrictEqual([
-      expect.stringContaining(`${OF_PURGE}: what was purged is still`),
+      expect.stringContaining(`${OF_PURGE}: the purged response is still`),
     ]);
   });
 
