@@ -31,7 +31,7 @@ const ADVICE: Partial<Record<number, string>> = {
   // https://github.com/cloudflare/workers-sdk/issues/8756 (read 2026-11-30)
   100328: " Workers Free takes no [limits]: delete them, and set crons = [] (src/cli/README.md, Free plans).",
   // https://github.com/cloudflare/cloudflare-docs/issues/29844 (read 2026-11-25)
-  10089: " Turn Analytics Engine on in the dashboard, or delete [[analytics_engine_datasets]].",
+  10089: " Turn Analytics Engine on in the dashboard: Workers & Pages, Analytics Engine.",
 };
 
 export interface WranglerOptions {
