@@ -95,8 +95,8 @@ const PROXY_SAYS: readonly [RegExp, DatabaseError["kind"], Refusal?][] = [
   [/Too many connections attempts|Too many connections to this endpoint|exceeded the rate limit/, "overloaded"],
   [/Control plane request failed|Couldn't connect to compute node|already has running operations/, "unavailable"],
   [/ould not establish (?:HTTP|h2) connection|error connecting to server|timeout waiting for server/, "unavailable"],
-  // Postgres has refused the connection.
-  [/Authentication timed out|"code":"(?:53|57P)/, "unavailable"],
+  // Postgres has refused the connection. A COMMIT that was cut short comes with status 500 as well, and with 57P01.
+  [/Authentication timed out|"code":"(?:53|57P03)/, "unavailable"],
 ];
 /** Invalid authorization (28) and unknown database (3D): wrong until an operator mends it, and no fault of the statement. */
 const LOGIN_SQL_STATE = /^(?:28|3D)/;

@@ -71,6 +71,7 @@ test.for<[status: number, message: string, expected: object, code?: string]>([
   // What may have run all the same.
   [400, "error communicating with the server: connection closed", UNKNOWN],
   [500, "pooled connection closed at inconsistent state", UNKNOWN],
+  [500, "terminating connection due to administrator command", UNKNOWN, "57P01"],
   [502, "Bad Gateway", UNKNOWN],
   [507, "response is too large (max is 10485760 bytes)", { kind: "rejected", isTransient: false, mayHaveRun: true }],
 ])("%d, %s", ([status, message, expected, code]) => {
