@@ -13,7 +13,7 @@ interface Fault {
   status?: number;
   body?: string | ((text: string) => string);
   header?: [name: string, value: string];
-  change?: (headers: Headers) => void;
+  change?: (headers: Headers, method: string) => void;
   /** Told of each request. */
   see?: (method: string, path: string) => unknown;
   /** Whether it is there at this time, in milliseconds since the first request. */
@@ -66,7 +66,7 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
       fault.see?.(request.method, new URL(request.url).pathname);
       const { status = response.status, body = text, header, change } = isFaulty ? fault : {};
       if (header !== undefined) headers.set(...header);
-      change?.(headers);
+      change?.(headers, request.method);
       const sent = typeof body === "string" ? body : body(text);
       return new Response(status === 304 ? null : sent, { status, headers });
     },
@@ -77,9 +77,10 @@ async function tryIt({ of, isThere = () => true, ...fault }: Fault = { of: "" },
   return { exitCode, first, stderr, ...checks };
 }
 
-function weaken(headers: Headers): void {
+/** There is nothing to compress about a HEAD. */
+function weaken(headers: Headers, method: string): void {
   const tag = headers.get("etag");
-  if (tag !== null) headers.set("etag", `W/${tag}`);
+  if (tag !== null && method !== "HEAD") headers.set("etag", `W/${tag}`);
   headers.append("vary", "Accept-Encoding");
 }
 
@@ -120,6 +121,11 @@ describe("a deployment", () => {
   const PUBLIC: Fault["header"] = ["cache-control", "public"];
   const EMPTY = '{"openapi":"3.1.0","info":{"version":"3.0.0"},"paths":{}}';
   const older = (text: string) => text.replace('"openapi":"3.1.', '"openapi":"3.0.');
+  const withoutSuccess = (text: string) => {
+    const document = JSON.parse(text);
+    delete document.paths["/api-keys/validate"].get.responses["200"];
+    return JSON.stringify(document);
+  };
   const another = (text: string) => text.replace(processId, applicationId);
   const withDatabase = (_: number, headers: Headers) => headers.has("etag");
   const ofDatabase = [OF_READS, OF_PROCESS, FOR_CLIENTS, OF_304, OF_HEAD, OF_CACHE, OF_KEY, OF_PURGE, OF_WRITE];
@@ -144,6 +150,18 @@ describe("a deployment", () => {
       `${NO_KEY}: cache-control is "max-age=5", not "no-store"`,
       `${UNKNOWN_KEY}: cache-control is "max-age=5", not "no-store"`,
       `${OF_KEY}: cache-control is "max-age=5", not "no-store". ${ADVICE}`,
+    ],
+    [
+      {
+        of: PROCESS,
+        status: 200,
+        isThere: (_, headers) => /realm="[^"]+"$/.test(headers.get("www-authenticate") ?? ""),
+      },
+      `${OF_KEY}: the status is 200, not 401`,
+    ],
+    [
+      { of: DOCUMENT, body: withoutSuccess },
+      `${OF_READS}: /v3/api-keys/validate: the document does not describe a response of 200`,
     ],
     [
       { of: "/v3/no-such-endpoint", body: '{"error":"not found"}' },
@@ -190,9 +208,12 @@ describe("a deployment", () => {
     expect([exitCode, stderr]).toStrictEqual([1, `error: ${api.url.origin} failed ${expected.length} of 17 checks.\n`]);
   });
 
-  test("fails where the document cannot be read, at all that is held to it", async () => {
-    const { failed } = await tryIt({ of: DOCUMENT, body: "<html>" });
-    expect(failed[0]).toBe("describes itself: the body is not JSON");
+  test.for<[fault: Fault, reason: string]>([
+    [{ of: DOCUMENT, body: "<html>" }, "the body is not JSON"],
+    [{ of: DOCUMENT, status: 503 }, "the status is 503, not 200"],
+  ])("fails where the document cannot be read, at all that is held to it: %j", async ([fault, reason]) => {
+    const { failed } = await tryIt(fault);
+    expect(failed[0]).toContain(`describes itself: ${reason}`);
     expect(failed.length).toBeGreaterThan(10);
   });
 
