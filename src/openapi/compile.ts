@@ -30,20 +30,22 @@ export async function compile(document: Document): Promise<string> {
           .filter((one) => one.in === place)
           .map(({ name, required = false, schema }) => ({ name, required, schema }) as Parameter);
       const body = (operation.requestBody as RequestBody | undefined)?.content["application/json"].schema;
+      const answer = operation.responses?.[200].content["application/json"].schema;
       operations.push({
         id,
         method: method.toUpperCase(),
         template: `${document.servers?.[0]?.url}${path}`,
         path: parametersIn("path"),
         query: parametersIn("query"),
-        ...(body && { bodyFields: fieldsOf(document, body) }),
+        ...(body && fieldsOf(document, body, answer)),
       });
       if (body !== undefined) requests.add(id, body);
-      responses.add(id, operation.responses?.[200].content["application/json"].schema);
+      responses.add(id, answer);
     }
   }
   const entry = `
     export const operations = ${JSON.stringify(operations)};
+    export const alternatives = ${JSON.stringify(alternativesOf(document))};
     export * as validateRequest from "requests";
     export * as validateResponse from "responses";`;
   return bundle(entry, { requests: requests.compile(), responses: responses.compile() });
@@ -54,9 +56,28 @@ interface RequestBody {
   content: { "application/json": { schema: { $ref: string } } };
 }
 
-function fieldsOf({ components }: Document, { $ref }: { $ref: string }): string[] {
-  const schema = components?.schemas?.[$ref.slice("#/components/schemas/".length)] as { properties: object };
-  return Object.keys(schema.properties);
+type Reference = RequestBody["content"]["application/json"]["schema"];
+
+function fieldsOf({ components }: Document, body: Reference, answer: Reference) {
+  const namesIn = ({ $ref }: Reference): string[] => {
+    const schema = components?.schemas?.[$ref.slice("#/components/schemas/".length)] as { properties: object };
+    return Object.keys(schema.properties);
+  };
+  const bodyFields = namesIn(body);
+  return { bodyFields, readOnlyFields: namesIn(answer).filter((name) => !bodyFields.includes(name)) };
+}
+
+/** Ajv's errors name the member, and not its values. @throws if two unions have the same member */
+function alternativesOf({ components }: Document): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const schema of Object.values(components?.schemas ?? {})) {
+    const { discriminator } = schema as { discriminator?: { propertyName: string; mapping: object } };
+    if (discriminator === undefined) continue;
+    const { propertyName, mapping } = discriminator;
+    if (found[propertyName] !== undefined) throw new Error(`Two unions are told apart by ${propertyName}`);
+    found[propertyName] = Object.keys(mapping);
+  }
+  return found;
 }
 
 /** Schemas that are compiled together, each to an export of its name. */

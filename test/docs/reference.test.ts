@@ -74,7 +74,7 @@ describe("the reference", () => {
 
   test("says what every status means, in the words of the API", () => {
     const errors = textOf(page.slice(page.indexOf('id="errors"')));
-    expect(errors).toContain('An id that is not a UUID: The path parameter "id" is invalid. Expected a UUID.');
+    expect(errors).toContain('An id that is not a UUID: The path parameter "id" is invalid: expected a UUID.');
     const statuses = [...page.matchAll(/id="status-(\d+)"/g)].map(([, status]) => Number(status));
     expect(statuses).toEqual(expect.arrayContaining([304, 400, 401, 403, 404, 405, 414, 429, 431, 500, 503]));
   });

@@ -1,16 +1,9 @@
 // Building blocks of the schemas.
 import { z } from "@hono/zod-openapi";
-import { LOWER_CASE_UUID_PATTERN, UUID_PATTERN } from "../../worker/shared/uuid.ts";
+import { UUID_PATTERN } from "../../worker/shared/uuid.ts";
 import { EXAMPLE_TIMESTAMP } from "./examples.ts";
 
 export const uuid = (example: string) => z.uuid().openapi({ pattern: UUID_PATTERN, example });
-
-/** In a body, whose values are answered as they were sent, a UUID must be written as it is stored. */
-export const lowerCaseUuid = (example: string) =>
-  z
-    .string()
-    .regex(new RegExp(LOWER_CASE_UUID_PATTERN))
-    .openapi({ format: "uuid", pattern: LOWER_CASE_UUID_PATTERN, example });
 
 /** RFC 3339 in UTC, as the contract writes it; what is sent has milliseconds. */
 const TIMESTAMP_PATTERN =

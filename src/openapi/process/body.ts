@@ -2,13 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import { ingressProtocol, jobStartPolicy, processType } from "../../worker/db/schema.ts";
 import { EXAMPLE_IDS } from "../components/examples.ts";
-import { integer, lowerCaseUuid, orNull, text } from "../components/schemas.ts";
+import { integer, orNull, text, uuid } from "../components/schemas.ts";
 import { port, probe, scalingStrategy } from "./schema.ts";
 
 const fields = {
   display_name: text(1, 255).openapi({ description: "Human-readable name", example: "Web Process" }),
-  resource_type_id: lowerCaseUuid(EXAMPLE_IDS.small).openapi({
-    description: "Identifier of the machine size: `GET /resources/process-resource-types` lists them",
+  resource_type_id: uuid(EXAMPLE_IDS.small).openapi({
+    description: "Identifier of the machine size, in any case: `GET /resources/process-resource-types` lists them",
   }),
   scaling_strategy: scalingStrategy.openapi({
     description: "How the number of instances is decided; `horizontal` for web processes and workers only",

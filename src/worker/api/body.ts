@@ -1,13 +1,12 @@
 // What a client sends, checked against the document: all that is wrong with it, not the first mistake alone.
-import { validateRequest } from "#openapi";
-import { HttpError, type Mistake } from "../shared/errors.ts";
-import type { ValidationError, Validator } from "../shared/operations.ts";
-import { LOWER_CASE_UUID_PATTERN } from "../shared/uuid.ts";
+import { alternatives, validateRequest } from "#openapi";
+import { HttpError, MAX_NAME_LENGTH, type Mistake } from "../shared/errors.ts";
+import type { Operation, ValidationError, Validator } from "../shared/operations.ts";
+import { UUID_PATTERN } from "../shared/uuid.ts";
 import type { Call } from "./call.ts";
 
 /** A body may have any number of them. */
 const MAX_MISTAKES = 50;
-const MAX_FIELD_LENGTH = 100;
 
 /**
  * Reads the body of a call.
@@ -18,14 +17,14 @@ const MAX_FIELD_LENGTH = 100;
 export async function readBody<T>({ operation, body }: Call, check: (body: Loose<T>) => Mistake[]): Promise<T> {
   const value = parse(await body());
   const isValid = validateRequest[operation.id] as Validator;
-  const mistakes = isValid(value) ? [] : mistakesIn(isValid.errors ?? []);
+  const mistakes = isValid(value) ? [] : mistakesIn(isValid.errors ?? []).map((one) => explained(one, operation));
   if (isObject(value)) mistakes.push(...unstorableTexts(value), ...check(value as Loose<T>));
   if (mistakes.length === 0) return value as T;
   throw new HttpError({
     reason: "invalid_fields",
     mistakes: mistakes
       .slice(0, MAX_MISTAKES)
-      .map(({ field, what }) => ({ field: field.slice(0, MAX_FIELD_LENGTH).toWellFormed(), what })),
+      .map(({ field, what }) => ({ field: field.slice(0, MAX_NAME_LENGTH).toWellFormed(), what })),
     ...(mistakes.some(({ what }) => what === UNKNOWN) && { fields: operation.bodyFields ?? [] }),
   });
 }
@@ -59,24 +58,31 @@ function unstorableTexts(body: object): Mistake[] {
   return mistakes;
 }
 
+/** What can be read is not unknown. */
+const explained = ({ field, what }: Mistake, { method, readOnlyFields }: Operation): Mistake => {
+  const isReadOnly = what === UNKNOWN && readOnlyFields?.includes(field);
+  return { field, what: isReadOnly ? `cannot be ${method === "POST" ? "set here" : "changed"}` : what };
+};
+
 const UNSTORABLE = "has a character that cannot be stored: U+0000 or half a surrogate pair";
 const UNKNOWN = "is unknown";
+
+const oneOf = (values: readonly unknown[]): string =>
+  `must be one of ${values.map((value) => JSON.stringify(value)).join(", ")}`;
 
 /** What a keyword of JSON Schema asks of a field: https://ajv.js.org/api.html#error-parameters */
 const DEMANDS: Record<string, (params: Record<string, unknown>) => string> = {
   required: () => "is missing",
   additionalProperties: () => UNKNOWN,
-  discriminator: () => "names no alternative that there is",
+  discriminator: ({ tag }) => oneOf(alternatives[tag as string] ?? []),
   const: ({ allowedValue }) => `must be ${JSON.stringify(allowedValue)}`,
-  enum: ({ allowedValues }) =>
-    `must be one of ${(allowedValues as unknown[]).map((one) => JSON.stringify(one)).join(", ")}`,
+  enum: ({ allowedValues }) => oneOf(allowedValues as unknown[]),
   minimum: ({ limit }) => `must be at least ${limit}`,
   maximum: ({ limit }) => `must be at most ${limit}`,
   // No text needs more than one character.
   minLength: () => "must not be empty",
   maxLength: ({ limit }) => `must have at most ${limit} characters`,
-  pattern: ({ pattern }) =>
-    pattern === LOWER_CASE_UUID_PATTERN ? "must be a UUID in lower case" : `must match ${pattern}`,
+  pattern: ({ pattern }) => (pattern === UUID_PATTERN ? "must be a UUID" : `must match ${pattern}`),
 };
 
 const TYPES: Record<string, string> = {
@@ -103,12 +109,14 @@ function mistakesIn(errors: readonly ValidationError[]): Mistake[] {
     for (const type of [params.type].flat()) names.add(TYPES[String(type)] ?? String(type));
   }
   const fields = [...mistakes.map(({ field }) => field), ...types.keys()];
+  const ofType: Mistake[] = [];
   for (const [field, names] of types) {
     // Where something inside is wrong, one of the alternatives was meant.
     if (fields.some((other) => field !== "" && other.startsWith(`${field}.`))) continue;
-    mistakes.push({ field, what: `must be ${[...names].join(" or ")}` });
+    ofType.push({ field, what: `must be ${[...names].join(" or ")}` });
   }
-  return mistakes;
+  // First: what else is wrong with such a field follows from it.
+  return [...ofType, ...mistakes];
 }
 
 /** https://www.rfc-editor.org/rfc/rfc6901#section-4 */

@@ -1,5 +1,5 @@
 // One URL for each thing that can be asked for, so that all spellings of it share an entry of the cache.
-import { HttpError } from "../shared/errors.ts";
+import { HttpError, MAX_NAME_LENGTH } from "../shared/errors.ts";
 import { type Match, matchPath, type Parameter } from "../shared/operations.ts";
 import { isUuid } from "../shared/uuid.ts";
 
@@ -45,7 +45,9 @@ function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams
 function assertKnown(parameters: readonly Parameter[], query: URLSearchParams): void {
   const known = parameters.map(({ name }) => name);
   const parameter = [...query.keys()].find((name) => !known.includes(name));
-  if (parameter !== undefined) throw new HttpError({ reason: "unknown_parameter", parameter, known });
+  if (parameter === undefined) return;
+  const name = parameter.slice(0, MAX_NAME_LENGTH).toWellFormed();
+  throw new HttpError({ reason: "unknown_parameter", parameter: name, known });
 }
 
 function parse(place: "path" | "query", parameter: Parameter, text: string): string | number | boolean {

@@ -38,6 +38,9 @@ export type Failure =
   | { reason: "database_refused"; retryAfterSeconds: number }
   | { reason: "overloaded"; retryAfterSeconds: number };
 
+/** What a client has named is told of up to this length. */
+export const MAX_NAME_LENGTH = 100;
+
 /** What is wrong with a field of a body. */
 export interface Mistake {
   /** As in `scaling_strategy.config.instanceCount`; "" for the body itself. */
@@ -48,9 +51,10 @@ export interface Mistake {
 
 /** The contract's error body (src/contract/error.schema.json). */
 export interface ErrorBody {
+  /** What went wrong, and why: most clients show nothing else. */
   message: string;
   status: number;
-  /** `code` is the request id; `message` says what to do. */
+  /** `code` is the request id; `message` says what to do, and all that is wrong with a body. */
   data: { code: string; message: string };
 }
 
@@ -97,25 +101,25 @@ function wordingOf(failure: Failure): Wording {
     case "invalid_parameter":
       return {
         status: 400,
-        message: `The ${failure.place} parameter "${failure.parameter}" is invalid.`,
+        message: `The ${failure.place} parameter "${failure.parameter}" is invalid: expected ${failure.expected}.`,
         advice: `Expected ${failure.expected}.`,
       };
     case "unknown_parameter":
       return {
         status: 400,
-        message: `There is no query parameter "${failure.parameter}". Nothing was written.`,
+        message: `There is no query parameter "${failure.parameter}": expected ${failure.known.join(", ")} or none. Nothing was written.`,
         advice: `Expected ${failure.known.join(", ")} or none.`,
       };
     case "invalid_header":
       return {
         status: 400,
-        message: `The header "${failure.header}" is invalid.`,
+        message: `The header "${failure.header}" is invalid: expected ${failure.expected}.`,
         advice: `Expected ${failure.expected}.`,
       };
     case "invalid_fields":
       return {
         status: 400,
-        message: `The body is invalid${listOf(failure.mistakes)}.`,
+        message: `The body is invalid: ${summaryOf(failure.mistakes)}`,
         advice: [
           ...failure.mistakes.map(({ field, what }) => `${field || "The body"} ${what}.`),
           ...(failure.fields ? [`The fields are ${failure.fields.join(", ")}.`] : []),
@@ -129,7 +133,7 @@ function wordingOf(failure: Failure): Wording {
     case "missing_permission":
       return {
         status: 403,
-        message: "This API key does not permit this request.",
+        message: `This API key lacks the permission ${failure.permission}.`,
         advice: `The request needs the permission ${failure.permission} for this resource.`,
         headers: { "www-authenticate": `${REALM}, error="insufficient_scope", scope="${failure.permission}"` },
       };
@@ -148,33 +152,33 @@ function wordingOf(failure: Failure): Wording {
     case "method_not_allowed":
       return {
         status: 405,
-        message: "This method is not allowed here.",
+        message: `This method is not allowed here, only ${failure.allowed.join(", ")}.`,
         advice: `Use ${failure.allowed.join(", ")}.`,
         headers: { allow: failure.allowed.join(", ") },
       };
     case "uri_too_long":
       return {
         status: 414,
-        message: "The URL is too long.",
+        message: `The URL has more than ${failure.maxBytes} bytes of path and query.`,
         advice: `Send at most ${failure.maxBytes} bytes of path and query.`,
       };
     case "header_too_large":
       return {
         status: 431,
-        message: `The header "${failure.header}" is too large.`,
+        message: `The header "${failure.header}" has more than ${failure.maxBytes} bytes.`,
         advice: `Send at most ${failure.maxBytes} bytes in it.`,
       };
     case "unsupported_media_type":
       return {
         status: 415,
-        message: "The body is not JSON.",
-        advice: "Send it as `Content-Type: application/json`, and not compressed.",
+        message: "The body is not sent as `Content-Type: application/json`.",
+        advice: "Send JSON, with this header.",
         headers: { accept: "application/json" },
       };
     case "precondition_failed":
       return {
         status: 412,
-        message: "A condition of the request does not hold.",
+        message: "A condition of the request does not hold: If-Match, If-None-Match or If-Unmodified-Since.",
         advice: "Read again what is there, and decide again.",
       };
     case "idempotency_key_reused":
@@ -210,7 +214,7 @@ function wordingOf(failure: Failure): Wording {
     case "rate_limited":
       return {
         status: 429,
-        message: "Too many requests.",
+        message: `Too many requests: the limit is ${failure.requests} in ${failure.periodSeconds} seconds.`,
         advice: `The limit is ${failure.requests} requests in ${failure.periodSeconds} seconds.`,
         headers: {
           // The window is fixed and its end unknown: no later than its length.
@@ -222,9 +226,17 @@ function wordingOf(failure: Failure): Wording {
         },
       };
     case "invalid_body":
-      return { status: 400, message: "The body is invalid.", advice: `Expected ${failure.expected}.` };
+      return {
+        status: 400,
+        message: `The body is invalid: expected ${failure.expected}.`,
+        advice: `Expected ${failure.expected}.`,
+      };
     case "body_too_large":
-      return { status: 413, message: "The body is too large.", advice: `Send at most ${failure.maxBytes} bytes.` };
+      return {
+        status: 413,
+        message: `The body has more than ${failure.maxBytes} bytes.`,
+        advice: `Send at most ${failure.maxBytes} bytes.`,
+      };
     case "missing_secret":
       return { ...NO_SECRET, headers: { "www-authenticate": REALM } };
     case "invalid_secret":
@@ -273,10 +285,11 @@ function wordingOf(failure: Failure): Wording {
   }
 }
 
-/** Names fields, each once. */
-function listOf(mistakes: readonly Mistake[]): string {
-  const names = [...new Set(mistakes.map(({ field }) => field))].filter(Boolean);
-  return names.length === 0 ? "" : `: ${names.join(", ")}`;
+/** Says the first mistake, and names the fields of the others. */
+function summaryOf([first, ...others]: readonly Mistake[]): string {
+  const names = [...new Set(others.map(({ field }) => field))].filter((name) => name !== first?.field);
+  const more = names.length === 0 ? "" : ` Also wrong: ${names.join(", ")}.`;
+  return `${first?.field || "it"} ${first?.what}.${more}`;
 }
 
 const retryAfter = (seconds: number): Record<string, string> => ({ "retry-after": String(seconds) });

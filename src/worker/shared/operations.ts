@@ -11,6 +11,8 @@ export interface Operation {
   query: readonly Parameter[];
   /** Names of the members of its body; absent if it takes none. */
   bodyFields?: readonly string[];
+  /** Names of the members of its response that its body may not have; absent if it takes no body. */
+  readOnlyFields?: readonly string[];
 }
 
 export interface Parameter {

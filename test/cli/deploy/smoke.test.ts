@@ -255,7 +255,7 @@ describe("a deployment", () => {
   test("fails with a key that may not read, and is not tried to write to with one that may only read", async () => {
     const withKey = (SMOKE_TOKEN: string) => tryIt(undefined, { env: { ...READER, SMOKE_TOKEN } });
     expect((await withKey(SEED_TOKENS.unpermitted)).failed[0]).toMatch(
-      /^responds with .*: the status is 403, not 200: This API key does not permit this request\. \(data\.code [\w-]+\)$/,
+      /^responds with .*: the status is 403, not 200: This API key lacks the permission APP:READ\. \(data\.code [\w-]+\)$/,
     );
     const skipped = [`${OF_WRITE} (the key may not write)`];
     expect(await withKey(SEED_TOKENS.rotatedNew)).toMatchObject({ failed: [], skipped });

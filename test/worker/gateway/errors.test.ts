@@ -53,7 +53,9 @@ describe("a failure", () => {
   ] as const)("431 for a header %s beyond %i bytes, and not at it", async ([name, bytes]) => {
     const send = (length: number) => api.fetch(PATH, { headers: { ...ANYBODY.headers, [name]: "x".repeat(length) } });
     await errorOf(await send(bytes), 401);
-    expect((await errorOf(await send(bytes + 1), 431)).message).toBe(`The header "${name}" is too large.`);
+    expect((await errorOf(await send(bytes + 1), 431)).message).toBe(
+      `The header "${name}" has more than ${bytes} bytes.`,
+    );
   });
 });
 

@@ -88,6 +88,6 @@ test("a request target is read as it is sent, and a parameter that is no UUID co
   const before = api.queries();
   const { status, body } = await getRaw(`${LIST}/${processId}%00`);
   expect([status, isError(body), api.queries() - before]).toStrictEqual([400, true, 0]);
-  const message = 'The path parameter "process_id" is invalid.';
+  const message = 'The path parameter "process_id" is invalid: expected a UUID.';
   expect(body).toMatchObject({ message, data: { message: "Expected a UUID." } });
 });

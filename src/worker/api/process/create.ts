@@ -3,13 +3,14 @@ import { readBody } from "../body.ts";
 import type { Handler } from "../call.ts";
 import { answerWrite } from "../write.ts";
 import { checkProcess } from "./check.ts";
+import { inLowerCase } from "./fields.ts";
 import { failureOf } from "./refusal.ts";
 import { slugOf } from "./slug.ts";
 import { createProcessForKey } from "./write-query.ts";
 
 export const createProcess: Handler = async (call) => {
   const { id } = call.path as { id: string };
-  const body = await readBody<CreateProcess>(call, checkProcess);
+  const body = inLowerCase(await readBody<CreateProcess>(call, checkProcess));
   const slug = body.type === "web" ? "web" : slugOf(body.display_name, body.type);
   return answerWrite(call, {
     resource: "Application",

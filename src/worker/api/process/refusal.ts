@@ -10,11 +10,13 @@ type Refusal =
   | "web_process"
   | "no_cron_process";
 
+const UNKNOWN_SIZE = "must be the id of a machine size, which GET /resources/process-resource-types lists";
+
 /** What the database alone can know, as a failure. */
 export function failureOf(refusal: Refusal, fields: readonly string[]): Failure {
   switch (refusal) {
     case "unknown_resource_type":
-      return invalid({ field: "resource_type_id", what: "must be the id of a machine size" });
+      return invalid({ field: "resource_type_id", what: UNKNOWN_SIZE });
     case "foreign_fields":
       return invalid(...fields.map((field) => ({ field, what: isForOthers(field) })));
     case "manual_scaling_only":

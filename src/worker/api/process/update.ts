@@ -3,12 +3,13 @@ import { readBody } from "../body.ts";
 import type { Handler } from "../call.ts";
 import { answerWrite } from "../write.ts";
 import { checkChange } from "./check.ts";
+import { inLowerCase } from "./fields.ts";
 import { failureOf } from "./refusal.ts";
 import { updateProcessForKey } from "./write-query.ts";
 
 export const updateProcess: Handler = async (call) => {
   const { id, process_id } = call.path as { id: string; process_id: string };
-  const body = await readBody<UpdateProcess>(call, checkChange);
+  const body = inLowerCase(await readBody<UpdateProcess>(call, checkChange));
   const columns = columnsOf(body);
   return answerWrite(call, {
     resource: "Process",

@@ -80,7 +80,7 @@ describe("GET /v3/applications/{id}/processes", () => {
     const response = await api.fetch(`${path}?limit=0`, bearer(own.token));
     expect([response.status, api.queries() - before]).toStrictEqual([400, 0]);
     expect(await response.json()).toMatchObject({
-      message: 'The query parameter "limit" is invalid.',
+      message: 'The query parameter "limit" is invalid: expected an integer from 1 to 100.',
       data: { message: "Expected an integer from 1 to 100." },
     });
   });

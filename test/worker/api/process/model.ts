@@ -31,7 +31,10 @@ const refused = (failure: Failure): Decision => {
   return { outcome: "refused", status, message, advice: data.message };
 };
 const wrong = (...mistakes: Mistake[]): Decision => refused({ reason: "invalid_fields", mistakes });
-const UNKNOWN_SIZE = wrong({ field: "resource_type_id", what: "must be the id of a machine size" });
+const UNKNOWN_SIZE = wrong({
+  field: "resource_type_id",
+  what: "must be the id of a machine size, which GET /resources/process-resource-types lists",
+});
 const MUST_BE_MANUAL = wrong({
   field: "scaling_strategy.type",
   what: 'must be "manual": web and worker processes alone scale by themselves',

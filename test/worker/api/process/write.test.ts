@@ -192,8 +192,14 @@ describe("PATCH changes", () => {
   test("the machine size, with what is shown of it", async () => {
     const { id } = await records.resourceType({ name: `big-${randomUUID()}`, cpuMillicores: 9, memoryMegabytes: 10 });
     const { path } = await create(ofType("worker"));
-    const { body } = await call("PATCH", path, { resource_type_id: id });
+    const key = { "idempotency-key": randomUUID() };
+    const { body } = await call("PATCH", path, { resource_type_id: id }, key);
     expect(body).toMatchObject({ resource_type_id: id, cpu_limit: 9, memory_limit: 10 });
+    // RFC 9562, section 4: letters of either case.
+    const again = await call("PATCH", path, { resource_type_id: id.toUpperCase() }, key);
+    expect(again).toMatchObject({ isReplay: true, body });
+    const { answer } = await create(ofType("worker", { resource_type_id: id.toUpperCase() }));
+    expect(answer.body).toMatchObject({ resource_type_id: id });
   });
 });
 
@@ -242,6 +248,7 @@ describe("trigger", () => {
 describe("a body is refused that has", () => {
   const CANNOT_BE_STORED = "has a character that cannot be stored: U+0000 or half a surrogate pair";
   const MUST_BE_MANUAL = 'scaling_strategy.type must be "manual": web and worker processes alone scale by themselves';
+  const NEITHER = 'scaling_strategy.type must be one of "manual", "horizontal"';
   const SIZE = "3f0f4a3e-7b63-4a8c-9d6c-0d1f6b1d2c3e";
   const CONFIG = "scaling_strategy.config";
   const scaled = (type: string, config: Body) => ({ scaling_strategy: { type, config } });
@@ -253,11 +260,14 @@ describe("a body is refused that has", () => {
     ["U+0000", { entrypoint: "a\0" }, `entrypoint ${CANNOT_BE_STORED}`],
     ["half a surrogate pair", { display_name: "\ud800" }, `display_name ${CANNOT_BE_STORED}`],
     ["another type", { type: "daemon" }, 'type must be one of "web", "worker", "cron", "job"'],
-    ["a size in upper case", { resource_type_id: SIZE.toUpperCase() }, "resource_type_id must be a UUID in lower case"],
-    ["an unknown size", { resource_type_id: SIZE }, "resource_type_id must be the id of a machine size"],
+    ["a size that is no id", { resource_type_id: "s1" }, "resource_type_id must be a UUID"],
+    [
+      "an unknown size",
+      { resource_type_id: SIZE },
+      "resource_type_id must be the id of a machine size, which GET /resources/process-resource-types lists",
+    ],
     ["port 0", { port: 0 }, "port must be at least 1"],
     ["port 65,536", { port: 65_536 }, "port must be at most 65535"],
-    ["half a port", { port: 0.5 }, "port must be an integer"],
     ["a port in words", { port: "80" }, "port must be an integer"],
     ["null for a port", { port: null }, "port must be an integer"],
     ["51 instances", scaled("manual", { instanceCount: 51 }), `${CONFIG}.instanceCount must be at most 50`],
@@ -266,9 +276,11 @@ describe("a body is refused that has", () => {
       scaled("horizontal", { minInstanceCount: 3, maxInstanceCount: 2 }),
       `${CONFIG}.minInstanceCount must be at most maxInstanceCount`,
     ],
-    ["a strategy of neither kind", scaled("vertical", {}), "scaling_strategy.type names no alternative that there is"],
+    ["a strategy of neither kind", scaled("vertical", {}), NEITHER],
+    ["a strategy of no kind", { scaling_strategy: { config: { instanceCount: 1 } } }, NEITHER],
     ["a strategy that is none", { scaling_strategy: 3 }, "scaling_strategy must be an object"],
-    ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled is unknown"],
+    ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled cannot be set here"],
+    ["half a port", { port: 0.5 }, "port must be an integer", "port must be at least 1"],
     ["a schedule for a worker", { schedule: "0 * * * *" }, "schedule is for cron processes only"],
     ["a probe for a worker", { liveness_probe: null }, "liveness_probe is for web processes only"],
     ["a policy for a worker", { job_start_policy: "beforeDeployment" }, "job_start_policy is for job processes only"],
@@ -302,7 +314,9 @@ describe("a body is refused that has", () => {
     ...[...NOT_FIVE_FIELDS, ...WRONG_FIELDS].map((schedule) => ["schedule", schedule] as const),
     ...["+01:00", "Mars/Olympus", "CEST", "Europe/Berlin ", ""].map((zone) => ["time_zone", zone] as const),
   ])("the %s %j", async ([field, value]) => {
-    expectRefusal(await post(ofType("cron", { [field]: value })), 400, `The body is invalid: ${field}.`);
+    const { status, body } = await post(ofType("cron", { [field]: value }));
+    expect({ status, message: body.message }).toMatchObject({ status: 400 });
+    expect(body.message).toMatch(`The body is invalid: ${field} must `);
   });
 
   test("fields of another API, naming those that there are", async () => {
@@ -327,7 +341,10 @@ describe("a body is refused that has", () => {
     ],
     [{ is_ingress_enabled: true }, "is_ingress_enabled is for web processes only"],
     [{ scaling_strategy: HORIZONTAL }, MUST_BE_MANUAL],
-    [{ type: "job", key: "x" }, "key is unknown", "type is unknown"],
+    [
+      { type: "job", key: "x", created_at: 1 },
+      ...["created_at", "key", "type"].map((field) => `${field} cannot be changed`),
+    ],
     [{ schedule: "" }, "schedule must not be empty"],
   ])("for a cron process that there is: %j", async ([body, ...mistakes]) => {
     const { path } = await create(ofType("cron"));
@@ -344,23 +361,33 @@ describe("a body is refused that has", () => {
   /** Each mistake is a sentence that begins with the name of its field. */
   function expectMistakes({ status, body }: Answer, ...mistakes: string[]): void {
     expectValid(isError, body);
-    const named = body.message.replace(/^The body is invalid: (.*)\.$/, "$1").split(", ");
-    const fields = mistakes.map((mistake) => mistake.split(" ")[0]);
+    // Most clients show no more than the message: one reason, and where the others are.
+    const [, first, others] = /^The body is invalid: (.*?)\.(?: Also wrong: (.*)\.)?$/.exec(body.message) ?? [];
+    expect(mistakes).toContain(first);
+    const named = [first?.split(" ")[0], ...(others?.split(", ") ?? [])];
+    const fields = [...new Set(mistakes.map((mistake) => mistake.split(" ")[0]))];
     expect({ status, named: named.sort() }).toStrictEqual({ status: 400, named: fields.sort() });
     for (const mistake of mistakes) expect(body.data.message).toContain(`${mistake}.`);
   }
 });
 
 describe("a body", () => {
-  test.for(["", "{", "null", "[]", '"x"', "1"])("that is %j is no object", async (body) => {
+  test.for([
+    ["", "expected a JSON object"],
+    ["{", "expected a JSON object"],
+    ["null", "it must be an object"],
+    ["[]", "it must be an object"],
+    ['"x"', "it must be an object"],
+    ["1", "it must be an object"],
+  ] as const)("that is %j is no object", async ([body, why]) => {
     const { path, list } = await create(ofType("worker"));
     for (const answer of [await call("POST", list, body), await call("PATCH", path, body)]) {
-      expect(answer).toMatchObject({ status: 400, body: { message: "The body is invalid." } });
+      expect(answer).toMatchObject({ status: 400, body: { message: `The body is invalid: ${why}.` } });
     }
   });
 
   test("that is missing is no object", async () => {
-    expectRefusal(await post(), 400, "The body is invalid.", "Expected a JSON object.");
+    expectRefusal(await post(), 400, "The body is invalid: expected a JSON object.", "Expected a JSON object.");
   });
 
   test("must be UTF-8, and may not be compressed", async () => {
@@ -384,7 +411,12 @@ describe("a body", () => {
   test("may have 64 KiB", async () => {
     const withLength = (bytes: number) => JSON.stringify(ofType("worker")).padEnd(bytes);
     expect((await post(withLength(65_536))).status).toBe(200);
-    expectRefusal(await post(withLength(65_537)), 413, "The body is too large.", "Send at most 65536 bytes.");
+    expectRefusal(
+      await post(withLength(65_537)),
+      413,
+      "The body has more than 65536 bytes.",
+      "Send at most 65536 bytes.",
+    );
   });
 
   test.for(["[".repeat(32_000) + "]".repeat(32_000), `{"x":${'{"":'.repeat(12_000)}"\\u0000"${"}".repeat(12_001)}`])(
@@ -442,7 +474,12 @@ describe("?dry_run=true", () => {
 
   test.for(["1", "TRUE", ""])("is true or false, and not %j", async (value) => {
     const answer = await call("POST", `${await newApplication()}?dry_run=${value}`, ofType("worker"));
-    expectRefusal(answer, 400, 'The query parameter "dry_run" is invalid.', "Expected true or false.");
+    expectRefusal(
+      answer,
+      400,
+      'The query parameter "dry_run" is invalid: expected true or false.',
+      "Expected true or false.",
+    );
   });
 });
 
@@ -450,9 +487,10 @@ test.for([
   ["dryrun=true", "dryrun"],
   ["dry_run=true&force=1", "force"],
   ["=1", ""],
+  [`${"é".repeat(200)}=1`, "é".repeat(100)],
 ] as const)("a query parameter that it does not know is refused: %s", async ([query, name]) => {
   const worker = await create(ofType("worker"));
-  const message = `There is no query parameter "${name}". Nothing was written.`;
+  const message = `There is no query parameter "${name}": expected dry_run or none. Nothing was written.`;
   for (const answer of await callEach(worker, `?${query}`)) {
     expectRefusal(answer, 400, message, "Expected dry_run or none.");
   }
@@ -542,7 +580,8 @@ describe("Idempotency-Key", () => {
   });
 
   test.for(["é", "x".repeat(256)])("is 1 to 255 printable ASCII characters, and not %j", async (key) => {
-    expectRefusal(await post(ofType("worker"), withKey(key)), 400, 'The header "Idempotency-Key" is invalid.');
+    const message = 'The header "Idempotency-Key" is invalid: expected 1 to 255 printable ASCII characters.';
+    expectRefusal(await post(ofType("worker"), withKey(key)), 400, message);
   });
 });
 
@@ -552,10 +591,11 @@ describe("If-Match", () => {
     const stale = { "if-match": answer.etag };
     const changed = await call("PATCH", path, { port: 2 }, stale);
     expect(changed.status).toBe(200);
+    const message = "A condition of the request does not hold: If-Match, If-None-Match or If-Unmodified-Since.";
     // The second would be refused in any case, for its machine size.
     for (const body of [{ port: 3 }, { resource_type_id: randomUUID() }, undefined]) {
       const refused = await call(body === undefined ? "DELETE" : "PATCH", path, body, stale);
-      expectRefusal(refused, 412, "A condition of the request does not hold.");
+      expectRefusal(refused, 412, message);
     }
     expect((await read(path)).body).toStrictEqual(changed.body);
     expect((await call("DELETE", path, undefined, { "if-match": `"x", ${changed.etag}` })).status).toBe(200);
@@ -618,7 +658,7 @@ test("a key that may not read is shown what it has written, and nothing else", a
     await patch("", { port: 8 }),
     await patch("?dry_run=true", { port: 9 }),
   ]) {
-    expectRefusal(refused, 403, "This API key does not permit this request.");
+    expectRefusal(refused, 403, "This API key lacks the permission APP:READ.");
     expect(refused.headers.get("www-authenticate")).toContain('scope="APP:READ"');
   }
 });
