@@ -27,7 +27,7 @@ function readRequest(form: HTMLFormElement): ApiRequest {
   );
   for (const [name, value] of values("query")) if (value) url.searchParams.set(name, value);
   const headers = Object.fromEntries(values("header").filter(([, value]) => value));
-  const body = form.querySelector("textarea")?.value;
+  const body = form.querySelector("textarea")?.value.trim() || undefined;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   return { method, url: url.href, headers, body };
 }

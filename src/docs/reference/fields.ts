@@ -1,8 +1,7 @@
 // The fields of an object, each with its name, what it means and its type. One level, and what a list consists of, lies open;
 // what is below unfolds.
-import { html } from "hono/html";
 import type { Schema } from "./document.ts";
-import { type Html, inline, type Kind, renderType, typeOf, withoutNull } from "./words.ts";
+import { describeType, type Html, html, inline, type Kind, typeOf, withoutNull } from "./words.ts";
 
 export interface Place {
   /** The anchor of the object, with which those of its fields begin. A component's is its name, where it is shown. */
@@ -49,7 +48,7 @@ function renderField(name: string, schema: Schema, isRequired: boolean, place: P
       : !isRequired && "optional, ";
   return html`<div class="field" id="${anchor}">
 <dt><a href="#${anchor}">${renderName(name)}</a></dt>
-<dd><p>${inline(schema.description)} <small>${note}${renderType(schema, place.kind)}</small></p>
+<dd><p>${inline(schema.description)} <small>${note}${inline(describeType(schema, place.kind))}</small></p>
 ${inside && (isFolded ? html`<details><summary>${summaryOf(elementOf(schema))}</summary>${inside}</details>` : inside)}</dd>
 </div>`;
 }

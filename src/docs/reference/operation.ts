@@ -1,9 +1,8 @@
 // One operation: its fields on the one side; on the other the request, ready to be sent, and examples of the answer.
-import { html } from "hono/html";
 import { type ApiRequest, LANGUAGES } from "../page/samples.ts";
 import type { Document, MediaType, Operation, Parameter, Response } from "./document.ts";
 import { renderInside } from "./fields.ts";
-import { type Html, inline, renderType, typeOf } from "./words.ts";
+import { describeType, type Html, html, inline, typeOf } from "./words.ts";
 
 /** Stands for scheme and host until the page's script fills them in. */
 export const ORIGIN = "https://<this host>";
@@ -104,7 +103,7 @@ function renderRequest({ method, path, operation }: Endpoint): Html {
   const body = contentOf(requestBody);
   const bodies = Object.values(body?.examples ?? {});
   const bodyText = toJson(bodies[0]?.value ?? {});
-  return html`<form class="card" data-method="${method}" data-path="${path}" aria-label="${operation.summary}: request">
+  return html`<form class="card" data-method="${method}" data-path="${path}" autocomplete="off" autocapitalize="off" spellcheck="false" aria-label="${operation.summary}: request">
 <h4>Request</h4>
 ${others.map((one) => renderParameter(id, one))}
 ${headers.length > 0 && html`<details><summary>${headers.map(({ name }) => name).join(", ")}</summary>${headers.map((one) => renderParameter(id, one))}</details>`}
@@ -116,7 +115,7 @@ ${
 <select id="${id}-example" class="example-choice">${bodies.map(({ summary, value }) => html`<option value="${toJson(value)}">${summary}</option>`)}</select>`
   }
 <label for="${id}-body">Body</label>
-<textarea id="${id}-body" rows="${bodyText.split("\n").length}" spellcheck="false">
+<textarea id="${id}-body" rows="${bodyText.split("\n").length}">
 ${bodyText}</textarea>`
 }
 <div class="scripted"><button class="send" type="submit">Send</button><span class="hint">with <a href="#key" data-key>an API key</a></span></div>
@@ -134,11 +133,11 @@ function renderParameter(id: string, { name, in: place, required = false, descri
   const attributes = html`id="${id}-${name}" data-in="${place}" data-name="${name}" aria-describedby="${id}-${name}-hint" ${required && "required"}`;
   return html`<div class="parameter">
 <label for="${id}-${name}"><code>${name}</code></label> ${required && html`<strong class="required">required</strong>`}
-<p id="${id}-${name}-hint">${inline(description)} <small>${renderType(schema, "request")}</small></p>
+<p id="${id}-${name}-hint">${inline(description)} <small>${inline(describeType(schema, "request"))}</small></p>
 ${
   values === undefined
-    ? html`<input ${attributes} placeholder="${schema.example ?? ""}" autocomplete="off" autocapitalize="off" spellcheck="false">`
-    : html`<select ${attributes}><option></option>${values.map((value) => html`<option>${value}</option>`)}</select>`
+    ? html`<input ${attributes} placeholder="${String(schema.example ?? "")}">`
+    : html`<select ${attributes}><option></option>${values.map((value) => html`<option>${String(value)}</option>`)}</select>`
 }
 </div>`;
 }

@@ -1,5 +1,4 @@
 // The reference as one page of HTML. All of it can be read without the page's script, which adds sending and searching.
-import { html } from "hono/html";
 import type { Document, Response } from "./document.ts";
 import { renderInside } from "./fields.ts";
 import {
@@ -12,7 +11,7 @@ import {
   renderMethod,
   renderOperation,
 } from "./operation.ts";
-import { type Html, inline, paragraphs } from "./words.ts";
+import { type Html, html, inline, paragraphs } from "./words.ts";
 
 /** Where the page finds its files. */
 export interface PageFiles {
@@ -156,6 +155,6 @@ function renderHeaders(endpoints: Endpoint[]): Html {
   return html`<section id="headers"><h2><a href="#headers">Headers</a></h2><dl class="fields">${[...headers].map(
     ([name, { description, schema }]) => html`<div class="field" id="header-${name}">
 <dt><a href="#header-${name}"><code>${name}</code></a></dt>
-<dd><p>${inline(description)} ${schema.example !== undefined && html`<small><code>${schema.example}</code></small>`}</p></dd></div>`,
+<dd><p>${inline(description)} ${schema.example !== undefined && html`<small><code>${String(schema.example)}</code></small>`}</p></dd></div>`,
   )}</dl></section>`;
 }

@@ -1,9 +1,14 @@
 // What a schema says, in words. The patterns of known formats and the bound of safe integers say nothing to a reader.
-import { html, raw } from "hono/html";
+import { raw, html as render } from "hono/html";
 import { Marked } from "marked";
 import type { Schema } from "./document.ts";
 
-export type Html = ReturnType<typeof html>;
+export type Html = ReturnType<typeof render>;
+
+/** What a template takes. Hono renders true and null as nothing, as it does false: a value of the document is made text first. */
+type Content = Html | string | number | false | undefined | Content[];
+
+export const html = (strings: TemplateStringsArray, ...contents: Content[]): Html => render(strings, ...contents);
 
 /** Whether a value is sent or received. */
 export type Kind = "request" | "answer";
@@ -33,8 +38,8 @@ export function withoutNull(schema: Schema): { schema: Schema; isNullable: boole
   };
 }
 
-/** Says which values are allowed: "integer or null, 1 to 65,535". */
-export function renderType(schema: Schema, kind: Kind): Html {
+/** Says in Markdown which values are allowed: "integer or null, 1 to 65,535". */
+export function describeType(schema: Schema, kind: Kind): string {
   const { schema: inner, isNullable } = withoutNull(schema);
   const bounds = [
     between(inner.minimum, inner.maximum, kind),
@@ -42,17 +47,17 @@ export function renderType(schema: Schema, kind: Kind): Html {
     kind === "request" && between(inner.minLength, inner.maxLength, kind, "character"),
     kind === "request" && between(inner.minItems, inner.maxItems, kind, "item"),
     // A format says more than its pattern.
-    inner.pattern !== undefined && inner.format === undefined && html`matches <code>${inner.pattern}</code>`,
-    inner.default !== undefined && html`default <code>${JSON.stringify(inner.default)}</code>`,
+    inner.pattern !== undefined && inner.format === undefined && `matches \`${inner.pattern}\``,
+    inner.default !== undefined && `default \`${JSON.stringify(inner.default)}\``,
   ];
-  return html`${renderValues(inner)}${isNullable && " or null"}${bounds.filter(Boolean).map((bound) => html`, ${bound}`)}`;
+  return [`${listValues(inner)}${isNullable ? " or null" : ""}`, ...bounds].filter(Boolean).join(", ");
 }
 
 /** Lists the values, unless the description explains each. */
-function renderValues(schema: Schema): Html | string {
+function listValues(schema: Schema): string {
   const { description = "", const: only, enum: values = only === undefined ? [] : [only] } = schema;
   if (values.every((value) => description.includes(`\`${value}\``))) return typeOf(schema);
-  return html`${values.map((value, index) => html`${index > 0 && ", "}<code>${value === "" ? '""' : value}</code>`)}`;
+  return values.map((value) => `\`${value === "" ? '""' : value}\``).join(", ");
 }
 
 /** The type of a value: "integer", "array of string", "UUID". */
