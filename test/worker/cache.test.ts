@@ -1,5 +1,6 @@
 // What the edge reuses, for how long, and what ends that.
 import { randomUUID } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { test as base, describe, expect, vi } from "vitest";
 import { type Access, queryForKey } from "../../src/worker/db/access.ts";
 import type { Database } from "../../src/worker/db/client.ts";
@@ -309,6 +310,10 @@ describe("POST /ops/purge", () => {
 
   test("takes no large body, says what is wrong with others, and passes on what the platform refuses", async () => {
     await errorOf(await api.purge({ processes: ["x".repeat(16_384)] }), 413);
+    const headers = { authorization: `Bearer ${PURGE_SECRET}`, "content-encoding": "gzip" };
+    const compressed = await api.fetch("/ops/purge", { method: "POST", headers, body: gzipSync("{}") });
+    expect(compressed.headers.get("accept-encoding")).toBe("identity");
+    await errorOf(compressed, 415);
     const malformed = await errorOf(await api.purge({ processes: ["x"] }), 400);
     expect(malformed.data.message).toBe("Expected a UUID at processes.0.");
     await api.refusePurge({ code: 1134, message: "Unable to purge: rate limit reached. Please wait" });

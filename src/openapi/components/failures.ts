@@ -157,9 +157,14 @@ export const FAILED_RESPONSES = {
   BodyTooLarge: failedResponse("The body is too large.", [], {
     body: ["A body that is too large", { reason: "body_too_large", maxBytes: MAX_BODY_BYTES }],
   }),
-  UnsupportedMediaType: failedResponse("The body is not sent as JSON.", ["Accept"], {
-    type: ["A body of another type", { reason: "unsupported_media_type" }],
-  }),
+  UnsupportedMediaType: failedResponse(
+    "The body is not sent as JSON, or is compressed.",
+    ["Accept", "Accept-Encoding"],
+    {
+      type: ["A body of another type", { reason: "unsupported_media_type" }],
+      coding: ["A body that is compressed", { reason: "unsupported_content_coding" }],
+    },
+  ),
   UriTooLong: failedResponse("Path and query are too long.", [], {
     uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: MAX_URL_BYTES }],
   }),

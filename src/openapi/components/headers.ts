@@ -67,9 +67,12 @@ export const HEADERS = {
     schema: text("GET, HEAD, OPTIONS"),
   },
   Accept: {
-    description: "The media type that this path takes (RFC 9110, section 12.5.1).",
-    required: true,
+    description: "The media type that this path takes, if the body has another (RFC 9110, section 12.5.1).",
     schema: { type: "string", enum: ["application/json"] },
+  },
+  "Accept-Encoding": {
+    description: "`identity`, if the body is compressed, which it may not be (RFC 9110, section 12.5.3).",
+    schema: { type: "string", enum: ["identity"] },
   },
   "Retry-After": {
     description: "Number of seconds to wait before the next try.",

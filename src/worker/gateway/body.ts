@@ -8,14 +8,24 @@ const JSON_TYPE = /^application\/json[ \t]*(?:;|$)/i;
 /**
  * Reads a body, and no more of it than `maxBytes`, whether or not its length was announced.
  *
- * @throws HttpError `body_too_large`; `invalid_body` if it is not UTF-8
+ * @throws HttpError `unsupported_content_coding`; `body_too_large`; `invalid_body` if it is not UTF-8
  */
-export async function readText(c: Context, maxBytes: number): Promise<string> {
+export const readText = async (c: Context, maxBytes: number): Promise<string> => decode(await readBytes(c, maxBytes));
+
+async function readBytes(c: Context, maxBytes: number): Promise<ArrayBuffer> {
+  // A list, whose empty members mean nothing (RFC 9110, sections 5.6.1 and 8.4).
+  const codings = (c.req.raw.headers.get("content-encoding") ?? "").toLowerCase().split(",");
+  if (codings.some((coding) => !["", "identity"].includes(coding.trim()))) {
+    throw new HttpError({ reason: "unsupported_content_coding" });
+  }
   const onError = () => {
     throw new HttpError({ reason: "body_too_large", maxBytes });
   };
   await bodyLimit({ maxSize: maxBytes, onError })(c, async () => {});
-  const bytes = await c.req.arrayBuffer();
+  return c.req.arrayBuffer();
+}
+
+function decode(bytes: ArrayBuffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
@@ -30,10 +40,9 @@ export async function readText(c: Context, maxBytes: number): Promise<string> {
  */
 export async function readJson(c: Context, maxBytes: number): Promise<string> {
   const { headers } = c.req.raw;
-  const text = await readText(c, maxBytes);
-  const isPlain = (headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
-  if (text !== "" && !(isPlain && JSON_TYPE.test(headers.get("content-type") ?? ""))) {
+  const bytes = await readBytes(c, maxBytes);
+  if (bytes.byteLength > 0 && !JSON_TYPE.test(headers.get("content-type") ?? "")) {
     throw new HttpError({ reason: "unsupported_media_type" });
   }
-  return text;
+  return decode(bytes);
 }

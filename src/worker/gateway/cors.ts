@@ -6,7 +6,7 @@
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "accept, age, allow, cache-status, etag, idempotent-replayed, last-modified, ratelimit, ratelimit-policy, retry-after, server-timing, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
+    "accept, accept-encoding, age, allow, cache-status, etag, idempotent-replayed, last-modified, ratelimit, ratelimit-policy, retry-after, server-timing, www-authenticate, x-ratelimit-limit, x-ratelimit-reset, x-request-id",
 };
 
 /** Two hours: Chromium's upper bound. */

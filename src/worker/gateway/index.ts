@@ -295,6 +295,7 @@ const ABOUT_CONTENT: readonly Failure["reason"][] = [
   "invalid_fields",
   "body_too_large",
   "unsupported_media_type",
+  "unsupported_content_coding",
 ];
 const isAboutContent = (error: unknown): boolean =>
   error instanceof HttpError && ABOUT_CONTENT.includes(error.failure.reason);

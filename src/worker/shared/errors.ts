@@ -16,6 +16,7 @@ export type Failure =
   | { reason: "uri_too_long"; maxBytes: number }
   | { reason: "header_too_large"; header: string; maxBytes: number }
   | { reason: "unsupported_media_type" }
+  | { reason: "unsupported_content_coding" }
   | { reason: "precondition_failed" }
   | { reason: "idempotency_key_reused" }
   | { reason: "second_web_process" }
@@ -174,6 +175,14 @@ function wordingOf(failure: Failure): Wording {
         message: "The body is not sent as `Content-Type: application/json`.",
         advice: "Send JSON, with this header.",
         headers: { accept: "application/json" },
+      };
+    case "unsupported_content_coding":
+      return {
+        status: 415,
+        message: "The body is compressed, which is not supported.",
+        advice: "Send it as it is, without `Content-Encoding`.",
+        // Its absence would say that the media type is at fault (RFC 9110, section 15.5.16).
+        headers: { "accept-encoding": "identity" },
       };
     case "precondition_failed":
       return {

@@ -114,6 +114,7 @@ async function provoke(operation: Operation): Promise<Answer[]> {
     const wrong = { display_name: "", scaling_strategy: { type: "manual", config: { instanceCount: 51 } } };
     await see("a body that is wrong", withBody(JSON.stringify(wrong)));
     await see("a body of another type", withBody("{}", "text/plain"));
+    await see("a body that is compressed", ask(path(), key, { "content-encoding": "gzip" }));
     await see("a body that is too large", withBody(`{"display_name":"${"x".repeat(65_536)}"}`));
   }
 

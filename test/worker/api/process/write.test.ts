@@ -1,5 +1,6 @@
 // What a write takes, refuses and answers, one case at a time; test/worker/api/process/writes.test.ts has many at once.
 import { randomUUID } from "node:crypto";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { slugOf } from "../../../../src/worker/api/process/slug.ts";
 import { useApi } from "../../../support/api.ts";
@@ -390,9 +391,36 @@ describe("a body", () => {
     expectRefusal(await post(), 400, "The body is invalid: expected a JSON object.", "Expected a JSON object.");
   });
 
-  test("must be UTF-8, and may not be compressed", async () => {
-    expect((await post(new Uint8Array([0x22, 0xff, 0x22]))).status).toBe(400);
-    expect((await post(ofType("worker"), { "content-encoding": "gzip" })).status).toBe(415);
+  test("must be UTF-8", async () => {
+    expectRefusal(await post(new Uint8Array([0x22, 0xff, 0x22])), 400, "The body is invalid: expected UTF-8.");
+  });
+
+  // RFC 9110, section 15.5.16: `Accept-Encoding` if the content coding is at fault, and else `Accept`.
+  test.for<[coding: string, status: number, encode?: (text: string) => Uint8Array]>([
+    ["gzip", 415, gzipSync],
+    ["GZip", 415, gzipSync],
+    ["br", 415, brotliCompressSync],
+    ["deflate", 415, deflateSync],
+    ["zstd", 415, zstdCompressSync],
+    ["identity, gzip", 415, gzipSync],
+    ["gzip", 415],
+    ["dcb", 415],
+    ["identity", 200],
+    ["Identity ,, identity", 200],
+  ])("of the content coding %s is answered with %i", async ([coding, status, encode]) => {
+    const body = JSON.stringify(ofType("worker"));
+    const answer = await post(encode?.(body) ?? body, { "content-encoding": coding });
+    expect([answer.status, answer.headers.get("accept-encoding")]).toStrictEqual([
+      status,
+      status === 415 ? "identity" : null,
+    ]);
+    expect(answer.headers.has("accept")).toBe(false);
+    if (status === 415) expectRefusal(answer, 415, "The body is compressed, which is not supported.");
+  });
+
+  test("of another type is told so, whatever its bytes are", async () => {
+    const image = await post(new Uint8Array([0xff, 0xd8, 0xff]), { "content-type": "image/jpeg" });
+    expectRefusal(image, 415, "The body is not sent as `Content-Type: application/json`.");
   });
 
   test.for([
@@ -406,6 +434,7 @@ describe("a body", () => {
     const answer = await post(ofType("worker"), { "content-type": type });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("accept")).toBe(status === 415 ? "application/json" : null);
+    expect(answer.headers.has("accept-encoding")).toBe(false);
   });
 
   test("may have 64 KiB", async () => {
@@ -432,6 +461,7 @@ describe("a body", () => {
     ["is too large", " ".repeat(65_537)],
     ["is no text", new Uint8Array([0xff])],
     ["is of another type", {}, { "content-type": "text/plain" }],
+    ["is compressed", gzipSync("{}"), { "content-encoding": "gzip" }],
     ["what is no number", `{"scaling_strategy":{"config":{"minInstanceCount":{"valueOf":1,"toString":1}}}}`],
     [
       "deep lists for a number",
@@ -440,7 +470,7 @@ describe("a body", () => {
   ])("of a stranger may be anything, and nothing is said of it: %s", async ([_, body, headers]) => {
     const answer = await post(body, { ...headers, ...bearer(randomToken()).headers });
     expectRefusal(answer, 401, "A valid API key is required.");
-    expect(answer.headers.get("accept")).toBeNull();
+    for (const name of ["accept", "accept-encoding"]) expect(answer.headers.has(name)).toBe(false);
   });
 });
 
