@@ -51,17 +51,17 @@ export const createProcessBody = z
     }),
     resource_type_id,
     scaling_strategy,
-    entrypoint: optional.entrypoint.optional(),
-    port: optional.port.optional(),
-    schedule: optional.schedule.optional(),
-    time_zone: optional.time_zone.optional(),
-    job_start_policy: optional.job_start_policy.optional(),
+    entrypoint: optional.entrypoint.nullish(),
+    port: optional.port.nullish(),
+    schedule: optional.schedule.nullish(),
+    time_zone: optional.time_zone.nullish(),
+    job_start_policy: optional.job_start_policy.nullish(),
     liveness_probe: optional.liveness_probe.optional(),
     readiness_probe: optional.readiness_probe.optional(),
   })
   .openapi("CreateProcess", {
     description:
-      "A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field that is for another type is refused.",
+      "A process to create. A cron process needs a `schedule`, a job a `job_start_policy`. A field that is for another type is refused. Null for an optional field means that it is left out.",
   });
 
 export type CreateProcess = z.input<typeof createProcessBody>;
@@ -72,24 +72,26 @@ export const updateProcessBody = z
     resource_type_id,
     scaling_strategy,
     entrypoint: fields.entrypoint.openapi({
-      description: 'Command that starts the process. `""` is a value: send what it is to be.',
+      description: 'Command that starts the process. `""` clears it; beside a placeholder it leaves it unchanged.',
     }),
-    port: integer(0, 65_535).openapi({
-      description: "Port that the process listens on. 0 leaves it unchanged.",
+    port: integer(0, 65_535).nullable().openapi({
+      description: "Port that the process listens on. Null clears it. 0 is a placeholder: it leaves it unchanged.",
       example: 8080,
     }),
     is_ingress_enabled: z.boolean().openapi({
       description:
-        "Whether external traffic is routed to the process; true for web processes only. On other processes false changes nothing.",
+        "Whether external traffic is routed to the process; true for web processes only. false switches ingress off; beside a placeholder it leaves it unchanged. On other processes false changes nothing.",
       example: true,
     }),
     ingress_protocol: z.enum([...ingressProtocol.enumValues, ""]).openapi({
-      description: 'Protocol of the external traffic; web processes only. `""` leaves it unchanged.',
+      description:
+        'Protocol of the external traffic; web processes only. `""` is a placeholder: it leaves it unchanged.',
       example: "http",
     }),
     schedule: fields.schedule,
     time_zone: text(0, 100).openapi({
-      description: 'IANA time zone of the schedule; cron processes only. `""` leaves it unchanged.',
+      description:
+        'IANA time zone of the schedule; cron processes only. `""` is a placeholder: it leaves it unchanged.',
       example: "America/New_York",
     }),
     job_start_policy: fields.job_start_policy,
@@ -99,7 +101,7 @@ export const updateProcessBody = z
   .partial()
   .openapi("UpdateProcess", {
     description:
-      "What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused.",
+      'What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused. Null clears `port`, `liveness_probe` and `readiness_probe`; no other field can be null. `port: 0`, `ingress_protocol: ""` and `time_zone: ""` are placeholders, which some clients (the Terraform provider is one) send for what their user has left out. They leave the field unchanged. In a body that holds one of them, `entrypoint: ""` and `is_ingress_enabled: false` leave their fields unchanged as well: to clear the entrypoint or to switch ingress off, send a body without placeholders, such as `{"is_ingress_enabled": false}`.',
   });
 
 export type UpdateProcess = z.input<typeof updateProcessBody>;

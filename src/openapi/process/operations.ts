@@ -95,7 +95,7 @@ export const updateProcess = createRoute({
   operationId: "updateProcessV3",
   tags: ["Applications"],
   summary: "Update a process",
-  description: `Changes what is sent, and leaves everything else as it is. Set \`entrypoint\` always if your client sends \`""\` for what you leave out. ${NEEDS_UPDATE}`,
+  description: `Changes what is sent, and leaves everything else as it is. ${NEEDS_UPDATE}`,
   parameters: headerParameters("If-Match", "Idempotency-Key"),
   request: {
     params: ofProcess,

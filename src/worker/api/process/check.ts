@@ -28,16 +28,19 @@ export function checkProcess(body: Loose<Body>): Mistake[] {
   const type = TYPES.find((one) => one === body.type);
   if (type === undefined) return mistakes;
   for (const [field, types] of Object.entries<readonly string[]>(ONLY_FOR)) {
-    if (Object.hasOwn(body, field) && !types.includes(type)) mistakes.push({ field, what: isForOthers(field) });
+    if (isSent(body, field) && !types.includes(type)) mistakes.push({ field, what: isForOthers(field) });
   }
   const required = REQUIRED_FOR[type as keyof typeof REQUIRED_FOR];
-  if (required !== undefined && !Object.hasOwn(body, required)) mistakes.push({ field: required, what: "is missing" });
+  if (required !== undefined && !isSent(body, required)) mistakes.push({ field: required, what: "is missing" });
   const isHorizontal = strategyOf(body.scaling_strategy).type === "horizontal";
   if (isHorizontal && !HORIZONTAL_TYPES.some((one) => one === type)) mistakes.push(MUST_BE_MANUAL);
   return mistakes;
 }
 
 type Body = CreateProcess & UpdateProcess;
+
+/** Null for a field of a new process means that it is left out. */
+const isSent = (body: object, field: string): boolean => ((body as Record<string, unknown>)[field] ?? null) !== null;
 
 /** As crontab(5) has it: names of months and days, and 7 for Sunday. */
 const CRON_OPTIONS = { alias: true, allowSevenAsSunday: true };

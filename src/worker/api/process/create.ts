@@ -23,9 +23,9 @@ export const createProcess: Handler = async (call) => {
 };
 
 /** With what a new process begins where its creator has nothing to say. */
-const columnsOf = ({ entrypoint = "", ...body }: CreateProcess): object => ({
+const columnsOf = (body: CreateProcess): object => ({
   ...body,
-  entrypoint,
+  entrypoint: body.entrypoint ?? "",
   is_ingress_enabled: body.type === "web",
   ingress_protocol: body.type === "web" ? "http" : null,
   ...(body.type === "cron" && { time_zone: body.time_zone ?? "UTC" }),

@@ -28,12 +28,17 @@ export const updateProcess: Handler = async (call) => {
   });
 };
 
-/** Without the values that the official Terraform provider sends for attributes that its user has left out. */
-function columnsOf({ port, ingress_protocol, time_zone, ...columns }: UpdateProcess): object {
-  return {
-    ...columns,
-    ...(port && { port }),
-    ...(ingress_protocol && { ingress_protocol }),
-    ...(time_zone && { time_zone }),
-  };
+type Fields = Record<string, unknown>;
+
+/** No process has these values: a client sends them for what its user has left out, as the official Terraform provider does. */
+const PLACEHOLDERS: Fields = { port: 0, ingress_protocol: "", time_zone: "" };
+/** Such a client sends these values for the same reason; from any other client they mean what they say. */
+const AMBIGUOUS: Fields = { entrypoint: "", is_ingress_enabled: false };
+
+/** Returns what the body changes: everything but placeholders. */
+function columnsOf(body: UpdateProcess): object {
+  const fields = Object.entries(body);
+  if (!fields.some(([field, value]) => value === PLACEHOLDERS[field])) return body;
+  const unchanged = { ...PLACEHOLDERS, ...AMBIGUOUS };
+  return Object.fromEntries(fields.filter(([field, value]) => value !== unchanged[field]));
 }

@@ -53,11 +53,11 @@ const current = {
   lastModified: sql`(select before.last_modified from before)`,
 };
 
-/** Fields that are sent, and not for a process of this type. */
+/** Fields that are sent, and not for a process of this type; but false and null are what it has there. */
 const foreignFields = sql`array(
   select sent.key from target, jsonb_each(${columns}) as sent, jsonb_each(${JSON.stringify(ONLY_FOR)}::jsonb) as rule
   where sent.key = rule.key and not coalesce(rule.value ? target.type::text, false)
-    and not (sent.key = 'is_ingress_enabled' and sent.value = 'false')
+    and sent.value not in ('false', 'null')
   order by sent.key
 )`;
 

@@ -49,8 +49,10 @@ const TYPE_OF: Record<string, string> = {
   time_zone: "cron",
   job_start_policy: "job",
 };
-/** What leaves a field as it is. */
+/** What leaves a field as it is, and beside which … */
 const UNCHANGED: Body = { port: 0, ingress_protocol: "", time_zone: "" };
+/** … these values do as well. */
+const UNCHANGED_BESIDE: Body = { entrypoint: "", is_ingress_enabled: false };
 
 type Application = Record<"id" | "name" | "namespace", string>;
 
@@ -98,7 +100,8 @@ export class Model {
         TYPE_OF[field] !== undefined &&
         TYPE_OF[field] !== process.type &&
         body[field] !== UNCHANGED[field] &&
-        !(field === "is_ingress_enabled" && body[field] === false),
+        body[field] !== null &&
+        body[field] !== false,
     );
     if (foreign.length > 0) {
       return wrong(...foreign.sort().map((field) => ({ field, what: `is for ${TYPE_OF[field]} processes only` })));
@@ -112,8 +115,13 @@ export class Model {
 
   /** The process that a wish makes of another. */
   changed(process: Process, body: Body, updatedAt: string): Process {
-    const sent = Object.entries(body).filter(([field, value]) => !(field in UNCHANGED && value === UNCHANGED[field]));
-    const next = { ...process, ...Object.fromEntries(sent), updated_at: updatedAt };
+    const next: Process = { ...process, ...body, updated_at: updatedAt };
+    const keep = (values: Body) => {
+      const fields = Object.keys(values).filter((field) => body[field] === values[field]) as (keyof Process)[];
+      for (const field of fields) Object.assign(next, { [field]: process[field] });
+      return fields.length > 0;
+    };
+    if (keep(UNCHANGED)) keep(UNCHANGED_BESIDE);
     return { ...next, ...this.#sizeOf(next.resource_type_id) };
   }
 
@@ -139,7 +147,7 @@ export class Model {
       job_start_policy: null,
       liveness_probe: null,
       readiness_probe: null,
-      ...body,
+      ...Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)),
       internal_hostname: `${name}-${key}.${namespace}.svc.cluster.local`,
       created_at,
       updated_at: created_at,

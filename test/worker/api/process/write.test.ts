@@ -147,6 +147,26 @@ describe("POST creates", () => {
     expectRefusal(refused, 400, "The name of this application is too long for one more process.");
   });
 
+  // Clients write null where they have no value: https://github.com/usesend/useSend/issues/132
+  test.for(["web", "worker", "cron", "job"])("a %s process, for which null is as good as nothing", async (type) => {
+    const optional = [
+      "entrypoint",
+      "port",
+      "schedule",
+      "time_zone",
+      "job_start_policy",
+      "liveness_probe",
+      "readiness_probe",
+    ];
+    const nulls = Object.fromEntries(optional.map((field) => [field, null]));
+    const [{ answer: left }, { answer: none }] = [
+      await create(ofType(type)),
+      await create({ ...nulls, ...ofType(type) }),
+    ];
+    const { id, app_id, internal_hostname, created_at, updated_at } = left.body;
+    expect({ ...none.body, id, app_id, internal_hostname, created_at, updated_at }).toStrictEqual(left.body);
+  });
+
   test("what is sent, to the letter", async () => {
     const texts = { display_name: " A  b ", entrypoint: '  npm start "é🚀"\n\t ' };
     const { answer, path } = await create(ofType("worker", texts));
@@ -178,16 +198,32 @@ describe("PATCH changes", () => {
     expect((await call("PATCH", path, { readiness_probe: probe })).body).toMatchObject({ readiness_probe: probe });
   });
 
-  test("nothing by the zero values that Terraform's provider sends, but for the entrypoint", async () => {
-    const zeros = { entrypoint: "", port: 0, time_zone: "", is_ingress_enabled: false, ingress_protocol: "" };
-    for (const type of ["worker", "cron", "job"]) {
-      const { path, answer } = await create(ofType(type, { port: 8080 }));
-      expect((await call("PATCH", path, zeros)).body).toStrictEqual(answer.body);
-    }
-    const { path, answer } = await create(ofType("web", { port: 8080, entrypoint: "npm start" }));
-    const { body } = await call("PATCH", path, zeros);
-    const changed = { entrypoint: "", is_ingress_enabled: false, updated_at: body.updated_at };
-    expect(body).toStrictEqual({ ...answer.body, ...changed });
+  // What the Terraform provider sends, internal/services/application/resource_process.go: Go's zero values.
+  const AMBIGUOUS = { entrypoint: "", is_ingress_enabled: false };
+  test.for([{ port: 0 }, { ingress_protocol: "" }, { time_zone: "" }])(
+    "nothing by a placeholder, nor by an empty entrypoint and no ingress beside it: %j",
+    async (placeholder) => {
+      for (const type of ["web", "worker", "cron", "job"]) {
+        const { path, answer } = await create(ofType(type, { port: 8080, entrypoint: "npm start" }));
+        const same = await call("PATCH", path, { ...AMBIGUOUS, ...placeholder });
+        expect([same.body, same.etag]).toStrictEqual([answer.body, answer.etag]);
+        const tried = await call("PATCH", `${path}?dry_run=true`, { ...AMBIGUOUS, ...placeholder, display_name: "B" });
+        expect(tried.body).toStrictEqual({ ...answer.body, display_name: "B", updated_at: tried.body.updated_at });
+      }
+    },
+  );
+
+  test("the entrypoint and ingress by the same values without a placeholder", async () => {
+    const { path } = await create(ofType("web", { port: 8080, entrypoint: "npm start" }));
+    const { body } = await call("PATCH", path, { ...AMBIGUOUS, display_name: "Renamed", ingress_protocol: "grpc" });
+    expect(body).toMatchObject({ ...AMBIGUOUS, port: 8080, ingress_protocol: "grpc" });
+  });
+
+  test("the port to none by null, which is what other types have for a probe", async () => {
+    const { path, answer } = await create(ofType("worker", { port: 8080 }));
+    const { body } = await call("PATCH", path, { port: null, liveness_probe: null, readiness_probe: null });
+    expect(body).toStrictEqual({ ...answer.body, port: null, updated_at: body.updated_at });
+    expect((await read(path)).body).toStrictEqual(body);
   });
 
   test("the machine size, with what is shown of it", async () => {
@@ -269,8 +305,8 @@ describe("a body is refused that has", () => {
     ],
     ["port 0", { port: 0 }, "port must be at least 1"],
     ["port 65,536", { port: 65_536 }, "port must be at most 65535"],
-    ["a port in words", { port: "80" }, "port must be an integer"],
-    ["null for a port", { port: null }, "port must be an integer"],
+    ["a port in words", { port: "80" }, "port must be an integer or null"],
+    ["null for a name", { display_name: null }, "display_name must be a string"],
     ["51 instances", scaled("manual", { instanceCount: 51 }), `${CONFIG}.instanceCount must be at most 50`],
     [
       "a minimum above the maximum",
@@ -281,11 +317,12 @@ describe("a body is refused that has", () => {
     ["a strategy of no kind", { scaling_strategy: { config: { instanceCount: 1 } } }, NEITHER],
     ["a strategy that is none", { scaling_strategy: 3 }, "scaling_strategy must be an object"],
     ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled cannot be set here"],
-    ["half a port", { port: 0.5 }, "port must be an integer", "port must be at least 1"],
+    ["half a port", { port: 0.5 }, "port must be an integer or null", "port must be at least 1"],
     ["a schedule for a worker", { schedule: "0 * * * *" }, "schedule is for cron processes only"],
-    ["a probe for a worker", { liveness_probe: null }, "liveness_probe is for web processes only"],
+    ["a probe for a worker", { liveness_probe: {} }, "liveness_probe is for web processes only"],
     ["a policy for a worker", { job_start_policy: "beforeDeployment" }, "job_start_policy is for job processes only"],
     ["a cron process without a schedule", { type: "cron" }, "schedule is missing"],
+    ["null for the schedule of a cron process", { type: "cron", schedule: null }, "schedule is missing"],
     ["a job without a policy", { type: "job" }, "job_start_policy is missing"],
     [
       "a cron process that scales by itself",
@@ -335,7 +372,7 @@ describe("a body is refused that has", () => {
 
   test.for<[Body, ...string[]]>([
     [
-      { job_start_policy: "beforeDeployment", liveness_probe: null, ingress_protocol: "grpc" },
+      { job_start_policy: "beforeDeployment", liveness_probe: {}, ingress_protocol: "grpc" },
       "ingress_protocol is for web processes only",
       "job_start_policy is for job processes only",
       "liveness_probe is for web processes only",
@@ -347,6 +384,7 @@ describe("a body is refused that has", () => {
       ...["created_at", "key", "type"].map((field) => `${field} cannot be changed`),
     ],
     [{ schedule: "" }, "schedule must not be empty"],
+    [{ schedule: null, entrypoint: null }, "entrypoint must be a string", "schedule must be a string"],
   ])("for a cron process that there is: %j", async ([body, ...mistakes]) => {
     const { path } = await create(ofType("cron"));
     expectMistakes(await call("PATCH", path, body), ...mistakes);

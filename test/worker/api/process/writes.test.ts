@@ -39,7 +39,7 @@ const size = fc.oneof(
   { weight: 1, arbitrary: fc.constant("3f0f4a3e-7b63-4a8c-9d6c-0d1f6b1d2c3e") },
 );
 const name = fc.constantFrom("Work", "Work 2", "web", "日本", "A long name, longer than there is room for: ".repeat(3));
-const port = fc.integer({ min: 1, max: 3 });
+const port = fc.option(fc.integer({ min: 1, max: 3 }), { nil: null });
 const schedule = fc.constantFrom("0 * * * *", "*/5 1-3 * JAN MON,WED");
 const timeZone = fc.constantFrom("Europe/Berlin", "UTC");
 const policy = fc.constantFrom("beforeDeployment", "afterSuccessDeployment");
@@ -54,7 +54,9 @@ const createOf = (type: string, model: Record<string, fc.Arbitrary<unknown>>, re
 const create = fc.oneof(
   createOf("web", { scaling_strategy: scalingStrategy, liveness_probe: anyProbe, readiness_probe: anyProbe }),
   createOf("worker", { scaling_strategy: scalingStrategy }),
-  createOf("cron", { scaling_strategy: manualScaling, schedule, time_zone: timeZone }, ["schedule"]),
+  createOf("cron", { scaling_strategy: manualScaling, schedule, time_zone: fc.option(timeZone, { nil: null }) }, [
+    "schedule",
+  ]),
   createOf("job", { scaling_strategy: manualScaling, job_start_policy: policy }, ["job_start_policy"]),
 );
 const changes: fc.Arbitrary<object>[] = [
