@@ -16,7 +16,6 @@ import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
 import { type Closers, type OpenedDatabase, openDatabase } from "./database.ts";
-import { startFront } from "./front.ts";
 
 const HOST = "localhost";
 const DEFAULT_PORT = "8787";
@@ -54,6 +53,8 @@ async function main(): Promise<void> {
     bindings: bindingsFor(database),
   });
   const limiter = new ConcurrencyLimiter({ queueingMs: QUEUEING_MS, expiryMs: Number.POSITIVE_INFINITY });
+  // Not before the Worker is built: the front takes its headers from what is made of the document.
+  const { startFront } = await import("./front.ts");
   const front = await startFront({ hostname: HOST, port, upstream, limiter });
   closers.unshift(front.close);
 

@@ -54,7 +54,7 @@ export const getCurrentApiKey = createRoute({
   tags: ["API Keys"],
   summary: "Get your API key",
   description: "Returns the API key that the request is made with, and what it may do. Any valid API key will do.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   responses: getResponses({
     description: "The API key",
     schema: apiKeySchema,
@@ -103,7 +103,7 @@ export const validateApiKey = createRoute({
   tags: ["API Keys"],
   summary: "Validate your API key",
   description: "Returns the status of the API key that the request is made with; 401 if it cannot be used.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   responses: getResponses({
     description: "The API key can be used",
     schema: validationSchema,

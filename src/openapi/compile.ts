@@ -1,4 +1,5 @@
-// The parts of the document that the Worker needs: its operations, and validators of what they are sent and answer with.
+// The parts of the document that the Worker needs: its operations, the names of its headers, and validators of what
+// operations are sent and answer with.
 // Compiled at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
 import { Ajv, type Options } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
@@ -46,9 +47,20 @@ export async function compile(document: Document): Promise<string> {
   const entry = `
     export const operations = ${JSON.stringify(operations)};
     export const alternatives = ${JSON.stringify(alternativesOf(document))};
+    export const headers = ${JSON.stringify(headersIn(document))};
     export * as validateRequest from "requests";
     export * as validateResponse from "responses";`;
   return bundle(entry, { requests: requests.compile(), responses: responses.compile() });
+}
+
+/** In lower case: those that browsers may send, and those that they may read. */
+function headersIn({ components }: Document): { request: string[]; response: string[] } {
+  const parameters = Object.values(components?.parameters ?? {});
+  const namesOf = (names: readonly string[]) => names.map((name) => name.toLowerCase()).sort();
+  return {
+    request: namesOf(parameters.flatMap((one) => ("in" in one && one.in === "header" ? [one.name] : []))),
+    response: namesOf(Object.keys(components?.headers ?? {})),
+  };
 }
 
 /** A body's schema is a component, for its name in generated clients. */

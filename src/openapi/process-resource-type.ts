@@ -28,7 +28,7 @@ export const listProcessResourceTypes = createRoute({
   tags: ["Resources"],
   summary: "List process resource types",
   description: "Returns the machine sizes that a process can have, the smallest first. Any valid API key will do.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   responses: getResponses({
     description: "All machine sizes",
     schema: processResourceTypesSchema,

@@ -22,7 +22,7 @@ export interface Tab {
   transferredBytes(): Promise<number>;
 }
 
-export type TabOptions = Pick<BrowserContextOptions, "viewport" | "colorScheme" | "javaScriptEnabled">;
+export type TabOptions = Pick<BrowserContextOptions, "viewport" | "colorScheme" | "javaScriptEnabled" | "bypassCSP">;
 
 /** A browser for the tests of a file. @returns what opens a tab of its own, until the test ends */
 export function useBrowser(): (url: string, options?: TabOptions) => Promise<Tab> {

@@ -21,14 +21,22 @@ function follow(ref: string): Json {
 export const resolve = <T extends object>(value: T | { $ref: string }): T =>
   "$ref" in value ? (follow(value.$ref) as T) : value;
 
+/** The names of the headers, in lower case, that the operation at `path` is documented to take. */
+export function requestHeadersOf(path: string, method: Operation["method"]): string[] {
+  const parameters = (operationAt(path, method).parameters ?? []) as { name: string; in: string }[];
+  return parameters.map(resolve).flatMap((one) => (one.in === "header" ? one.name.toLowerCase() : []));
+}
+
 /** The responses of the operation at `path`, by status. */
 export function responsesOf(path: string, method: Operation["method"] = "GET"): Map<number, DocumentedResponse> {
-  const name = method.toLowerCase() as "get" | "post" | "patch" | "delete";
-  const responses = document.paths?.[path]?.[name]?.responses as Record<string, Json>;
+  const responses = operationAt(path, method).responses as Record<string, Json>;
   return new Map(
     Object.entries(responses).map(([status, response]) => [Number(status), toResponse(resolve(response))]),
   );
 }
+
+const operationAt = (path: string, method: Operation["method"]): Json =>
+  document.paths?.[path]?.[method.toLowerCase() as "get" | "post" | "patch" | "delete"] as Json;
 
 function toResponse(response: Json): DocumentedResponse {
   const headers = Object.entries((response.headers ?? {}) as Record<string, Json>).map(([name, header]) => [

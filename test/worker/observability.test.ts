@@ -121,9 +121,8 @@ describe("Server-Timing", () => {
     expect(timedIn(await get())).toStrictEqual(["key", "cache", "query"]);
   });
 
-  test("can be read by a page, and nothing internal can", async () => {
+  test("is all that is told: nothing internal is", async () => {
     const { headers } = await get();
-    expect(headers.get("access-control-expose-headers")).toContain("server-timing");
     for (const name of ["x-query", "x-trace-id", "x-key-id"]) expect(headers.has(name)).toBe(false);
   });
 });
@@ -141,10 +140,5 @@ describe("traceparent", () => {
     const own = lines.filter(({ requestId }) => requestId === response.headers.get("x-request-id"));
     expect(own.map(({ event }) => event)).toStrictEqual(["query", "request"]);
     for (const line of own) expect(line.traceId).toBe(traceId);
-  });
-
-  test("may be sent by a page", async () => {
-    const preflight = await api.fetch(PATH, { method: "OPTIONS" });
-    expect(preflight.headers.get("access-control-allow-headers")).toContain("traceparent");
   });
 });

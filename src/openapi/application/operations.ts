@@ -14,7 +14,7 @@ export const listApplications = createRoute({
   summary: "List your applications",
   description:
     "Returns the applications that the API key may read, the newest first, one page at a time. Needs the permission `APP:READ`, for all applications or for some: then it lists those alone.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   request: { query: pagination },
   responses: {
     ...getResponses({
@@ -34,7 +34,7 @@ export const getApplication = createRoute({
   summary: "Get an application",
   description:
     "Returns the full details of one application: where its code comes from and how it is built. Needs the permission `APP:READ` for the application.",
-  parameters: headerParameters("If-None-Match", "If-Modified-Since"),
+  parameters: headerParameters("If-None-Match", "If-Modified-Since", "Cache-Control"),
   request: { params: z.object({ id: applicationId }) },
   responses: {
     ...getResponses({

@@ -130,6 +130,12 @@ export const HEADER_PARAMETERS = {
       "`Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise.",
     schema: { type: "string" as const },
   },
+  "Cache-Control": {
+    name: "Cache-Control",
+    in: "header" as const,
+    description: "`no-cache` reads what the database says now, past the edge's cache. Other directives are ignored.",
+    schema: { type: "string" as const },
+  },
   "If-Match": {
     name: "If-Match",
     in: "header" as const,

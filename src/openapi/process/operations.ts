@@ -25,7 +25,7 @@ export const listProcesses = createRoute({
   summary: "List an application's processes",
   description:
     "Returns the processes of an application in the order in which they are displayed and then of their creation, one page at a time. Needs the permission `APP:READ` for the application.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   request: { params: ofApplication, query: pagination },
   responses: {
     ...getResponses({
@@ -46,7 +46,7 @@ export const getProcess = createRoute({
   summary: "Get a process",
   description:
     "Returns the full details of one process: runtime configuration, scaling strategy, resource limits and probe settings. Needs the permission `APP:READ` for the application.",
-  parameters: headerParameters("If-None-Match", "If-Modified-Since"),
+  parameters: headerParameters("If-None-Match", "If-Modified-Since", "Cache-Control"),
   request: { params: ofProcess },
   responses: {
     ...getResponses({
@@ -156,7 +156,7 @@ export const listProcessRuns = createRoute({
   summary: "List a process's runs",
   description:
     "Returns the runs of a cron process that were asked for beside its schedule, the newest first, one page at a time. Needs the permission `APP:READ` for the application.",
-  parameters: headerParameters("If-None-Match"),
+  parameters: headerParameters("If-None-Match", "Cache-Control"),
   request: { params: ofProcess, query: pagination },
   responses: {
     ...getResponses({ description: "A page of runs", schema: runListSchema, examples: RUN_LIST_EXAMPLES }),

@@ -4,6 +4,8 @@ declare module "#openapi" {
   export const operations: readonly import("./operations.ts").Operation[];
   /** The values of members that decide the shape of their object, by the member's name. */
   export const alternatives: Readonly<Record<string, readonly string[]>>;
+  /** The names of its headers, in lower case. */
+  export const headers: { readonly request: readonly string[]; readonly response: readonly string[] };
   /** Validators of the bodies that operations take, by `operationId`; they find all mistakes, not the first alone. */
   export const validateRequest: Readonly<Record<string, import("./operations.ts").Validator>>;
   /** Validators of what operations answer with 200, by `operationId`. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { useApi } from "../../support/api.ts";
+import { requestHeadersOf, responsesOf } from "../../support/document.ts";
 import { operations } from "../../support/operations.ts";
 import { createOwnProcess } from "../../support/own-process.ts";
 import { bearer, randomToken, useRecords } from "../../support/records.ts";
@@ -65,11 +66,24 @@ test("OPTIONS tells a browser what it may send", async () => {
   expect(Object.fromEntries(headers)).toMatchObject({
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, HEAD, PATCH, DELETE",
-    "access-control-allow-headers":
-      "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, traceparent",
     "access-control-max-age": "7200",
   });
   expect(headers.has("access-control-allow-credentials")).toBe(false);
+});
+
+test("a script of another origin may send every header of the document, and read every header of its responses", async () => {
+  const { headers } = await api.fetch(PATH, { method: "OPTIONS" });
+  const listed = (name: string) => headers.get(`access-control-${name}-headers`)?.split(", ");
+  // Authorization and Content-Type are no parameters of OpenAPI's.
+  const sent = ["authorization", "content-type", ...["traceparent", "tracestate", "baggage"]];
+  for (const { documentPath, method } of operations) {
+    sent.push(...requestHeadersOf(documentPath, method));
+    for (const { headers } of responsesOf(documentPath, method).values()) {
+      expect(listed("expose")).toEqual(expect.arrayContaining(Object.keys(headers)));
+    }
+  }
+  expect(sent).toContain("cache-control");
+  expect(listed("allow")).toEqual(expect.arrayContaining(sent));
 });
 
 test("GET /health needs neither a key nor a query, and says which version it is", async () => {
