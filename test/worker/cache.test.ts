@@ -60,7 +60,9 @@ describe("a cached response", () => {
 
   test("serves whatever headers a client sends", async ({ own: { get, queriesOf } }) => {
     await get();
-    const wishes = { "cache-control": "no-store", pragma: "no-cache", accept: "text/html", range: "bytes=0-9" };
+    // Directives that a cache may ignore (RFC 9111, section 5.2.1).
+    const control = "max-age=5, max-stale, min-fresh=9, only-if-cached, no-transform";
+    const wishes = { "cache-control": control, pragma: "no-cache", accept: "text/html", range: "bytes=0-9" };
     const claims = { "x-forwarded-host": randomUUID(), "x-http-method-override": "POST", cookie: "a=b" };
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const labels = { "cloudflare-workers-version-key": randomUUID(), traceparent };
@@ -113,7 +115,16 @@ describe("a cached response", () => {
   });
 });
 
-test("a request that must be fresh reads the database, passes every check, and leaves the cached response", async ({
+test.for(["no-store", "no-cache"])("the response to a request with %s is not stored", async (directive, { own }) => {
+  // RFC 9111, section 5.2.1.5.
+  for (const _ of [1, 2]) {
+    const response = await own.get({ "cache-control": directive });
+    expect([response.status, cacheStatus(response)]).toStrictEqual([200, "process-api; fwd=request"]);
+  }
+  expect(cacheStatus(await own.get())).toBe("process-api; fwd=miss; stored");
+});
+
+test("a request that passes the cache reads the database, passes every check, and leaves the cached response", async ({
   own,
 }) => {
   const headers = { "cache-control": "max-age=0" };

@@ -133,7 +133,8 @@ export const HEADER_PARAMETERS = {
   "Cache-Control": {
     name: "Cache-Control",
     in: "header" as const,
-    description: "`no-cache` reads what the database says now, past the edge's cache. Other directives are ignored.",
+    description:
+      "`no-cache` reads what the database says now, and so do `no-store` and `max-age=0`; the response is not stored in the edge's cache. From a browser, which adds it by itself, `max-age=0` is ignored, as are all other directives.",
     schema: { type: "string" as const },
   },
   "If-Match": {

@@ -2,19 +2,28 @@ import { type Conditions, EXPECTED_TAGS } from "../shared/conditions.ts";
 import { HttpError } from "../shared/errors.ts";
 import { parseHttpDate } from "./http-date.ts";
 
-/** Directives of a request that ask for an answer from the database (RFC 9111, sections 5.2.1.1 and 5.2.1.4). */
-const FRESH = /(?:^|[\s,])(?:no-cache|max-age="?0+"?)(?:$|[\s,])/i;
+/**
+ * Directives of a request that the edge's cache must not answer, or whose response it must not store (RFC 9111, sections
+ * 5.2.1.1, 5.2.1.4 and 5.2.1.5). By section 5.2.1 a cache may ignore all others, and this one does.
+ */
+const PAST_CACHE = /(?:^|[\s,])(?:no-cache|no-store|max-age="?0+"?)(?:$|[\s,])/i;
 
 /**
- * Whether a client wants no copy, however fresh.
+ * Whether a request passes the cache: its client wants no cached response, however fresh, or wants its own not to be stored.
  *
- * Not where it sends a condition and `fetch()` has added `no-cache` to it, of its own accord and always together with
- * `Pragma` (https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch, step 8.16): a condition that is answered
- * from the edge is what the ETag is for. `max-age=0` is never added so.
+ * Not where `fetch()` has added the directive of its own accord (https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch),
+ * since a condition that is answered from the edge is what the ETag is for:
+ *
+ * - `no-cache` to a condition, always together with `Pragma`;
+ * - `max-age=0` where the option `cache` is `"no-cache"`, to have the browser's own copy revalidated, and in Chromium to every
+ *   condition (whatwg/fetch#722). Whether a script has set it itself cannot be seen: then it is taken for the browser's. Only browsers
+ *   send `Sec-Fetch-Site`, which scripts cannot set (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header).
  */
-export function mustBeFresh(request: Headers): boolean {
+export function passesCache(request: Headers): boolean {
   const cacheControl = request.get("cache-control");
-  if (cacheControl === null || !FRESH.test(cacheControl)) return false;
+  // Where there is no Cache-Control, Pragma has its meaning (RFC 7234, section 5.4; deprecated by RFC 9111).
+  if (!PAST_CACHE.test(cacheControl ?? request.get("pragma") ?? "")) return false;
+  if (cacheControl === "max-age=0") return !request.has("sec-fetch-site");
   const isConditional = request.has("if-none-match") || request.has("if-modified-since");
   return !(isConditional && cacheControl === "no-cache" && request.get("pragma") === "no-cache");
 }

@@ -30,7 +30,7 @@ import { ASSET_PATHS, readAsset, readNotFoundPage, redirectToDocs } from "./asse
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { readJson, readText } from "./body.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
-import { evaluate, mustBeFresh, readConditions } from "./conditional.ts";
+import { evaluate, passesCache, readConditions } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { addressBudget, limitHeaders, spend } from "./limits.ts";
@@ -244,7 +244,7 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
     const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);
     return c.var.timing.ask(c.var.requestId, asked);
   };
-  let forwarded = mustBeFresh(requestHeaders) ? "request" : ownWrites.has(keyHash) ? "bypass; detail=own-write" : null;
+  let forwarded = passesCache(requestHeaders) ? "request" : ownWrites.has(keyHash) ? "bypass; detail=own-write" : null;
   let response = await ask(forwarded);
   // The platform promises that the hash is a part of the cache's key. If it is not, one key would see another's response.
   if (forwarded === null && response.headers.get(KEY_HASH_HEADER) !== keyHash) {
