@@ -5,6 +5,7 @@ import { getCurrentApiKey, validateApiKey } from "./api-key.ts";
 import { getApplication, listApplications } from "./application/operations.ts";
 import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
 import { HEADER_PARAMETERS, HEADERS } from "./components/headers.ts";
+import { REASONS } from "./components/reasons.ts";
 import { NOT_MODIFIED } from "./components/responses.ts";
 import {
   createProcess,
@@ -58,7 +59,8 @@ and answers, and writes nothing. Once a write is answered, everybody reads it if
 that takes some seconds, and \`Cache-Control: no-cache\` reads it at once.
 
 **Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
-of the request, which is also in the header \`x-request-id\`.
+of the request, which is also in the header \`x-request-id\`. These texts are for people. The header \`Error-Reason\` says the same
+to programs; \`x-error-reasons\` in the OpenAPI document and \`/docs#errors\` explain each of its values.
 
 **Limits.** A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds and ${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}, and an address ${ADDRESS_LIMIT.requests} requests in
 ${ADDRESS_LIMIT.periodSeconds}, in each data centre. Beyond that the answer is 429 with \`Retry-After\`, and nothing was written. There is no \`x-ratelimit-remaining\`, and \`x-ratelimit-reset\` stands on 429 alone: data centres
@@ -106,6 +108,7 @@ export function createDocument() {
     servers: [{ url: "/v3" }],
     security: [{ bearerAuth: [] }],
     tags: TAGS,
+    "x-error-reasons": REASONS,
   });
   for (const { get, post, patch, delete: remove } of Object.values(document.paths ?? {})) {
     // The generator puts path parameters behind optional ones.

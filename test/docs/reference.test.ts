@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readDocument, type Schema } from "../../src/docs/reference/document.ts";
 import { renderReference } from "../../src/docs/reference/page.ts";
+import { REASONS } from "../../src/openapi/components/reasons.ts";
 import { document } from "../support/operations.ts";
 
 const copy = () => JSON.parse(JSON.stringify(document));
@@ -77,6 +78,16 @@ describe("the reference", () => {
     expect(errors).toContain('An id that is not a UUID: The path parameter "id" is invalid: expected a UUID.');
     const statuses = [...page.matchAll(/id="status-(\d+)"/g)].map(([, status]) => Number(status));
     expect(statuses).toEqual(expect.arrayContaining([304, 400, 401, 403, 404, 405, 414, 429, 431, 500, 503]));
+  });
+
+  test("explains every reason that an error can have, below its status, with an anchor", () => {
+    const reasons = Object.entries(REASONS);
+    expect(reasons.length).toBeGreaterThan(25);
+    for (const [name, { status, description, advice }] of reasons) {
+      expect(lettersOf(fieldOf(page, `error-${name}`))).toBe(lettersOf(`${name} ${description} ${advice}`));
+      const at = page.indexOf(`id="error-${name}"`);
+      expect(page.slice(0, at).match(/.*id="status-(\d+)"/s)?.[1]).toBe(String(status));
+    }
   });
 
   test("takes HTML in a description for text", () => {

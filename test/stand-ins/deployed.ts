@@ -51,7 +51,9 @@ export class DeployedWorkers {
       case "/v3/no-such-endpoint":
         return failure(404, "No such endpoint");
       case "/ops/purge":
-        if (this.platform === "purges refused") return failure(429, "The platform takes no more purges for now.");
+        if (this.platform === "purges refused") {
+          return failure(429, "The platform takes no more purges for now.", { "error-reason": "purge_limited" });
+        }
         if (this.platform === "no cache") return failure(503, "The platform refused the purge.");
         if (![PURGE_SECRET, PURGE_SECRET_PREVIOUS].includes(key)) return failure(401, "No secret");
         this.purge(version);

@@ -1,5 +1,6 @@
 // What tests read from responses.
 import { expect } from "vitest";
+import { REASONS } from "../../src/openapi/components/reasons.ts";
 import { isError } from "./contract.ts";
 
 /** All of a response that does not differ from one request to the next. */
@@ -27,6 +28,13 @@ export async function errorOf(response: Response, status: number) {
   expect(body.data.code).toMatch(/^[0-9a-f-]{36}$/);
   expect(body.data.code).toBe(response.headers.get("x-request-id"));
   return body;
+}
+
+/** `Error-Reason`, after it was held to what is documented of it. */
+export function reasonOf({ status, headers }: Response): string {
+  const reason = String(headers.get("error-reason"));
+  expect([reason, REASONS[reason]?.status]).toStrictEqual([reason, status]);
+  return reason;
 }
 
 /** Ids in a body, wherever they stand. */

@@ -296,11 +296,8 @@ export async function purgeReader(deployment: Deployment): Promise<void> {
   const worker = { origin, secret: purgeSecret, headers };
   const { error } = await purgeAll(worker, changed, { waitSeconds, onWait: () => {} });
   if (error === undefined) return;
-  // Not the Worker's own limit, which says how many requests it takes.
-  if (error.status === 429 && error.message.includes("The platform takes no more purges")) {
-    throw new Skipped(error.message);
-  }
-  throw new Failure(error.message);
+  // Not the Worker's own limit, which is `rate_limited`.
+  throw error.reason === "purge_limited" ? new Skipped(error.message) : new Failure(error.message);
 }
 
 /**

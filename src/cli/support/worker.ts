@@ -26,12 +26,12 @@ export class PurgeError extends Error {
   override readonly name = "PurgeError";
   /** After which the Worker wants to be asked again; undefined if asking again is of no use. */
   readonly retryAfterSeconds: number | undefined;
-  /** Of the response; undefined if there was none. */
-  readonly status: number | undefined;
+  /** `Error-Reason` of the response. */
+  readonly reason: string | undefined;
 
-  constructor(message: string, status?: number, retryAfterSeconds?: number) {
+  constructor(message: string, reason?: string, retryAfterSeconds?: number) {
     super(message);
-    this.status = status;
+    this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
@@ -76,14 +76,14 @@ export async function purge(worker: Worker, changed: Changed): Promise<string[]>
     if (result.success) return result.data.purged;
     throw new PurgeError(`${worker.origin} answered as no process-api does.`);
   }
-  if (status === 401) throw new PurgeError(`${worker.origin} does not take this PURGE_SECRET.`, status);
+  if (status === 401) throw new PurgeError(`${worker.origin} does not take this PURGE_SECRET.`);
   const { data } = errorBody.safeParse(body);
   // The message may come from a server that is none of ours.
   const words = data === undefined ? "" : ` ${printable(data.message).slice(0, 200)}`;
   const retryAfter = /^\d{1,5}$/.exec(headers.get("retry-after") ?? "")?.[0];
   throw new PurgeError(
     `${worker.origin} answered ${status}.${words}`,
-    status,
+    headers.get("error-reason") ?? undefined,
     retryAfter === undefined ? undefined : Number(retryAfter),
   );
 }

@@ -55,12 +55,20 @@ export interface Operation {
   responses: Record<string, Response>;
 }
 
+export interface Reason {
+  status: number;
+  description: string;
+  advice: string;
+}
+
 export interface Document {
   info: { title: string; version: string; summary: string; description: string };
   servers: [{ url: string }];
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
+  /** By the value of `Error-Reason`. */
+  "x-error-reasons": Record<string, Reason>;
 }
 
 /** Reads an OpenAPI document. Components become one object each, wherever they are referred to. */

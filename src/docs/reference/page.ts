@@ -1,5 +1,5 @@
 // The reference as one page of HTML. All of it can be read without the page's script, which adds sending and searching.
-import type { Document, Response } from "./document.ts";
+import type { Document, Reason, Response } from "./document.ts";
 import { renderInside } from "./fields.ts";
 import {
   contentOf,
@@ -114,7 +114,7 @@ ${paragraphs(info.description)}
 </section>`;
 
 /** Says what each other status than 200 means, in the words of the API. */
-function renderErrors({ components }: Document, endpoints: Endpoint[]): Html {
+function renderErrors({ components, "x-error-reasons": reasons }: Document, endpoints: Endpoint[]): Html {
   const byStatus = new Map<string, Set<Response>>();
   for (const { operation } of endpoints) {
     for (const [status, response] of Object.entries(operation.responses)) {
@@ -133,8 +133,19 @@ ${[...responses].map(
 ${renderWords(response)}
 ${renderHeaderNames(response)}`,
 )}
+${renderReasons(Object.entries(reasons).filter(([, reason]) => String(reason.status) === status))}
 </article>`,
 )}</section>`;
+}
+
+/** Each value of the header that tells programs why a request failed. */
+function renderReasons(reasons: [string, Reason][]): Html | false {
+  if (reasons.length === 0) return false;
+  return html`<dl class="fields">${reasons.map(
+    ([name, { description, advice }]) => html`<div class="field" id="error-${name}">
+<dt><a href="#error-${name}"><code>${name}</code></a></dt>
+<dd><p>${inline(`${description} ${advice}`)}</p></dd></div>`,
+  )}</dl>`;
 }
 
 function renderWords(response: Response): Html | false {

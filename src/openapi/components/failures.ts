@@ -50,7 +50,7 @@ function failedResponse(
 ): FailedResponse {
   return {
     description,
-    headers: headersOf("x-request-id", "Server-Timing", "Cache-Control", ...headers),
+    headers: headersOf("Error-Reason", "x-request-id", "Server-Timing", "Cache-Control", ...headers),
     content: {
       "application/json": {
         schema: { $ref: "#/components/schemas/Error" },

@@ -1,6 +1,7 @@
 // Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/answer.ts).
 
 import { IDEMPOTENCY_KEY_PATTERN } from "../../worker/shared/limits.ts";
+import { REASONS } from "./reasons.ts";
 
 interface Header {
   description: string;
@@ -48,6 +49,12 @@ export const HEADERS = {
     description: "Id of this request, for support. In an error it is also `data.code`.",
     required: true,
     schema: text("8f14e45f-ceea-467f-9f6b-2d8a1c0e5b3a"),
+  },
+  "Error-Reason": {
+    description:
+      "Why the request failed, for programs: the texts of errors may change, these values do not. More may be added. `/docs#errors` explains each.",
+    required: true,
+    schema: { type: "string", enum: Object.keys(REASONS) },
   },
   "Server-Timing": {
     description:

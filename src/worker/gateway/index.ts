@@ -93,6 +93,7 @@ const handle =
     } catch (error) {
       failure = failureOf(error, trace);
       answer = (await pageOf(failure, c)) ?? answerFailure(failure, requestId);
+      answer.headers["error-reason"] = failure.reason;
       if (error instanceof ApiFailure && error.cacheStatus) answer.headers["cache-status"] = error.cacheStatus;
     }
     if (failure !== undefined) logFailure(c, answer, failure);

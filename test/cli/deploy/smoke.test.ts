@@ -230,17 +230,21 @@ describe("a deployment", () => {
     ]);
   });
 
-  const refuse = (message: string): Fault => ({ of: "/ops/purge", status: 429, body: JSON.stringify({ message }) });
-  const SPENT = "The platform takes no more purges for now. Nothing was purged.";
+  const refuse = (reason: string, message: string): Fault => ({
+    of: "/ops/purge",
+    status: 429,
+    header: ["error-reason", reason],
+    body: JSON.stringify({ message }),
+  });
+  const SPENT = "The platform takes no more purges.";
+  const spent = refuse("purge_limited", SPENT);
   test("is not said to fail where others have spent the purges, unless it has failed before", async () => {
-    expect((await tryIt(refuse(SPENT))).skipped).toStrictEqual([
-      `${OF_PURGE} (${api.url.origin} answered 429. ${SPENT})`,
-    ]);
-    expect((await tryIt(refuse("Too many requests."))).failed).toStrictEqual([
+    expect((await tryIt(spent)).skipped).toStrictEqual([`${OF_PURGE} (${api.url.origin} answered 429. ${SPENT})`]);
+    expect((await tryIt(refuse("rate_limited", "Too many requests."))).failed).toStrictEqual([
       expect.stringContaining(`${OF_PURGE}: ${api.url.origin} answered 429. Too many requests`),
     ]);
     await api.set({ CACHE_FAULT: "no ctx.cache" });
-    const later = { ...refuse(SPENT), isThere: (now: number) => now >= 1_000 };
+    const later = { ...spent, isThere: (now: number) => now >= 1_000 };
     const { failed } = await tryIt(later, { args: ["--expect-cache", "--wait", "2"] });
     expect(failed).toStrictEqual([expect.stringMatching(`^${OF_PURGE}: \\S* answered 503`)]);
   });

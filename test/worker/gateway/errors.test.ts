@@ -4,7 +4,7 @@ import { requestHeadersOf, responsesOf } from "../../support/document.ts";
 import { operations } from "../../support/operations.ts";
 import { createOwnProcess } from "../../support/own-process.ts";
 import { bearer, randomToken, useRecords } from "../../support/records.ts";
-import { errorOf } from "../../support/response.ts";
+import { errorOf, reasonOf } from "../../support/response.ts";
 
 const api = useApi();
 const records = useRecords();
@@ -57,6 +57,40 @@ describe("a failure", () => {
     expect((await errorOf(await send(bytes + 1), 431)).message).toBe(
       `The header "${name}" has more than ${bytes} bytes.`,
     );
+  });
+});
+
+describe("Error-Reason", () => {
+  test.for([
+    ["GET", "/v3/nothing", "no_such_endpoint"],
+    ["GET", "/docs/nothing.js", "no_such_endpoint"],
+    ["PUT", PATH, "method_not_allowed"],
+    ["POST", "/docs", "method_not_allowed"],
+    ["GET", "/ops/purge", "method_not_allowed"],
+    ["GET", PATH.replace(/[^/]*$/, "x"), "invalid_parameter"],
+    ["HEAD", "/v3/nothing", "no_such_endpoint"],
+    ["HEAD", PATH, "invalid_key"],
+  ] as const)("of %s %s is %s", async ([method, path, reason]) => {
+    expect(reasonOf(await api.fetch(path, { method, ...ANYBODY }))).toBe(reason);
+  });
+
+  test("is on the page for a person's browser", async () => {
+    expect(reasonOf(await api.fetch("/nothing", { headers: { accept: "text/html" } }))).toBe("no_such_endpoint");
+  });
+
+  test("of a purge says whether the secret is missing or invalid", async () => {
+    const purge = async (headers = {}) =>
+      (await api.fetch("/ops/purge", { method: "POST", headers })).headers.get("error-reason");
+    expect([await purge(), await purge({ authorization: "Bearer x" })]).toStrictEqual([
+      "missing_secret",
+      "invalid_secret",
+    ]);
+  });
+
+  test("is on no other response, and shown to browsers", async () => {
+    const { headers } = await api.fetch("/health");
+    expect(headers.get("error-reason")).toBeNull();
+    expect(headers.get("access-control-expose-headers")?.split(", ")).toContain("error-reason");
   });
 });
 
