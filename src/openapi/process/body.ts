@@ -20,7 +20,7 @@ const fields = {
   port: port().openapi({ description: "Port that the process listens on", example: 8080 }),
   schedule: text(1, 100).openapi({
     description:
-      "Cron expression of five fields: minute, hour, day of the month, month and day of the week, with lists, ranges, steps and names; cron processes only",
+      "Cron expression of five fields, separated by spaces or tabs: minute (0-59), hour (0-23), day of the month (1-31), month (1-12 or JAN-DEC) and day of the week (0-6 or SUN-SAT). A field may have lists (`1,5`), ranges (`1-5`, `MON-FRI`), steps (`*/2`, `1-5/2`; `1/2` goes to the last value), `*`, and `?` for `*`. It may not have `7` for Sunday, ranges that wrap around (`FRI-MON`), `L`, `W`, `#` or `H`; nor is there a field for seconds, or `@daily`. Cron processes only",
     example: "0 * * * *",
   }),
   time_zone: text(1, 100).openapi({

@@ -1,15 +1,16 @@
 // What the document's schemas cannot say of a process that is sent.
-import { isValidCron } from "cron-validator";
 import type { CreateProcess, UpdateProcess } from "../../../openapi/process/body.ts";
 import type { Mistake } from "../../shared/errors.ts";
 import type { Loose } from "../body.ts";
 import { HORIZONTAL_TYPES, isForOthers, MUST_BE_MANUAL, ONLY_FOR, REQUIRED_FOR, TYPES } from "./fields.ts";
+import { mistakeIn } from "./schedule.ts";
 
 /** @returns every mistake in a change; what is not of its JSON type at all is for the schemas to find */
 export function checkChange({ schedule, time_zone, scaling_strategy }: Loose<Body>): Mistake[] {
   const mistakes: Mistake[] = [];
-  if (typeof schedule === "string" && schedule !== "" && !isValidCron(schedule, CRON_OPTIONS)) {
-    mistakes.push({ field: "schedule", what: "must be a cron expression of five fields, as in 0 3 * * MON-FRI" });
+  if (typeof schedule === "string" && schedule !== "") {
+    const what = mistakeIn(schedule);
+    if (what !== undefined) mistakes.push({ field: "schedule", what });
   }
   if (typeof time_zone === "string" && time_zone !== "" && !isTimeZone(time_zone)) {
     mistakes.push({ field: "time_zone", what: "must be the name of an IANA time zone, as in Europe/Berlin" });
@@ -41,9 +42,6 @@ type Body = CreateProcess & UpdateProcess;
 
 /** Null for a field of a new process means that it is left out. */
 const isSent = (body: object, field: string): boolean => ((body as Record<string, unknown>)[field] ?? null) !== null;
-
-/** As crontab(5) has it: names of months and days, and 7 for Sunday. */
-const CRON_OPTIONS = { alias: true, allowSevenAsSunday: true };
 
 /** Not the offsets that `Intl` takes, too: `+01:00`. */
 function isTimeZone(name: string): boolean {
