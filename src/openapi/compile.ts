@@ -1,11 +1,12 @@
-// The parts of the document that the Worker needs: its operations, the names of its headers, and validators of what
-// operations are sent and answer with.
+// What the Worker needs of the document: its operations, the names of its headers, and validators of what operations are sent
+// and answer with; and the names of time zones.
 // Compiled at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
 import { Ajv, type Options } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import type { Operation, Parameter } from "../worker/shared/operations.ts";
 import type { createDocument } from "./document.ts";
+import { timeZones } from "./time-zones.ts";
 
 type Document = ReturnType<typeof createDocument>;
 
@@ -48,6 +49,7 @@ export async function compile(document: Document): Promise<string> {
     export const operations = ${JSON.stringify(operations)};
     export const alternatives = ${JSON.stringify(alternativesOf(document))};
     export const headers = ${JSON.stringify(headersIn(document))};
+    export const timeZones = ${JSON.stringify(timeZones.join(" "))};
     export * as validateRequest from "requests";
     export * as validateResponse from "responses";`;
   return bundle(entry, { requests: requests.compile(), responses: responses.compile() });

@@ -24,7 +24,8 @@ const fields = {
     example: "0 * * * *",
   }),
   time_zone: text(1, 100).openapi({
-    description: "IANA time zone of the schedule, `UTC` if it is left out; cron processes only",
+    description:
+      "Time zone of the schedule: a name of the IANA database in its spelling, links included, `UTC` if it is left out; cron processes only",
     example: "America/New_York",
   }),
   job_start_policy: z.enum(jobStartPolicy.enumValues).openapi({
@@ -91,7 +92,7 @@ export const updateProcessBody = z
     schedule: fields.schedule,
     time_zone: text(0, 100).openapi({
       description:
-        'IANA time zone of the schedule; cron processes only. `""` is a placeholder: it leaves it unchanged.',
+        'Time zone of the schedule: a name of the IANA database in its spelling, links included; cron processes only. `""` is a placeholder: it leaves it unchanged.',
       example: "America/New_York",
     }),
     job_start_policy: fields.job_start_policy,

@@ -6,6 +6,8 @@ declare module "#openapi" {
   export const alternatives: Readonly<Record<string, readonly string[]>>;
   /** The names of its headers, in lower case. */
   export const headers: { readonly request: readonly string[]; readonly response: readonly string[] };
+  /** The names of the IANA time zone database, separated by spaces. */
+  export const timeZones: string;
   /** Validators of the bodies that operations take, by `operationId`; they find all mistakes, not the first alone. */
   export const validateRequest: Readonly<Record<string, import("./operations.ts").Validator>>;
   /** Validators of what operations answer with 200, by `operationId`. */
