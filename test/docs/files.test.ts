@@ -6,7 +6,7 @@ import { type Operation, operations } from "../support/operations.ts";
 
 const api = useApi();
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
-const UNPUBLISHED = ["/docs/", "/docs/index.html", "/docs/nothing.js", "/404", "/_headers", "/llms", "/openapi.json"];
+const UNPUBLISHED = ["/docs//", "/docs/index", "/docs/nothing.js", "/404", "/_headers", "/llms", "/llms.txt/"];
 
 test.for([
   ["/docs", "text/html"],
@@ -23,6 +23,18 @@ test.for([
   const response = await api.fetch("/", { redirect: "manual", headers: accept === undefined ? {} : { accept } });
   expect(response.status).toBe(303);
   expect(Object.fromEntries(response.headers)).toMatchObject({ vary: "Accept", location });
+});
+
+test.for([
+  ["/docs/", "/docs"],
+  ["/docs/?x", "/docs"],
+  ["/docs/index.html", "/docs"],
+  ["/openapi.json", "/v3/openapi.json"],
+] as const)("%s leads to %s", async ([path, location]) => {
+  const { status, headers } = await api.fetch(path, { redirect: "manual", method: "HEAD" });
+  expect([status, headers.get("location"), headers.get("cache-control")]).toStrictEqual([308, location, "no-store"]);
+  expect((await api.fetch(path)).status).toBe(200);
+  expect((await api.fetch(path, { method: "POST" })).status).toBe(405);
 });
 
 test("/docs is a page that may run its own files and nothing else, and has no key entered", async () => {

@@ -10,6 +10,16 @@ const DOCUMENT = "/v3/openapi.json";
 /** Files that the build lays out in dist/assets. Public, like everything that they describe. */
 export const ASSET_PATHS = [PAGE, "/docs/:file", "/llms.txt", DOCUMENT];
 
+/** Where the page and the document are looked for, and where they are. */
+export const ALIASES: Record<string, string> = { "/docs/": PAGE, "/docs/index.html": PAGE, "/openapi.json": DOCUMENT };
+
+/** Sends whoever asks for an alias on. A browser keeps the fragment (RFC 9110, section 10.2.2). */
+export const redirectAlias = (location: string): Answer => ({
+  status: 308,
+  headers: { location, ...UNCACHEABLE },
+  body: null,
+});
+
 /** Sends people to the page and machines to the document. A client that does not say what it accepts is a machine. */
 export function redirectToDocs(accepted: "text/html" | "application/json"): Answer {
   const location = accepted === "text/html" ? PAGE : DOCUMENT;
@@ -24,7 +34,7 @@ export function redirectToDocs(accepted: "text/html" | "application/json"): Answ
  */
 export async function readAsset(assets: Fetcher, request: Request): Promise<Answer> {
   const { ok, status, headers, body } = await assets.fetch(request);
-  // Redirects from unpublished names, such as /docs/index.html, are refused as well.
+  // Redirects from names that are not published, such as /docs/index, are refused as well.
   if (!ok && status !== 304) throw new HttpError({ reason: "no_such_endpoint" });
   return { status, headers: Object.fromEntries(headers), body };
 }

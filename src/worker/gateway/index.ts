@@ -26,7 +26,7 @@ import { describeError, log, logOncePerMinute } from "../shared/log.ts";
 import type { Match } from "../shared/operations.ts";
 import { logIds, type Trace, traceHeaders } from "../shared/trace.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
-import { ASSET_PATHS, readAsset, readNotFoundPage, redirectToDocs } from "./assets.ts";
+import { ALIASES, ASSET_PATHS, readAsset, readNotFoundPage, redirectAlias, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { readJson, readText } from "./body.ts";
 import { canonicalUrl, matchUrl } from "./canonical-url.ts";
@@ -57,6 +57,8 @@ export function createGateway(): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   const publish = (path: string, read: Handler) => app.all(path, handle(byMethod({ GET: read }), path));
   publish("/", (c) => redirectToDocs(acceptedType(c)));
+  // Before the files, whose pattern takes /docs/index.html as well.
+  for (const [path, location] of Object.entries(ALIASES)) publish(path, () => redirectAlias(location));
   for (const path of ASSET_PATHS) publish(path, (c) => readAsset(c.env.ASSETS, c.req.raw));
   publish("/health", (c) => json({ status: "ok", version: c.env.CF_VERSION_METADATA?.id }));
   app.all(PURGE_PATH, handle(byMethod({ POST: purge }), PURGE_PATH));
