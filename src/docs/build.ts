@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { build } from "esbuild";
 import { buildOpenApi } from "../openapi/build.ts";
 import { createDocument } from "../openapi/document.ts";
+import { writeLlms } from "./llms.ts";
 import { readDocument } from "./reference/document.ts";
 import { renderNotFound, renderReference } from "./reference/page.ts";
 
@@ -36,7 +37,7 @@ async function layOut(): Promise<Map<string, string | Uint8Array>> {
   return new Map<string, string | Uint8Array>([
     ...bundled.map(({ path, contents }) => [path, contents] as const),
     ["_headers", await read("_headers")],
-    ["llms.txt", await read("llms.txt")],
+    ["llms.txt", writeLlms(document)],
     ["404.html", renderNotFound(document.info.title, files)],
     ["docs/index.html", renderReference(document, files)],
   ]);

@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LANGUAGES } from "../../src/docs/page/samples.ts";
 import { useApi } from "../support/api.ts";
+import { callsIn } from "../support/llms.ts";
+import { operations } from "../support/operations.ts";
 import { bearer, useRecords } from "../support/records.ts";
 
 const run = promisify(execFile);
@@ -54,4 +56,23 @@ test.for([
   const changed = await api.fetch(path, { headers: { ...bearer(token).headers, "cache-control": "no-cache" } });
   expect(await changed.json()).toMatchObject(CHANGE);
   expect(await send("DELETE", path)).toContain("cannot be deleted");
+});
+
+test("every call in llms.txt succeeds with a key and with ids of things that are there", async () => {
+  const calls = callsIn(await (await api.fetch("/llms.txt")).text());
+  expect(calls.length).toBeGreaterThanOrEqual(operations.length);
+  for (const { curl, method, path } of calls) {
+    const companyId = await records.company();
+    const { token } = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
+    const ids: Record<string, string> = await records.pathIds(companyId);
+    // A probe is for a web process.
+    if (method === "PATCH") ids.process_id = (await records.process(String(ids.id), { type: "web" })).id;
+    const { examples } = operations.find((one) => one.method === method && one.path(one.examples) === path) ?? {};
+    let own = curl.replace("https://<this host>", api.url.origin);
+    for (const [name, example] of Object.entries(examples ?? {})) own = own.replaceAll(example, String(ids[name]));
+    const { stdout } = await run("sh", ["-c", `${own} -s -w '\\n%{http_code}'`], {
+      env: { ...process.env, KEY: token },
+    });
+    expect(stdout, own).toMatch(/\n200$/);
+  }
 });

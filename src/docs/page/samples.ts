@@ -22,7 +22,6 @@ export const LANGUAGES: Record<string, Language> = {
 };
 
 function inCurl({ method, url, headers, body }: ApiRequest): string {
-  const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   return [
     `curl ${method === "GET" ? "" : `-X ${method} `}${quote(url)}`,
     '-H "Authorization: Bearer $KEY"',
@@ -30,6 +29,9 @@ function inCurl({ method, url, headers, body }: ApiRequest): string {
     ...(body === undefined ? [] : [`-d ${quote(body)}`]),
   ].join(" \\\n  ");
 }
+
+/** Makes a word of the shell. */
+export const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 function inTypeScript({ method, url, headers, body }: ApiRequest): string {
   const all = [`Authorization: \`Bearer \${process.env.KEY}\``, ...Object.entries(headers).map(member)];

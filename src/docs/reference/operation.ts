@@ -96,7 +96,8 @@ export function renderHeaderNames(response: Response | undefined): Html | false 
 }
 
 /** The form that sends the request, and the same request in other languages. */
-function renderRequest({ method, path, operation }: Endpoint): Html {
+function renderRequest(endpoint: Endpoint): Html {
+  const { method, path, operation } = endpoint;
   const { operationId: id, parameters = [], requestBody } = operation;
   const headers = parameters.filter((one) => one.in === "header");
   const others = parameters.filter((one) => one.in !== "header");
@@ -125,13 +126,13 @@ ${bodyText}</textarea>`
 <pre><code class="body"></code></pre>
 </section>
 </form>
-${renderSamples(id, exampleOf(method, path, parameters, bodies[0]?.value))}`;
+${renderSamples(id, exampleOf(endpoint, body && bodyText))}`;
 }
 
 function renderParameter(id: string, { name, in: place, required = false, description, schema }: Parameter): Html {
   const values = schema.type === "boolean" ? [true, false] : schema.enum;
   const attributes = html`id="${id}-${name}" data-in="${place}" data-name="${name}" aria-describedby="${id}-${name}-hint" ${required && "required"}`;
-  return html`<div class="parameter">
+  return html`<div class="parameter" id="${id}.${name}">
 <label for="${id}-${name}"><code>${name}</code></label> ${required && html`<strong class="required">required</strong>`}
 <p id="${id}-${name}-hint">${inline(description)} <small>${inline(describeType(schema, "request"))}</small></p>
 ${
@@ -142,14 +143,14 @@ ${
 </div>`;
 }
 
-/** The request that an operation's examples make. */
-function exampleOf(method: string, path: string, parameters: Parameter[], body: unknown): ApiRequest {
+/** The request that the examples of an operation's parameters make. */
+export function exampleOf({ method, path, operation: { parameters = [] } }: Endpoint, body?: string): ApiRequest {
   const example = (name: string) => parameters.find((one) => one.in === "path" && one.name === name)?.schema.example;
   return {
     method,
     url: ORIGIN + path.replaceAll(/\{(\w+)\}/g, (_, name) => String(example(name))),
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
-    body: body === undefined ? undefined : toJson(body),
+    body,
   };
 }
 

@@ -1,0 +1,96 @@
+// llms.txt, what agents read first (https://llmstxt.org): text and examples without headings, then lists of links.
+import { LANGUAGES, quote } from "./page/samples.ts";
+import type { Document } from "./reference/document.ts";
+import { contentOf, type Endpoint, endpointsOf, exampleOf, ORIGIN } from "./reference/operation.ts";
+import { describeType } from "./reference/words.ts";
+
+export function writeLlms(document: Document): string {
+  const { info, servers, tags } = document;
+  const endpoints = endpointsOf(document);
+  const sections = tags.map(({ name }) => {
+    const own = endpoints.filter(({ operation }) => operation.tags.includes(name));
+    return `## ${name}\n\n${own.map(writeLink).join("\n")}\n`;
+  });
+  return `# ${info.title}
+
+> ${info.summary}. JSON over HTTPS; the base URL is \`${servers[0].url}\` on the host of this file.
+
+${info.description}
+
+You cannot make a key: ask the person you work for, and never write it into code or a log. Send a write with
+\`?dry_run=true\` first if a person has not seen it.
+
+Statuses beside 200:
+
+${writeStatuses(endpoints)}
+
+An error:
+
+\`\`\`json
+${writeError(endpoints)}
+\`\`\`
+
+A request for each operation. A body is JSON, and \`Content-Type\` says so. Put the host of this file for \`${ORIGIN.replace("https://", "")}\`,
+and your ids, which are UUIDs, for those below:
+
+\`\`\`sh
+${endpoints.map(writeCall).join("\n")}
+\`\`\`
+
+${sections.join("\n")}
+## Documentation
+
+- [OpenAPI document](/v3/openapi.json): every field, bound, header and error, with examples; read it before you write a client
+- [Reference](/docs): the same for people, to read and to try
+`;
+}
+
+function writeLink({ method, path, operation }: Endpoint): string {
+  const { operationId, summary, description, parameters = [], requestBody } = operation;
+  const query = parameters.filter((one) => one.in === "query");
+  const headers = parameters.filter((one) => one.in === "header");
+  const { properties = {}, required = [] } = contentOf(requestBody)?.schema ?? {};
+  const said = [
+    `\`${method} ${path}\`. ${description.replaceAll(/\s+/g, " ")}`,
+    list("Query", query, ({ name, schema }) => `\`${name}\` (${describeType(schema, "request")})`),
+    list("Headers", headers, ({ name }) => `\`${name}\``),
+    list("Body", Object.keys(properties), (name) => `\`${name}\`${required.includes(name) ? " (required)" : ""}`),
+  ];
+  return `- [${summary}](/docs#${operationId}): ${said.filter(Boolean).join(" ")}`;
+}
+
+const list = <T>(title: string, items: T[], write: (item: T) => string): string | false =>
+  items.length > 0 && `${title}: ${items.map(write).join(", ")}.`;
+
+/** Writes a call with the first example of the body, and the others as what may stand instead. */
+function writeCall(endpoint: Endpoint): string {
+  const { summary, requestBody } = endpoint.operation;
+  const [first, ...others] = Object.values(contentOf(requestBody)?.examples ?? {});
+  const call = LANGUAGES.curl?.sampleOf(exampleOf(endpoint, first && JSON.stringify(first.value)));
+  const name = first === undefined ? summary : `${summary}: ${first.summary}`;
+  return [
+    `# ${name}\n${call}`,
+    ...others.map((other) => `# or ${other.summary}: -d ${quote(JSON.stringify(other.value))}`),
+  ].join("\n");
+}
+
+/** Says once what each status means; to a write, where reads and writes differ, since that says more. */
+function writeStatuses(endpoints: Endpoint[]): string {
+  const reads = endpoints.filter(({ method }) => method === "GET");
+  const meanings = new Map<string, string>();
+  for (const { operation } of [...reads, ...endpoints.filter((one) => !reads.includes(one))]) {
+    for (const [status, { description }] of Object.entries(operation.responses)) meanings.set(status, description);
+  }
+  meanings.delete("200");
+  return [...meanings]
+    .sort()
+    .map(([status, meaning]) => `- ${status}: ${meaning}`)
+    .join("\n");
+}
+
+function writeError(endpoints: Endpoint[]): string {
+  const errors = endpoints.flatMap(({ operation }) =>
+    Object.values(contentOf(operation.responses[404])?.examples ?? {}),
+  );
+  return JSON.stringify(errors[0]?.value);
+}
