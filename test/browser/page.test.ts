@@ -4,7 +4,8 @@ import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { SEED_PROCESSES } from "../../drizzle/seed.ts";
 import { useApi } from "../support/api.ts";
-import { operations } from "../support/operations.ts";
+import { resolve } from "../support/document.ts";
+import { document, operations } from "../support/operations.ts";
 import { bearer } from "../support/records.ts";
 import { DESKTOP, PHONE, type TabOptions, useBrowser } from "./browser.ts";
 
@@ -13,6 +14,12 @@ const [web, , cron] = SEED_PROCESSES;
 const PROCESSES = `/v3/applications/${web.applicationId}/processes`;
 const LIST = "List an application's processes";
 const IDS = { id: web.applicationId, process_id: web.processId };
+
+interface Documented {
+  operationId: string;
+  summary: string;
+  parameters?: ({ name: string } | { $ref: string })[];
+}
 
 const api = useApi();
 const openTab = useBrowser();
@@ -92,26 +99,64 @@ describe("the reference", () => {
     expect(await page.getByRole("searchbox").count()).toBe(0);
   });
 
-  test("finds an operation, a status, a header, and a field by a word of its meaning, which it unfolds", async () => {
+  test("finds a field by a word of its meaning, unfolds it, and closes the contents", async () => {
     const { page } = await open("/docs", { viewport: PHONE });
     await page.getByRole("button", { name: "Contents" }).click();
-    const search = page.getByRole("searchbox", { name: "Search" });
     const found = page.locator("#found a");
-    for (const [words, href] of Object.entries({
-      "get a process": "#getProcessV3",
-      429: "#status-429",
-      etag: "#header-ETag",
-    })) {
-      await search.fill(words);
-      expect(await found.first().getAttribute("href")).toBe(href);
-    }
-    await search.fill("");
-    await page.getByRole("navigation").getByRole("link", { name: "Get a process" }).waitFor();
-    await search.fill("seconds between probes");
+    await page.getByRole("searchbox", { name: "Search" }).fill("response field seconds between probes");
     expect(await found.count()).toBe(1);
     await found.click();
     await page.getByRole("navigation").waitFor({ state: "hidden" });
     await expectOnScreen(page, page.locator(":target", { hasText: /^\s*periodSeconds/ }));
+  });
+
+  test("finds all that the document names, by name and kind, and what needs a permission", async () => {
+    const { page } = await open();
+    const search = page.getByRole("searchbox", { name: "Search" });
+    const found = page.locator("#found a");
+    const hrefs = () => found.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+    const topics = [...String(document.info.description).matchAll(/^\*\*(.+?)\.\*\*/gm)].map(([, name]) =>
+      String(name),
+    );
+    expect(topics.length).toBeGreaterThan(5);
+    const operationsOf = Object.values(document.paths ?? {}).flatMap((item) => Object.values(item)) as Documented[];
+    const parameters = new Set(
+      operationsOf.flatMap((one) => (one.parameters ?? []).map((two) => (resolve(two) as { name: string }).name)),
+    );
+    const firsts = [
+      ...operationsOf.map(({ summary, operationId }) => [summary, `#${operationId}`]),
+      ["updateProcessV3", "#updateProcessV3"],
+      ...[...parameters].map((name) => [`${name} parameter`, expect.stringMatching(new RegExp(`^#\\w+\\.${name}$`))]),
+      ...topics.map((name) => [name, `#about-${name.toLowerCase().replaceAll(" ", "-")}`]),
+      ["schedule request field create", "#createProcessV3.body.schedule"],
+      ["port request field update", "#updateProcessV3.body.port"],
+      ["memory_limit response", "#Process.memory_limit"],
+      ["429", "#status-429"],
+      ["etag", "#header-ETag"],
+    ] as const;
+    for (const [words, href] of firsts) {
+      await search.fill(String(words));
+      expect((await hrefs())[0], String(words)).toEqual(href);
+    }
+    await search.fill("operation app:update");
+    const writes = operations.filter(({ isWrite }) => isWrite).map(({ id }) => `#${id}`);
+    expect((await hrefs()).sort()).toStrictEqual(writes.sort());
+  });
+
+  test("says how much it has found, and that it is nothing", async () => {
+    const { page } = await open();
+    const search = page.getByRole("searchbox", { name: "Search" });
+    const status = page.getByRole("navigation").getByRole("status");
+    for (const [words, said] of [
+      ["429 rate limit status", "1 found"],
+      ["id", /^The first 25 of \d+$/],
+      ["<nothing>", "Nothing found"],
+      ["", ""],
+    ] as const) {
+      await search.fill(words);
+      expect(await status.textContent()).toMatch(said instanceof RegExp ? said : new RegExp(`^${said}$`));
+    }
+    await page.getByRole("navigation").getByRole("link", { name: "Get a process" }).waitFor();
   });
 
   test("shows a person who is lost a page that leads here", async () => {

@@ -1,4 +1,4 @@
-// Finds operations, fields, headers and statuses by their names and by what is said about them.
+// Finds what the page says of operations, parameters, fields, statuses and headers, by names and by meaning.
 import { findAll } from "./dom.ts";
 
 const MAX_FOUND = 25;
@@ -6,51 +6,91 @@ const MAX_FOUND = 25;
 interface Entry {
   href: string;
   name: string;
+  /** What it is. */
+  kind: string;
   /** The heading that it stands under. */
   place: string;
   meaning: string;
 }
 
-/** Lists in `found`, instead of `all`, what is looked for. */
-export function enableSearch(input: HTMLInputElement, found: HTMLElement, all: HTMLElement): void {
-  const entries = findAll<HTMLAnchorElement>("main :is(h2, h3, dt) > a[href^='#']").map(readEntry);
+/** Lists in `found`, instead of `all`, what is looked for, and says in `count` how much that is. */
+export function enableSearch(input: HTMLInputElement, found: HTMLElement, count: HTMLElement, all: HTMLElement): void {
+  const entries = findAll("main :is(section[id], article[id], .field, .parameter, .topic)").map(readEntry);
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const isIn = (text: string) => words.every((word) => text.toLowerCase().includes(word));
-    const named = entries.filter(({ name }) => isIn(name));
-    const meant = entries.filter(({ name, meaning }) => !isIn(name) && isIn(`${name} ${meaning}`));
-    // The same field of several objects that contain it is one result, the one nearest to the top.
-    const results = new Map<string, Entry>();
-    for (const entry of [...named, ...meant].sort((a, b) => depthOf(a) - depthOf(b))) {
-      const id = `${entry.name} ${entry.meaning}`;
-      if (!results.has(id)) results.set(id, entry);
-    }
-    found.replaceChildren(...[...results.values()].slice(0, MAX_FOUND).map(itemOf));
+    const results = words.length === 0 ? [] : search(entries, words);
+    found.replaceChildren(...results.slice(0, MAX_FOUND).map((entry) => itemOf(entry, words)));
+    count.textContent = words.length === 0 ? "" : describeCount(results.length);
     found.hidden = words.length === 0;
     all.hidden = words.length > 0;
   });
 }
 
-const depthOf = ({ href }: Entry): number => href.split(".").length;
+function describeCount(count: number): string {
+  if (count === 0) return "Nothing found";
+  return count > MAX_FOUND ? `The first ${MAX_FOUND} of ${count}` : `${count} found`;
+}
 
-function readEntry(link: HTMLAnchorElement): Entry {
-  const field = link.closest(".field");
-  const said = (field ?? link.closest("article"))?.querySelector(":scope > dd > p, .endpoint")?.childNodes ?? [];
+function search(entries: Entry[], words: string[]): Entry[] {
+  const isIn = (text: string) => words.every((word) => text.toLowerCase().includes(word));
+  const rank = ({ href, name, kind, place }: Entry) => {
+    const isExact = name.toLowerCase() === words.join(" ");
+    const distance = isExact ? 0 : isIn(name) ? 1 : isIn(`${kind} ${name} ${place}`) ? 2 : 3;
+    return 10 * distance + href.split(".").length;
+  };
+  // The same field of several objects that contain it is one result, the one nearest to the top.
+  const results = new Map<string, Entry>();
+  const matching = entries.filter((entry) => isIn(Object.values(entry).join(" ")));
+  for (const entry of matching.sort((a, b) => rank(a) - rank(b))) {
+    const id = [entry.kind, entry.name, entry.meaning].join("\n");
+    if (!results.has(id)) results.set(id, entry);
+  }
+  return [...results.values()];
+}
+
+function readEntry(element: HTMLElement): Entry {
+  const heading = (of?: Element | null) => textOf(of?.querySelector("h1, h2, h3"));
+  const isWhole = element.matches("section, article");
+  const kind = kindOf(element);
   return {
-    href: link.hash,
-    name: link.text,
-    place: field?.closest("article, section")?.querySelector("h2, h3")?.textContent ?? "",
-    // Without the type.
-    meaning: [...said].map((node) => (node.nodeName === "SMALL" ? "" : node.textContent)).join(""),
+    href: `#${element.id}`,
+    name: isWhole ? heading(element) : textOf(element.querySelector("dt, label, strong")),
+    kind,
+    place: isWhole ? "" : heading(element.closest("article, section")),
+    meaning: findAll(
+      isWhole ? ":scope > p, :scope > ul, .endpoint, .endpoint + p" : ":scope > p, :scope > dd > p",
+      element,
+    )
+      .map(textOf)
+      .join(" "),
   };
 }
 
-function itemOf({ href, name, place, meaning }: Entry): HTMLElement {
+function kindOf(element: Element): string {
+  if (element.matches(".parameter")) return "Parameter";
+  if (element.matches(".topic, #start")) return "Introduction";
+  if (element.matches("section")) return "Section";
+  if (element.matches("article")) return element.id.startsWith("status-") ? "Status" : "Operation";
+  if (element.id.startsWith("header-")) return "Header";
+  return element.id.includes(".body.") ? "Request field" : "Response field";
+}
+
+/** The text of what is rendered, without types. */
+const textOf = (element?: Element | null): string =>
+  [...(element?.childNodes ?? [])]
+    .map((node) => (node.nodeName === "SMALL" ? "" : node.textContent))
+    .join("")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+
+function itemOf({ href, name, kind, place, meaning }: Entry, words: string[]): HTMLElement {
   const item = document.createElement("li");
   const link = document.createElement("a");
   const small = document.createElement("small");
+  const sentences = meaning.split(/(?<=[.:;]) /);
+  const said = sentences.find((one) => words.some((word) => one.toLowerCase().includes(word))) ?? sentences[0];
   link.href = href;
-  small.textContent = [place, meaning].filter(Boolean).join(": ");
+  small.textContent = [place ? `${kind}, ${place}` : kind, said].filter(Boolean).join(": ");
   link.append(name, small);
   item.append(link);
   return item;

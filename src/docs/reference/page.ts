@@ -36,7 +36,8 @@ export function renderReference(document: Document, files: PageFiles): string {
 <header class="bar"><a href="#start">${document.info.title}</a><button popovertarget="contents">Contents</button></header>
 <nav id="contents" popover aria-label="Contents">
 <div class="scripted"><label for="search">Search</label>
-<input id="search" type="search" placeholder="memory_limit, 404" autocomplete="off"></div>
+<input id="search" type="search" placeholder="memory_limit, dry_run, 404" autocomplete="off"></div>
+<p id="found-count" role="status" class="hint"></p>
 <ul id="found" hidden></ul>
 <div id="all">
 <p><a href="#start">${document.info.title}</a></p>
@@ -98,7 +99,7 @@ const renderStart = ({ info, servers: [{ url }] }: Document): Html => html`<sect
 <h1>${info.title} <small>${info.version}</small></h1>
 <div class="pair">
 <div>
-${paragraphs(info.description)}
+${info.description.split("\n\n").map(renderTopic)}
 </div>
 <div>
 <div class="card">
@@ -112,6 +113,13 @@ ${paragraphs(info.description)}
 </div>
 </div>
 </section>`;
+
+/** Renders a paragraph; one that begins with its name has an anchor, by which the search finds it. */
+function renderTopic(text: string): Html {
+  const name = /^\*\*(.+?)\.?\*\*/.exec(text)?.[1];
+  if (name === undefined) return paragraphs(text);
+  return html`<div class="topic" id="about-${name.toLowerCase().replaceAll(/\W+/g, "-")}">${paragraphs(text)}</div>`;
+}
 
 /** Says what each other status than 200 means, in the words of the API. */
 function renderErrors({ components, "x-error-reasons": reasons }: Document, endpoints: Endpoint[]): Html {
