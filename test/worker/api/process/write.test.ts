@@ -219,9 +219,10 @@ describe("PATCH changes", () => {
     expect(body).toMatchObject({ ...AMBIGUOUS, port: 8080, ingress_protocol: "grpc" });
   });
 
-  test("the port to none by null, which is what other types have for a probe", async () => {
+  test("the port to none by null, and nothing by what a worker has of other types' fields", async () => {
     const { path, answer } = await create(ofType("worker", { port: 8080 }));
-    const { body } = await call("PATCH", path, { port: null, liveness_probe: null, readiness_probe: null });
+    const nothing = { is_ingress_enabled: false, liveness_probe: null, readiness_probe: null };
+    const { body } = await call("PATCH", path, { port: null, ...nothing });
     expect(body).toStrictEqual({ ...answer.body, port: null, updated_at: body.updated_at });
     expect((await read(path)).body).toStrictEqual(body);
   });
