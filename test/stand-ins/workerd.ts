@@ -2,21 +2,11 @@
 // Neon's hosts are one local Neon endpoint.
 import "../../src/cli/support/quiet.ts";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { assetsOf, Miniflare } from "../support/miniflare.ts";
 import type { Binding, Version } from "./cloudflare.ts";
-
-/** The parts of Miniflare that are used here: it comes with wrangler and is no dependency of this project. */
-interface Miniflare {
-  dispatchFetch(url: string, init: RequestInit): Promise<Response>;
-  getWorker(): Promise<{ scheduled(event: object): Promise<unknown> }>;
-  dispose(): Promise<void>;
-}
-
-const fromWrangler = createRequire(createRequire(import.meta.url).resolve("wrangler"));
-const { Miniflare } = fromWrangler("miniflare") as { Miniflare: new (options: object) => Miniflare };
 
 export class Workerd {
   /** The lines that Workers have logged. */
@@ -79,7 +69,7 @@ export class Workerd {
     const sources = { "front.js": front, "cache.js": await bundleCache(), [main_module]: await text(main_module) };
     const modules = Object.entries(sources).map(([name, contents]) => [name, { type: "esm", contents }]);
 
-    const { html_handling, not_found_handling, run_worker_first, ...special } = assets?.config ?? {};
+    const special: Record<string, unknown> = assets?.config ?? {};
     const directory = join(this.#folder, version.id);
     const files = version.assets.map(([path, base64]) => [path, Buffer.from(base64, "base64").toString()]);
     for (const name of ["_headers", "_redirects"])
@@ -94,13 +84,7 @@ export class Workerd {
       compatibilityFlags: compatibility_flags ?? [],
       manifest: { mainModule: "front.js", modules: Object.fromEntries(modules) },
       env: Object.fromEntries(version.bindings.map((one) => [one.name, BINDINGS[one.type]?.(one, version)])),
-      assets: {
-        directory,
-        hasUserWorker: true,
-        htmlHandling: html_handling,
-        notFoundHandling: not_found_handling,
-        runWorkerFirst: run_worker_first,
-      },
+      assets: assetsOf(directory, special),
     };
     const handler = (request: Request) => this.#network(request);
     const worker = new Miniflare({

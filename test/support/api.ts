@@ -2,14 +2,17 @@
 // First, so that the database starts while wrangler loads.
 import "./database.ts";
 import "../../src/cli/support/quiet.ts";
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
-import { createTestHarness, unstable_readConfig as readConfig } from "wrangler";
+import { unstable_readConfig as readConfig } from "wrangler";
 import type { StampedPoint } from "../../src/local/analytics/dataset.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
 import { COLUMNS, type DataPoint } from "../../src/worker/shared/analytics.ts";
 import { SETTINGS } from "../../src/worker/shared/config.ts";
 import { connectionString as sharedDatabase } from "./database.ts";
 import { DRIVER_SECRET, type Fault, inflict } from "./faults.ts";
+import { assetsOf, Miniflare } from "./miniflare.ts";
 import { sha256 } from "./records.ts";
 
 export const PURGE_SECRET = "the-secret-of-those-who-purge-in-tests";
@@ -44,13 +47,11 @@ export interface TestApi {
   set(vars: Record<string, string | undefined>): Promise<void>;
 }
 
-/** With one of the first four, a Worker is started for the caller alone, which takes a second. */
+/** With one of the first three, a Worker is started for the caller alone, which takes a second. */
 export interface TestApiOptions {
   isOwn?: boolean;
   /** Whether requests are counted against rate limits, with others than wrangler.toml's for some. Not by default. */
   limits?: Record<string, number>;
-  /** Another Worker than the one that tests run. */
-  main?: string;
   /** The database's URL, if not that of this Vitest worker. */
   connectionString?: string;
   /** What the Worker is told of its environment, beside what every test has; undefined unsets one. */
@@ -73,8 +74,8 @@ let shared: Promise<Running> | undefined;
  */
 export function useApi(options: TestApiOptions = {}): TestApi {
   const api = {} as TestApi;
-  const { limits, main, connectionString } = options;
-  const isOwn = options.isOwn ?? [limits, main, connectionString].some((one) => one !== undefined);
+  const { limits, connectionString } = options;
+  const isOwn = options.isOwn ?? [limits, connectionString].some((one) => one !== undefined);
   let running: Running;
   beforeAll(async () => {
     if (!isOwn) shared ??= start({});
@@ -94,7 +95,7 @@ export function useApi(options: TestApiOptions = {}): TestApi {
   return api;
 }
 
-async function start({ connectionString = sharedDatabase, limits, main, vars = {} }: TestApiOptions): Promise<Running> {
+async function start({ connectionString = sharedDatabase, limits, vars = {} }: TestApiOptions): Promise<Running> {
   let queries = 0;
   /** The parameters of what writes down uses. */
   let recorded: string[] = [];
@@ -111,29 +112,37 @@ async function start({ connectionString = sharedDatabase, limits, main, vars = {
     },
   });
   const config = readConfig({ config: "wrangler.toml" });
-  const harness = createTestHarness({
+  let logs: string[] = [];
+  // Without the proxy that `wrangler dev` puts before it, which repeats a GET whose connection breaks and fails a POST.
+  const miniflare = new Miniflare({
     workers: [
       {
         config: {
           name: config.name,
-          ...(main === undefined ? { main: inject("worker"), no_bundle: true } : { main }),
-          compatibility_date: config.compatibility_date,
-          ratelimits: ratelimitsOf(config, limits),
-          version_metadata: config.version_metadata,
-          assets: config.assets,
-          vars: {
-            DATABASE_URL: endpoint.connectionString,
-            PURGE_SECRET,
-            // The longest there is: a machine that is busy is no fault of the database.
-            DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.maximum),
-            ...Object.fromEntries(Object.entries(vars).filter(([, value]) => value !== undefined)),
+          compatibilityDate: config.compatibility_date,
+          manifest: {
+            mainModule: "worker.js",
+            modules: { "worker.js": { type: "esm", contents: readFileSync(inject("worker"), "utf8") } },
+          },
+          assets: assetsOf(config.assets.directory, config.assets),
+          env: {
+            [config.assets.binding]: { type: "assets" },
+            [config.version_metadata.binding]: { type: "json", value: { id: randomUUID(), tag: "", timestamp: "" } },
+            ...limitsOf(config, limits),
+            ...textsOf({
+              DATABASE_URL: endpoint.connectionString,
+              PURGE_SECRET,
+              // The longest there is: a machine that is busy is no fault of the database.
+              DATABASE_DEADLINE_MS: String(SETTINGS.DATABASE_DEADLINE_MS.maximum),
+              ...vars,
+            }),
           },
         },
       },
     ],
+    handleStructuredLogs: ({ message }: { message: string }) => logs.push(message),
   });
-  const { url } = await harness.listen();
-  const allLogs = () => harness.getLogs().map(({ message }) => message);
+  const url = await miniflare.ready;
   // Not `new URL(path, url)`, which takes the path `//x` for a host.
   const request = (path: string, init?: RequestInit) => fetch(url.origin + path, init);
   const command = async (name: string, value: unknown = null): Promise<unknown> => {
@@ -169,27 +178,24 @@ async function start({ connectionString = sharedDatabase, limits, main, vars = {
         headers: { authorization: `Bearer ${secret}` },
         body: JSON.stringify(changed),
       }),
-    runFeed: () => harness.getWorker(config.name).scheduled({ cron: "* * * * *" }),
+    runFeed: async () => (await miniflare.getWorker()).scheduled({ cron: "* * * * *" }),
     refusePurge: async (error) => void (await command("refuse-purge", error)),
     dataPoints: async () => ((await command("data-points")) as StampedPoint[]).map(byName),
     // What starts with NOSENTRY comes from workerd itself.
-    logs: () => allLogs().filter((line) => !line.startsWith("NOSENTRY ")),
+    logs: () => logs.filter((line) => !line.startsWith("NOSENTRY ")),
     begin: async (vars = {}) => {
       queries = 0;
       recorded = [];
       fault = () => undefined;
-      // Another Worker takes no commands.
-      if (main === undefined) {
-        await command("begin", {
-          vars: Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, value ?? null])),
-        });
-      }
-      const lines = allLogs();
-      harness.clearLogs();
+      await command("begin", {
+        vars: Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, value ?? null])),
+      });
+      const lines = logs;
+      logs = [];
       expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);
     },
     close: async () => {
-      await harness.close();
+      await miniflare.dispose();
       await endpoint.close();
     },
   };
@@ -202,13 +208,26 @@ const isRecording = (body: unknown): boolean =>
 const byName = ({ index, blobs, doubles }: StampedPoint): DataPoint =>
   Object.fromEntries([index, ...blobs, ...doubles].map((value, i) => [COLUMNS[i], value])) as unknown as DataPoint;
 
-function ratelimitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined) {
-  if (budgets === undefined) return [];
-  return ratelimits.map(({ simple, ...binding }: { name: string; simple: { limit: number } }) => ({
-    ...binding,
-    simple: { ...simple, limit: budgets[binding.name] ?? simple.limit },
-  }));
+interface RateLimit {
+  name: string;
+  namespace_id: string;
+  simple: { limit: number; period: number };
 }
+
+function limitsOf({ ratelimits }: ReturnType<typeof readConfig>, budgets: Record<string, number> | undefined): object {
+  if (budgets === undefined) return {};
+  const bindings = ratelimits.map(({ name, namespace_id, simple }: RateLimit) => [
+    name,
+    { type: "rate-limit", namespace: namespace_id, simple: { ...simple, limit: budgets[name] ?? simple.limit } },
+  ]);
+  return Object.fromEntries(bindings);
+}
+
+/** Without those that are unset. */
+const textsOf = (vars: Record<string, string | undefined>): object =>
+  Object.fromEntries(
+    Object.entries(vars).flatMap(([name, value]) => (value === undefined ? [] : [[name, { type: "text", value }]])),
+  );
 
 /** Tokens, their hashes, connection strings, the secret, and what the driver says, whole or in part. */
 const SECRETS = new RegExp(`svl_|[0-9a-f]{64}|postgres(ql)?:|${PURGE_SECRET}|${DRIVER_SECRET}`, "i");
