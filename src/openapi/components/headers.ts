@@ -121,42 +121,46 @@ type HeaderName = keyof typeof HEADERS;
 export const headersOf = (...names: HeaderName[]): Record<string, { $ref: string }> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** Below `components.parameters`. */
+/**
+ * Below `components.parameters`. Each default says what a header does that is not sent, and is what an importer fills in for
+ * all requests (openapi-to-postmanv2 6.3.3, `_resolveSchema`). Without one it makes up a value: a key that repeats one request,
+ * a tag that nothing has.
+ */
 export const HEADER_PARAMETERS = {
   "If-None-Match": {
     name: "If-None-Match",
     in: "header" as const,
     description:
-      "`ETag` of the copy that you have, or several, separated by commas. If one still matches, the answer is 304 without a body.",
-    schema: { type: "string" as const },
+      "`ETag` of the copy that you have, or several, separated by commas. If one still matches, the response is 304 without a body.",
+    schema: { type: "string" as const, default: '""' },
   },
   "If-Modified-Since": {
     name: "If-Modified-Since",
     in: "header" as const,
     description:
       "`Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise.",
-    schema: { type: "string" as const },
+    schema: { type: "string" as const, default: "" },
   },
   "Cache-Control": {
     name: "Cache-Control",
     in: "header" as const,
     description:
       "`no-cache` reads what the database says now, and so do `no-store` and `max-age=0`; the response is not stored in the edge's cache. From a browser, which adds it by itself, `max-age=0` is ignored, as are all other directives.",
-    schema: { type: "string" as const },
+    schema: { type: "string" as const, default: "" },
   },
   "If-Match": {
     name: "If-Match",
     in: "header" as const,
     description:
-      "`ETag` of what you have read at this path, or several, separated by commas. If it has changed meanwhile, nothing is written and the answer is 412.",
-    schema: { type: "string" as const },
+      "`ETag` of what a GET of this path reads, or several, separated by commas. If it has changed meanwhile, nothing is written and the response is 412. `*`: whatever is there.",
+    schema: { type: "string" as const, default: "*" },
   },
   "Idempotency-Key": {
     name: "Idempotency-Key",
     in: "header" as const,
     description:
-      "A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the answer is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept.",
-    schema: { type: "string" as const, minLength: 1, maxLength: 255, pattern: IDEMPOTENCY_KEY_PATTERN },
+      "A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the response is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. An empty value is no key.",
+    schema: { type: "string" as const, maxLength: 255, pattern: IDEMPOTENCY_KEY_PATTERN, default: "" },
   },
 };
 

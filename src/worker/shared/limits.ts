@@ -52,8 +52,8 @@ export const MAX_PURGE_BODY_BYTES = 16_384;
 export const MAX_BODY_BYTES = 65_536;
 
 /** Printable ASCII. A structured field's string (draft-ietf-httpapi-idempotency-key-header, section 2.1) is taken as it is written. */
-export const IDEMPOTENCY_KEY_PATTERN = "^[ -~]{1,255}$";
-export const IDEMPOTENCY_KEY_EXPECTED = "1 to 255 printable ASCII characters";
+export const IDEMPOTENCY_KEY_PATTERN = "^[ -~]{0,255}$";
+export const IDEMPOTENCY_KEY_EXPECTED = "at most 255 printable ASCII characters";
 
 /** The bounds of `limit` and `offset`; `total` counts no further than a page can reach. */
 export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000, maxTotal: 10_000 } as const;
