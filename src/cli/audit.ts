@@ -24,9 +24,10 @@ request, and each field that differs. With --json a list of objects:
   operation      create, update, delete or trigger
   api_key        { id, name }; the name is null once the key is deleted
   request_id     as in x-request-id and in the log
-  company_id, application_id, process_id
-  before, after  the process as the API answers with it, null where there is none;
-                 after a trigger, the run
+  company_id, application_id
+  process_id     the id of what was written
+  before, after  what a GET of it reads, null where there is none; after a trigger,
+                 the run
 
 Changes by SQL are not in it. The database is that of DATABASE_URL, or of a
 running \`npm run dev\`.`;

@@ -45,8 +45,9 @@ settings. A data centre near you answers.
 **Query parameters.** A read ignores those that it does not know. A write refuses them with 400, since a misspelt \`dry_run\`
 would write.
 
-**Conditional requests.** Every body has an \`ETag\`. Send it back in \`If-None-Match\`, and the answer is 304 without a
-body as long as nothing has changed. Every method heeds \`If-Match\`, \`If-Unmodified-Since\` and \`If-None-Match\` with what a GET
+**Conditional requests.** The response to a GET has an \`ETag\`, and so has the response to a write that returns what it has
+written. Errors have none, nor have responses that only say what was done. Send it back in \`If-None-Match\`, and the response to a
+GET is 304 without a body as long as nothing has changed. Every method heeds \`If-Match\`, \`If-Unmodified-Since\` and \`If-None-Match\` with what a GET
 of its path reads, and GET \`If-Modified-Since\`, too, in the order of RFC 9110, section 13.2.2. 412 means that one does not hold.
 
 **Freshness.** The edge answers from its cache. A change shows within seconds, and within a minute when much changes at once.

@@ -95,7 +95,7 @@ export const updateProcess = createRoute({
   operationId: "updateProcessV3",
   tags: ["Applications"],
   summary: "Update a process",
-  description: `Changes what is sent, and leaves everything else as it is. ${NEEDS_UPDATE}`,
+  description: `Changes what is sent, and leaves everything else as it is. Reads show the new values at once; the machine size, scaling and probes take effect with the next deployment. ${NEEDS_UPDATE}`,
   parameters: headerParameters("If-Match", "Idempotency-Key"),
   request: {
     params: ofProcess,

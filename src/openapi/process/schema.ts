@@ -99,7 +99,8 @@ export const processSchema = z
       .nullable()
       .openapi({ description: "Identifier of the application that the process belongs to" }),
     key: text(1, 64).openapi({
-      description: "Unique key of the process within its application, derived from the name of the Procfile entry",
+      description:
+        "Unique key of the process within its application: the name of its entry in the Procfile, or, if it was created through this API, `web` or what is made of its `display_name`",
       example: "web",
     }),
     type: z.enum(processType.enumValues).nullable().openapi({
