@@ -74,7 +74,11 @@ export async function openRecords(connectionString: string = sharedDatabase) {
     const { id } = await application(companyId);
     // Of the type that every operation takes.
     const { id: process_id } = await process(id, { type: "cron" });
-    await db.insert(tables.processRuns).values({ processId: process_id });
+    const now = new Date();
+    const finished = { requestedAt: now, startedAt: now, finishedAt: now, outcome: "failed" } as const;
+    await db
+      .insert(tables.processRuns)
+      .values({ processId: process_id, ...finished, failureReason: "Error", exitCode: 1 });
     return { id, process_id };
   }
 

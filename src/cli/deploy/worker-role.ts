@@ -13,7 +13,8 @@ export type WorkerRole = (typeof ROLES)[number];
 const GRANTS = [
   "select on all tables in schema public",
   "insert, update, delete on processes",
-  "insert on process_runs",
+  // Those that have expired are locked, too.
+  "insert, update (id), delete on process_runs",
   "insert on audit_log",
   "insert, update, delete on idempotent_answers",
   "update (last_used_at) on api_keys, api_key_tokens",

@@ -180,18 +180,35 @@ export const UPDATE_PROCESS_EXAMPLES = {
 
 export const RUN_LIST_EXAMPLES = {
   page: {
-    summary: "A run that has finished",
+    summary: "A run that was asked for, after one of the schedule that has failed",
     value: {
       data: [
         {
+          id: EXAMPLE_IDS.manualRun,
+          process_id: EXAMPLE_IDS.cron,
+          trigger: "manual",
+          due_at: "2025-01-30T09:12:07.000Z",
+          started_at: null,
+          finished_at: null,
+          outcome: null,
+          failure_reason: null,
+          exit_code: null,
+          retry_count: 0,
+        },
+        {
           id: EXAMPLE_IDS.run,
           process_id: EXAMPLE_IDS.cron,
-          requested_at: EXAMPLE_TIMESTAMP,
-          started_at: "2025-01-30T00:00:05.000Z",
-          finished_at: "2025-01-30T00:01:10.000Z",
+          trigger: "scheduled",
+          due_at: "2025-01-30T08:00:00.000Z",
+          started_at: "2025-01-30T08:00:05.000Z",
+          finished_at: "2025-01-30T08:30:05.000Z",
+          outcome: "failed",
+          failure_reason: "DeadlineExceeded",
+          exit_code: 137,
+          retry_count: 2,
         },
       ],
-      total: 1,
+      total: 2,
       offset: 0,
       limit: 25,
     },

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { RUN_DAYS } from "../../worker/shared/limits.ts";
 import { FORBIDDEN, INVALID_BODY, NOT_FOUND } from "../components/failures.ts";
 import { headerParameters } from "../components/headers.ts";
 import { applicationId, dryRun, pagination, processId } from "../components/parameters.ts";
@@ -138,7 +139,7 @@ export const triggerProcess = createRoute({
   operationId: "triggerProcessCronV3",
   tags: ["Applications"],
   summary: "Trigger a cron process",
-  description: `Asks for a run of a cron process, beside its schedule. A body is ignored. ${NEEDS_UPDATE}`,
+  description: `Asks for a run of a cron process now, beside its schedule; the list of its runs shows what becomes of it. A body is ignored. ${NEEDS_UPDATE}`,
   parameters: headerParameters("Idempotency-Key"),
   request: { params: ofProcess, query: dryRun },
   responses: writeResponses({
@@ -153,9 +154,8 @@ export const listProcessRuns = createRoute({
   path: "/applications/{id}/processes/{process_id}/runs",
   operationId: "listProcessRunsV3",
   tags: ["Applications"],
-  summary: "List a process's runs",
-  description:
-    "Returns the runs of a cron process that were asked for beside its schedule, the newest first, one page at a time. Needs the permission `APP:READ` for the application.",
+  summary: "List the runs of a cron process",
+  description: `Returns the runs of a cron process, by its schedule and by request, the newest first, one page at a time: when each was due, started and finished, and how it ended. A run is kept for ${RUN_DAYS} days once it was due; a cached response may show it for as long as the response is cached. Processes of other types have no runs. Needs the permission \`APP:READ\` for the application.`,
   parameters: headerParameters("If-None-Match", "Cache-Control"),
   request: { params: ofProcess, query: pagination },
   responses: {

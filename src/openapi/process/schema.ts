@@ -1,6 +1,6 @@
 // The contract's payload (src/contract/process.schema.json). Tests hold the two against each other.
 import { z } from "@hono/zod-openapi";
-import { ingressProtocol, jobStartPolicy, processType } from "../../worker/db/schema.ts";
+import { ingressProtocol, jobStartPolicy, processType, runOutcome, runTrigger } from "../../worker/db/schema.ts";
 import { PAGE } from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS } from "../components/examples.ts";
 import { integer, orNull, text, timestamp, uuid } from "../components/schemas.ts";
@@ -176,17 +176,36 @@ const runSchema = z
   .strictObject({
     id: uuid(EXAMPLE_IDS.run).openapi({ description: "Identifier of the run" }),
     process_id: uuid(EXAMPLE_IDS.cron).openapi({ description: "Identifier of the process" }),
-    requested_at: timestamp().openapi({ description: "When the run was asked for" }),
+    trigger: z.enum(runTrigger.enumValues).openapi({
+      description: "`scheduled`: by the schedule. `manual`: by a request",
+      example: "scheduled",
+    }),
+    due_at: timestamp().openapi({ description: "When the run was due; a manual one, when it was asked for" }),
     started_at: timestamp().nullable().openapi({ description: "When it started; null: it is waiting" }),
     finished_at: timestamp().nullable().openapi({ description: "When it finished; null: it has not yet" }),
+    outcome: z.enum(runOutcome.enumValues).nullable().openapi({
+      description: "How it ended; null: it has not finished, or its outcome was not recorded",
+      example: "failed",
+    }),
+    failure_reason: text(1, 1024).nullable().openapi({
+      description: "Why it failed; null unless `outcome` is `failed`",
+      example: "DeadlineExceeded",
+    }),
+    exit_code: integer(0, 255).nullable().openapi({
+      description: "Exit code of the command in its last try; null: it has not finished, or has none",
+      example: 137,
+    }),
+    retry_count: integer(0, 2_147_483_647).openapi({ description: "How often it was tried again", example: 2 }),
   })
-  .openapi("ProcessRun", { description: "A run of a cron process beside its schedule" });
+  .openapi("ProcessRun", {
+    description: "A run of a cron process. The names of the fields are this API's own.",
+  });
 
 export const runListSchema = z
   .strictObject({
     data: z.array(runSchema).openapi({ description: "The runs, newest first" }),
     total: integer(0, PAGE.maxTotal).openapi({
-      description: "Number of runs that were asked for, counted up to the maximum",
+      description: "Number of runs that are kept, counted up to the maximum",
       example: 1,
     }),
     offset: integer(0, PAGE.maxOffset).openapi({ description: "Number of runs that were skipped", example: 0 }),

@@ -1,7 +1,7 @@
 // The rows of processes that a write reads and leaves behind. Like tenant.ts it begins with the application of the key's
 // company; the Api reaches no other.
-import { type SQL, sql } from "drizzle-orm";
-import { alias } from "drizzle-orm/pg-core";
+import { getTableColumns, type SQL, sql } from "drizzle-orm";
+import { alias, type PgTable } from "drizzle-orm/pg-core";
 import { processes, processResourceTypes, processRuns } from "./schema.ts";
 import type { OwnApplication } from "./tenant.ts";
 
@@ -58,7 +58,15 @@ export const hasUnknownResourceType: SQL = sql`exists (select from candidate whe
 export const hasSecondWebProcess: SQL = sql`exists (select from candidate, ${processes} as other
   where candidate.type = 'web' and other.type = 'web' and other.application_id = candidate.application_id)`;
 
-export const insertProcess: SQL = sql`insert into ${processes} select candidate.* from candidate, written`;
+/** Only the columns that this version knows: others have their defaults, where a later one has added them. */
+const insertFrom = (part: string, table: PgTable): SQL => {
+  const names = Object.values(getTableColumns(table)).map(({ name }) => sql.identifier(name));
+  const values = names.map((name) => sql`${sql.identifier(part)}.${name}`);
+  return sql`insert into ${table} (${sql.join(names, sql`, `)}) select ${sql.join(values, sql`, `)}
+    from ${sql.identifier(part)}, written`;
+};
+
+export const insertProcess: SQL = insertFrom("candidate", processes);
 
 /** All that a client may change; the rest is not for it to change. */
 const CHANGEABLE = [
@@ -82,8 +90,8 @@ export const updateProcess: SQL = sql`update ${processes} as process set ${sql.j
 
 export const deleteProcess: SQL = sql`delete from ${processes} as process using target, written where process.id = target.id`;
 
-/** A run of the part `target`, in the part `run`. */
+/** A run of the part `target`, due now, in the part `run`. */
 export const createRun: SQL = sql`select run.* from target, jsonb_populate_record(null::${processRuns}, jsonb_build_object(
-  'id', gen_random_uuid(), 'process_id', target.id, 'requested_at', now())) as run`;
+  'id', gen_random_uuid(), 'process_id', target.id, 'requested_at', now(), 'trigger', 'manual', 'retry_count', 0)) as run`;
 
-export const insertRun: SQL = sql`insert into ${processRuns} select run.* from run, written`;
+export const insertRun: SQL = insertFrom("run", processRuns);

@@ -51,6 +51,8 @@ export const apiKeySource = pgEnum("api_key_source", ["DASHBOARD", "CLI", "EXTER
 /** Kinds of tags, and what stands for all of them. */
 export const changeKind = pgEnum("change_kind", [...TAGGED, "everything"]);
 export const auditedOperation = pgEnum("audited_operation", ["create", "update", "delete", "trigger"]);
+export const runTrigger = pgEnum("run_trigger", ["scheduled", "manual"]);
+export const runOutcome = pgEnum("run_outcome", ["succeeded", "failed"]);
 export const apiKeyEvent = pgEnum("api_key_event", ["issued", "rotated", "disabled", "enabled", "revoked"]);
 export const apiKeyPermission = pgEnum("api_key_permission", ["APP:READ", "APP:CREATE", "APP:UPDATE", "APP:DELETE"]);
 
@@ -316,8 +318,9 @@ export const processes = pgTable(
 );
 
 /**
- * Runs of cron processes that somebody asked for, beside the schedule. The control plane takes those that have not started,
- * and writes when they start and finish.
+ * Runs of cron processes. A request through the API writes a row of a run that is due now. The control plane takes those that
+ * have not started, adds those of the schedule, and writes what becomes of them. The feed deletes what is older than
+ * `RUN_DAYS`.
  */
 export const processRuns = pgTable(
   "process_runs",
@@ -326,12 +329,21 @@ export const processRuns = pgTable(
     processId: uuid("process_id")
       .notNull()
       .references(() => processes.id, { onDelete: "cascade" }),
+    /** When the run is due: when somebody asked for it, or what the schedule says. */
     requestedAt: moment("requested_at").notNull().defaultNow(),
     startedAt: moment("started_at"),
     finishedAt: moment("finished_at"),
+    // Versions before these columns write null into both: a manual run, never retried.
+    trigger: runTrigger("trigger").default("manual"),
+    retryCount: int("retry_count").default(0),
+    /** Null if nobody has said. */
+    outcome: runOutcome("outcome"),
+    failureReason: text("failure_reason"),
+    exitCode: int("exit_code"),
   },
   (table) => [
     index("process_runs_process_id_requested_at_id_idx").on(table.processId, table.requestedAt, table.id),
+    index("process_runs_requested_at_idx").on(table.requestedAt),
     index("process_runs_waiting").on(table.requestedAt).where(sql`${table.startedAt} is null`),
     check("process_runs_id_uuid", isUuid(table.id)),
     check("process_runs_requested_at_iso", isIsoMoment(table.requestedAt)),
@@ -342,6 +354,17 @@ export const processRuns = pgTable(
       "process_runs_finishes_once_started",
       sql`${table.finishedAt} is null or (${table.finishedAt} >= ${table.startedAt}) is true`,
     ),
+    check(
+      "process_runs_result_once_finished",
+      sql`${table.finishedAt} is not null or (${table.outcome} is null and ${table.exitCode} is null)`,
+    ),
+    check(
+      "process_runs_failure_reason_only_if_failed",
+      isOnlyFor("failed", table.outcome, sql`${table.failureReason} is null`),
+    ),
+    check("process_runs_failure_reason_length", hasLength(table.failureReason, 1, 1024)),
+    check("process_runs_exit_code_range", isBetween(table.exitCode, 0, 255)),
+    check("process_runs_retry_count_range", isBetween(table.retryCount, 0, 2_147_483_647)),
   ],
 );
 

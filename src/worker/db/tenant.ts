@@ -1,8 +1,8 @@
 // The wall between companies. Statements of the Api reach a company's rows through these functions alone, each of which
 // begins with the key's company: the linter keeps the tables themselves (schema.ts) out of src/worker/api.
-import { and, eq, getTableColumns, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, gt, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
-import { PAGE } from "../shared/limits.ts";
+import { PAGE, RUN_DAYS } from "../shared/limits.ts";
 import type { KeyAccess, Permission } from "./access.ts";
 import { earliest } from "./expressions.ts";
 import {
@@ -60,14 +60,27 @@ export const processesOf = (query: QueryBuilder, application: OwnApplication, id
     .innerJoin(application, eq(application.id, processes.applicationId))
     .where(and(id && eq(processes.id, id)));
 
-type OwnProcess = ReturnType<ReturnType<typeof processesOf>["as"]>;
+/** The process of that id of an {@link ownApplication}. */
+export const ownProcess = (query: QueryBuilder, application: OwnApplication, id: SQL) =>
+  query.$with("process").as(processesOf(query, application, id));
 
-/** The runs of one of {@link processesOf} an application. */
+type OwnProcess = ReturnType<typeof ownProcess>;
+
+/** The moment up to which runs that were due are kept no longer. */
+export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS))} days'`;
+
+/** The runs of an {@link ownProcess} that are kept; only a cron process has any. */
 export const runsOf = (query: QueryBuilder, process: OwnProcess) =>
   query
     .select(getTableColumns(processRuns))
     .from(processRuns)
-    .innerJoin(process, eq(process.id, processRuns.processId));
+    .where(
+      and(
+        // No join, in which Postgres would sort all of them for a page.
+        eq(processRuns.processId, query.select({ id: process.id }).from(process).where(eq(process.type, "cron"))),
+        gt(processRuns.requestedAt, RUNS_EXPIRED),
+      ),
+    );
 
 /** The columns of `processes`, wherever they come from. */
 export type ProcessRow = Record<keyof typeof processes.$inferSelect, SQLWrapper>;

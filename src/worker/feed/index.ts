@@ -7,6 +7,7 @@ import { log } from "../shared/log.ts";
 import {
   type Change,
   deleteDrained,
+  deleteExpiredRuns,
   forgetFuture,
   MAX_CHANGES,
   type Memory,
@@ -83,6 +84,7 @@ export async function runFeed({
   const endsAt = now() + durationMs;
   let memory: Memory | null = null;
   let isAllDeleted = false;
+  let areRunsDeleted = false;
   let sleepMs = POLL_MS;
   let hasFailed = false;
   let isRestoreKnown = false;
@@ -115,6 +117,7 @@ export async function runFeed({
     oldestChangeSeconds = Math.max(oldestChangeSeconds, waitMs(memory) / 1_000);
     await purgeDue(memory, poll, begunAt);
     if (!isAllDeleted) isAllDeleted = await deleteDrained(db, memory).catch(() => false);
+    if (!areRunsDeleted) areRunsDeleted = await deleteExpiredRuns(db).catch(() => false);
   }
 
   /** For how long the first or a second purge is overdue. */

@@ -11,8 +11,11 @@ export type Chain = string[];
 /** The tags of a change: for the company that its transaction has seen, and for the one that has the application now. */
 export function chainsOf({ kind, resourceId, applicationId, companyId, ownerId }: Change): Chain[] {
   if (kind === "everything") return [[EVERYTHING]];
+  const tag = tagOf(kind, resourceId ?? EVERY);
+  // Each run changes its list several times, at the same minute for many processes: that must not purge what lasts.
+  if (kind === "run-list") return [[tag, tagOf(kind, EVERY), EVERYTHING]];
   return [...new Set([companyId, ownerId ?? companyId])].map((id) => {
-    const chain = [tagOf(kind, resourceId ?? EVERY)];
+    const chain = [tag];
     if (applicationId !== null) chain.push(tagOf("application", applicationId));
     if (id !== null) chain.push(tagOf("company", id));
     return [...new Set([...chain, EVERYTHING])];

@@ -26,7 +26,7 @@ export interface Cacheable {
 /**
  * The things that a cached answer depends on; a change to any of these can be purged. A list depends on what it holds,
  * and besides on what may come into it: `application-list` with the id of the company, `process-list` with the id of the
- * application, `run-list` with the id of the process, `resource-type-list` with {@link EVERY}.
+ * application, `run-list` with the id of the process and with {@link EVERY}, `resource-type-list` with {@link EVERY}.
  */
 export const TAGGED = [
   "company",
@@ -41,7 +41,7 @@ export const TAGGED = [
 ] as const;
 export type Tagged = (typeof TAGGED)[number];
 
-/** In place of an id, where there is one list alone. */
+/** In place of an id: all lists of the kind, or the only one. */
 export const EVERY = "every";
 
 export const tagOf = (kind: Tagged, id: string): string => `${kind}:${id}`;

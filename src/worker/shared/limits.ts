@@ -58,6 +58,9 @@ export const IDEMPOTENCY_KEY_EXPECTED = "at most 255 printable ASCII characters"
 /** The bounds of `limit` and `offset`; `total` counts no further than a page can reach. */
 export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000, maxTotal: 10_000 } as const;
 
+/** How long a run of a process is kept once it was due. The trigger `record_run_changes` (drizzle) says the same. */
+export const RUN_DAYS = 30;
+
 /**
  * The platform's limits on purges: those of the Free plan on every plan, for all Workers of an account together.
  *

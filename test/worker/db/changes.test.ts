@@ -84,9 +84,11 @@ update processes set port = port where id = :process → nothing
 update processes set created_at = now() - interval '1 day' where id = :process → process, processes
 delete from processes where id = :process → process, processes
 insert into process_runs (process_id) values (:process), (:process) → runs
-update process_runs set started_at = now() where process_id = :process → runs
-update process_runs set started_at = started_at where process_id = :process → nothing
+update process_runs set exit_code = 2 where process_id = :process → runs
+update process_runs set exit_code = exit_code where process_id = :process → nothing
 delete from process_runs where process_id = :process → runs
+insert into process_runs (process_id, requested_at) values (:process, now() - interval '30 days') → nothing
+update process_runs set requested_at = now() - interval '31 days' where process_id = :process → runs
 insert into process_resource_types (name, cpu_millicores, memory_megabytes, category)
   values ('new', 1, 1, 'hobby') → sizes
 update process_resource_types set cpu_millicores = 77 where id = :size → size
@@ -109,6 +111,16 @@ test.for(STATEMENTS.trim().split(/\n(?! )/))("%s", async (line) => {
   const [statement = "", changes = ""] = line.split(" → ");
   const expected = changes === "nothing" ? [] : changes.split(", ").map((name) => String(LISTED[name]));
   expect(await recorded(shared, statement)).toStrictEqual(expected.sort());
+});
+
+test("a run that has expired leaves nothing to purge, whoever deletes it", async () => {
+  const age = (interval: string) => `update process_runs set requested_at = now() - interval '${interval}'`;
+  const remove = "delete from process_runs where process_id = :process";
+  const finish = "update process_runs set exit_code = 2 where process_id = :process";
+  for (const statement of [remove, finish]) {
+    expect(await recorded(shared, statement, age("30 days"))).toStrictEqual([]);
+    expect(await recorded(shared, statement, age("29 days 23 hours 59 minutes"))).toStrictEqual([LISTED.runs]);
+  }
 });
 
 test("a row that moves is gone from where it was", async () => {

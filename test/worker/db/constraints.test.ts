@@ -107,6 +107,8 @@ const gitSettings = [{ gitType: "github" }, { repoUrl: "https://github.com/examp
 const wrongOrders = [undefined, -1, MAX + 1].map((order) => ({ order }));
 const buildpackMistakes = [...wrongOrders, { id: 1 }, { source: null }, { extra: 0 }];
 
+const FINISHED = { startedAt: YEAR_ONE, finishedAt: YEAR_ONE };
+
 /** By the table, and the rest of the name. */
 const RULES: Partial<Record<Table, Record<string, Rule>>> = {
   companies: { ...uuids("id"), ...length("name", 1, 255) },
@@ -164,6 +166,19 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
       good: [{ startedAt: YEAR_ONE }, { startedAt: LAST, finishedAt: LAST }],
       bad: [{ startedAt: LAST, finishedAt: YEAR_ONE }, { finishedAt: LAST }],
     },
+    result_once_finished: {
+      // The control plane may not say how a run has ended.
+      good: [{ ...FINISHED, outcome: "failed", exitCode: 1 }, { ...FINISHED, outcome: "succeeded" }, FINISHED],
+      bad: [{ outcome: "succeeded" }, { exitCode: 0 }, { startedAt: LAST, exitCode: 0 }],
+    },
+    failure_reason_only_if_failed: rule("outcome", ["failed"], ["succeeded", null], {
+      ...FINISHED,
+      failureReason: "a",
+    }),
+    ...length("failure_reason", 1, 1024, { ...FINISHED, outcome: "failed" }),
+    // POSIX, `exit`: the low eight bits.
+    exit_code_range: rule("exit_code", [0, 255], [-1, 256], FINISHED),
+    retry_count_range: rule("retry_count", [0, 2_147_483_647], [-1]),
   },
   apiKeys: { ...uuids("id"), ...length("name", 1, 255), ...iso("expires_at last_used_at created_at updated_at") },
   apiKeyTokens: {
@@ -232,6 +247,7 @@ describe("a key or an index", () => {
     ["apiKeyCapabilities", [{ permission: "APP:ADMIN" }]],
     ["processResourceTypes", [{ category: "compute" }]],
     ["apiKeys", [{ source: "API" }]],
+    ["processRuns", [{ trigger: "api" }, { outcome: "canceled" }]],
     ["applications", [{ status: "running" }, { type: "site" }, { source: "zip" }, { buildType: "make" }]],
     ["applications", [{ source: "publicGit", gitType: "gitea" }]],
   ])("knows no other words in %s", ([table, rows]) => expectRefusals(table, rows, "22P02"));

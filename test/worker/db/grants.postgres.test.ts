@@ -45,6 +45,10 @@ describe("the Worker's role", async () => {
       const db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString }));
       await records.company();
       await records.pool.query("update companies set name = 'Changed'");
+      const { process_id } = await records.pathIds(await records.company());
+      await records.pool.query("update process_runs set requested_at = '2020-01-01' where process_id = $1", [
+        process_id,
+      ]);
       const purge = vi.fn(async () => ({ success: true, errors: [] }));
       let now = 0;
       const sleep = async (ms: number) => {
@@ -53,6 +57,8 @@ describe("the Worker's role", async () => {
       await runFeed({ db, purge, databaseDeadlineMs: 100, durationMs: 10_000, now: () => now, sleep });
       expect(purge).toHaveBeenCalled();
       expect((await records.pool.query("select from changes")).rowCount).toBe(0);
+      const runs = "select from process_runs where process_id = $1";
+      expect((await records.pool.query(runs, [process_id])).rowCount).toBe(0);
     } finally {
       await endpoint.close();
     }

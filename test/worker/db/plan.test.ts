@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
-import { getProcessForKey, listProcessesForKey } from "../../../src/worker/api/process/query.ts";
+import { getProcessForKey, listProcessesForKey, listRunsForKey } from "../../../src/worker/api/process/query.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
-import { pollChanges } from "../../../src/worker/feed/query.ts";
+import { deleteExpiredRuns, pollChanges } from "../../../src/worker/feed/query.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
 import { captureStatement } from "../../support/statement.ts";
 
@@ -27,6 +27,12 @@ beforeAll(async () => {
     `insert into api_key_tokens (hash, api_key_id, masked)
      select sha256(($1::text || n)::bytea), $1::uuid, 'svl_00…0000' from generate_series(1, 5000) n`,
     [own.keyId],
+  );
+  await records.pool.query("update processes set type = 'cron' where id = $1", [ids.processId]);
+  await records.pool.query(
+    `insert into process_runs (process_id, requested_at)
+     select id, now() - n * interval '1 minute' from processes, generate_series(1, case id when $1 then 40000 else 1 end) n`,
+    [ids.processId],
   );
   await records.pool.query("vacuum analyze");
 });
@@ -55,6 +61,7 @@ test.for<[string, (db: Database, key: Key) => Promise<unknown>, string[]]>([
     (db, key) => listProcessesForKey(db, { ...key, ...ids, limit: 25, offset: 50 }),
     ["processes", "applications"],
   ],
+  ["a page of runs", (db, key) => listRunsForKey(db, { ...key, ...ids, limit: 25, offset: 50 }), ["process_runs"]],
   ["the key", getOwnApiKey, []],
 ])("%s is read through indexes", async ([_, ask, tables]) => {
   const { text, params } = await captureStatement((db) => ask(db, { keyHash: sha256(own.token), trace: {} }));
@@ -66,6 +73,24 @@ test.for<[string, (db: Database, key: Key) => Promise<unknown>, string[]]>([
     for (const kind of kinds)
       expect([table, kind]).toContainEqual(expect.stringMatching(/Index (Only )?Scan|Bitmap Heap Scan/));
   }
+});
+
+const seen = async (ask: (db: Database) => Promise<unknown>, table: string) => {
+  const { text, params } = await captureStatement(ask);
+  const { rows } = await records.pool.query(`explain (analyze, format json) ${text}`, params);
+  const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] === table);
+  return nodes.map((node) => Number(node["Actual Rows"]) + (node["Rows Removed by Filter"] ?? 0));
+};
+
+test("a page of runs reads no more of 40,000 than it shows and counts", async () => {
+  const page = { keyHash: sha256(own.token), trace: {}, ...ids, limit: 25, offset: 50 };
+  expect((await seen((db) => listRunsForKey(db, page), "process_runs")).toSorted()).toStrictEqual([10_000, 75]);
+});
+
+test("where no run has expired, none is read to find out", async () => {
+  // Those of other tests.
+  await seen(deleteExpiredRuns, "process_runs");
+  expect(await seen(deleteExpiredRuns, "process_runs")).toStrictEqual([0, 0, 0]);
 });
 
 test("a poll of the feed leaves alone what is purged and not deleted yet", async () => {

@@ -88,7 +88,8 @@ const WRITES = [
   "update applications set status = 'deleting', created_at = :moment where id = :application",
   "insert into applications (company_id, name, display_name) values (:company, :name, 'New')",
   "delete from applications where display_name = 'New'",
-  "insert into process_runs (process_id, requested_at) select id, :moment from processes where id = :process",
+  `insert into process_runs (process_id, requested_at)
+    select id, now() - :order * interval '1 second' from processes where id = :process`,
   "update process_runs set started_at = now() where process_id = :process",
   `update api_key_capabilities c set resource_id = :application where company_id = :company and resource_id is null
     and not exists (select from api_key_capabilities o where o.api_key_id = c.api_key_id and o.resource_id = :application)`,

@@ -254,6 +254,29 @@ test("a run whose turn it never was has nothing to report", async () => {
   expect((await run()).report).toBeUndefined();
 });
 
+test("runs that were due 30 days ago are deleted, a thousand at each poll until none are left", async () => {
+  const { process_id } = await records.pathIds(await records.company());
+  await records.pool.query(
+    "insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days' from generate_series(1, 2000)",
+    [process_id],
+  );
+  await forget();
+  const left: unknown[] = [];
+  const counting: Reader = {
+    query: async (statement, ...rest) => {
+      const rows = await db.query(statement, ...rest);
+      const ofProcess = "select from process_runs where process_id = $1";
+      if (statement.text.includes('delete from "process_runs"'))
+        left.push((await records.pool.query(ofProcess, [process_id])).rowCount);
+      return rows;
+    },
+  };
+  await run({ seconds: 10, reader: counting });
+  // One is not old.
+  expect(left).toStrictEqual([1_001, 1, 1]);
+  expect(await countChanges()).toBe(0);
+});
+
 test("nothing is purged as long as a restore may not have been noticed", async () => {
   await change("company");
   const failing: Reader = {

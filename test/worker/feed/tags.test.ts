@@ -62,6 +62,11 @@ test.for<[string, Change[], string[]]>([
     [`application:${key}`, ...companies.map(({ companyId }) => `company:${companyId}`)],
   ],
   [
+    "give way to all lists of runs, and to nothing that lasts, where many processes run at once",
+    [...uuids(101).map((id) => change("run-list", id, above)), ...one],
+    ["run-list:every", ...ownTags(one)],
+  ],
+  [
     "give way to everything where there are too many companies",
     uuids(101).flatMap((id) => processes(1, randomUUID(), id)),
     ["everything"],

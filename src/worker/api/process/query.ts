@@ -11,6 +11,7 @@ import {
   countOf,
   type OwnApplication,
   ownApplication,
+  ownProcess,
   type ProcessRow,
   processesOf,
   processResourceTypes,
@@ -96,7 +97,7 @@ const listStatement = defineStatement((query) => {
 const runsStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", applicationId);
   const application = ownApplication(query, access, applicationId);
-  const process = processesOf(query, application, processId).as("process");
+  const process = ownProcess(query, application, processId);
   const all = runsOf(query, process);
   const runs = all.as("run");
   const page = query
@@ -109,9 +110,14 @@ const runsStatement = defineStatement((query) => {
   const run = jsonObject({
     id: page.id,
     process_id: page.processId,
-    requested_at: isoTimestamp(page.requestedAt),
+    trigger: sql`coalesce(${page.trigger}, 'manual')`,
+    due_at: isoTimestamp(page.requestedAt),
     started_at: isoTimestamp(page.startedAt),
     finished_at: isoTimestamp(page.finishedAt),
+    outcome: page.outcome,
+    failure_reason: page.failureReason,
+    exit_code: page.exitCode,
+    retry_count: sql`coalesce(${page.retryCount}, 0)`,
   } satisfies Record<keyof ProcessRunList["data"][number], SQLWrapper>);
   const data = query.select({ data: jsonArray(run, desc(page.requestedAt), desc(page.id)) }).from(page);
   const payload = query
@@ -119,7 +125,7 @@ const runsStatement = defineStatement((query) => {
     .from(process)
     .limit(1)
     .as("payload");
-  return selectPayload(query, access, [application], payload);
+  return selectPayload(query, access, [application, process], payload);
 });
 
 /**
@@ -143,7 +149,7 @@ export const listProcessesForKey = (
 ): Promise<PayloadRow | undefined> => queryForKey(db, listStatement(), params);
 
 /**
- * A page of a process's runs, newest first.
+ * A page of the runs of a cron process that are kept, newest first.
  *
  * @throws DatabaseError
  */

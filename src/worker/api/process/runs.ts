@@ -1,3 +1,4 @@
+import { EVERY } from "../../shared/cache.ts";
 import { answer } from "../answer.ts";
 import type { Handler } from "../call.ts";
 import { listRunsForKey } from "./query.ts";
@@ -9,6 +10,6 @@ export const listProcessRuns: Handler = async (call) => {
   return answer(call, await listRunsForKey(call.db, params), {
     permission: "APP:READ",
     resource: "Process",
-    tags: { application: [id], process: [process_id], "run-list": [process_id] },
+    tags: { application: [id], process: [process_id], "run-list": [process_id, EVERY] },
   });
 };

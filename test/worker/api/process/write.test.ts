@@ -277,13 +277,19 @@ describe("trigger", () => {
     const triggered = await trigger(path, { "content-type": "application/json" });
     expect(triggered).toMatchObject({ status: 200, body: { message: "Cron job triggered" } });
     const waiting = (await read(`${path}/runs`)).body;
-    expect(waiting).toMatchObject({ total: 1, data: [{ started_at: null, finished_at: null }] });
-    const { id, requested_at: at } = waiting.data[0];
-    const finish = "update process_runs set started_at = requested_at, finished_at = requested_at where id = $1";
+    const { id, due_at: at } = waiting.data[0];
+    const nothing = { started_at: null, finished_at: null, outcome: null, failure_reason: null, exit_code: null };
+    expect(waiting).toMatchObject({ total: 1, data: [{ ...nothing, trigger: "manual", retry_count: 0 }] });
+    expect(Math.abs(Date.now() - Date.parse(at))).toBeLessThan(600_000);
+    const { rows } = await records.pool.query("select * from process_runs where id = $1", [id]);
+    // No value is left to what a later reader takes null for.
+    expect(rows).toMatchObject([{ trigger: "manual", retry_count: 0 }]);
+    const finish = `update process_runs set started_at = requested_at, finished_at = requested_at, outcome = 'succeeded',
+      exit_code = 0 where id = $1`;
     await records.pool.query(finish, [id]);
     await trigger(path);
     const { body } = await read(`${path}/runs?limit=1&offset=1`);
-    const data = [{ ...waiting.data[0], started_at: at, finished_at: at }];
+    const data = [{ ...waiting.data[0], started_at: at, finished_at: at, outcome: "succeeded", exit_code: 0 }];
     expect(body).toStrictEqual({ data, total: 2, offset: 1, limit: 1 });
   });
 
@@ -291,6 +297,20 @@ describe("trigger", () => {
     const { path } = await create(ofType("worker"));
     expectRefusal(await trigger(path), 400, "Only cron processes can be triggered.");
   });
+});
+
+// Expand first: src/cli/README.md, Rollbacks.
+test.for(["processes", "process_runs"])("goes on where a later release has added a column to %s", async (table) => {
+  await records.pool.query(`alter table ${table} add column later integer not null default 7`);
+  try {
+    const { path, answer } = await create(ofType("cron"));
+    expect((await trigger(path)).status).toBe(200);
+    expect((await call("PATCH", path, { port: 7 })).status).toBe(200);
+    const rows = `select later from ${table} where ${table === "processes" ? "id" : "process_id"} = $1`;
+    expect((await records.pool.query(rows, [answer.body.id])).rows).toStrictEqual([{ later: 7 }]);
+  } finally {
+    await records.pool.query(`alter table ${table} drop column later`);
+  }
 });
 
 describe("a body is refused that has", () => {
