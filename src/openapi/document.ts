@@ -40,7 +40,8 @@ settings. A data centre near you answers.
 **Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do,
 \`GET /applications\` which applications it may read.
 
-**Methods.** Every GET also answers HEAD, with the same headers. Browsers may call from any origin.
+**Methods.** Every GET also answers HEAD, with the same headers. OPTIONS names the methods of a path in \`Allow\`, and the media
+type that it takes in \`Accept-Patch\` or \`Accept-Post\`. Browsers may call from any origin.
 
 **Query parameters.** A read ignores those that it does not know. A write refuses them with 400, since a misspelt \`dry_run\`
 would write.

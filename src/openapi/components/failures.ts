@@ -65,6 +65,12 @@ function failedResponse(
   };
 }
 
+const unsupportedMediaType = (method: "Post" | "Patch"): FailedResponse =>
+  failedResponse("The body is not sent as JSON, or is compressed.", ["Accept", `Accept-${method}`, "Accept-Encoding"], {
+    type: ["A body of another type", { reason: "unsupported_media_type", method }],
+    coding: ["A body that is compressed", { reason: "unsupported_content_coding" }],
+  });
+
 const KEY_LIMITED: Failure = { reason: "rate_limited", ...KEY_LIMIT };
 const WRITES_LIMITED: Failure = { reason: "rate_limited", ...WRITE_LIMIT };
 const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
@@ -157,14 +163,8 @@ export const FAILED_RESPONSES = {
   BodyTooLarge: failedResponse("The body is too large.", [], {
     body: ["A body that is too large", { reason: "body_too_large", maxBytes: MAX_BODY_BYTES }],
   }),
-  UnsupportedMediaType: failedResponse(
-    "The body is not sent as JSON, or is compressed.",
-    ["Accept", "Accept-Encoding"],
-    {
-      type: ["A body of another type", { reason: "unsupported_media_type" }],
-      coding: ["A body that is compressed", { reason: "unsupported_content_coding" }],
-    },
-  ),
+  UnsupportedMediaType: unsupportedMediaType("Post"),
+  UnsupportedPatch: unsupportedMediaType("Patch"),
   UriTooLong: failedResponse("Path and query are too long.", [], {
     uri: ["A URL that is too long", { reason: "uri_too_long", maxBytes: MAX_URL_BYTES }],
   }),
@@ -245,8 +245,10 @@ export const WRITE_FAILURES = {
   503: ref("NotWritten"),
 };
 
-/** More failures of a write with a body. */
+/** More failures of a POST with a body, … */
 export const INVALID_BODY = { 413: ref("BodyTooLarge"), 415: ref("UnsupportedMediaType") };
+/** … and of a PATCH. */
+export const INVALID_PATCH = { ...INVALID_BODY, 415: ref("UnsupportedPatch") };
 /** More failures of an operation that needs a permission, … */
 export const FORBIDDEN = { 403: ref("Forbidden") };
 /** … and of one that is about a resource. */

@@ -77,6 +77,14 @@ export const HEADERS = {
     description: "The media type that this path takes, if the body has another (RFC 9110, section 12.5.1).",
     schema: { type: "string", enum: ["application/json"] },
   },
+  "Accept-Patch": {
+    description: "The media type that PATCH takes here, also on OPTIONS (RFC 5789).",
+    schema: { type: "string", enum: ["application/json"] },
+  },
+  "Accept-Post": {
+    description: "The media type that POST takes here, also on OPTIONS.",
+    schema: { type: "string", enum: ["application/json"] },
+  },
   "Accept-Encoding": {
     description: "`identity`, if the body is compressed, which it may not be (RFC 9110, section 12.5.3).",
     schema: { type: "string", enum: ["identity"] },

@@ -108,7 +108,7 @@ const EXPLANATIONS: Record<Exclude<Reason, ReasonOfOperators>, Explanation> = {
 
 /** A status depends on nothing but the reason. The lists are there to be joined into a message that nobody reads. */
 const statusOf = (reason: string): number =>
-  outcomeOf({ reason, mistakes: [], known: [], allowed: [] } as unknown as Failure).status;
+  outcomeOf({ reason, mistakes: [], known: [], allowed: [], method: "" } as unknown as Failure).status;
 
 /** The reasons that a caller can meet, by status. */
 export const REASONS: Record<string, Explanation & { status: number }> = Object.fromEntries(

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { RUN_DAYS } from "../../worker/shared/limits.ts";
-import { FORBIDDEN, INVALID_BODY, NOT_FOUND } from "../components/failures.ts";
+import { FORBIDDEN, INVALID_BODY, INVALID_PATCH, NOT_FOUND } from "../components/failures.ts";
 import { headerParameters } from "../components/headers.ts";
 import { applicationId, dryRun, pagination, processId } from "../components/parameters.ts";
 import { getResponses, writeResponses } from "../components/responses.ts";
@@ -113,7 +113,7 @@ export const updateProcess = createRoute({
       examples: WRITTEN_PROCESS_EXAMPLES,
       isDated: true,
     }),
-    ...INVALID_BODY,
+    ...INVALID_PATCH,
   },
 });
 

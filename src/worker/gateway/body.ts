@@ -42,7 +42,7 @@ export async function readJson(c: Context, maxBytes: number): Promise<string> {
   const { headers } = c.req.raw;
   const bytes = await readBytes(c, maxBytes);
   if (bytes.byteLength > 0 && !JSON_TYPE.test(headers.get("content-type") ?? "")) {
-    throw new HttpError({ reason: "unsupported_media_type" });
+    throw new HttpError({ reason: "unsupported_media_type", method: c.req.method });
   }
   return decode(bytes);
 }

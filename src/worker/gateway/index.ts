@@ -4,7 +4,7 @@ import { accepts } from "hono/accepts";
 import { KEYLESS, UNMATCHED, writeDataPoint } from "../shared/analytics.ts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
-import { type Failure, HttpError } from "../shared/errors.ts";
+import { acceptedBy, type Failure, HttpError } from "../shared/errors.ts";
 import {
   CONDITIONS_HEADER,
   KEY_HASH_HEADER,
@@ -159,9 +159,12 @@ const allowedMethods = (methods: readonly string[]): string[] => [
 ];
 
 /** Answers OPTIONS, a preflight or not (RFC 9110, section 9.3.7). */
-const answerOptions = (allowed: readonly string[]): Answer => ({
+const answerOptions = (allowed: readonly string[], matches: readonly Match[] = []): Answer => ({
   status: 204,
-  headers: { allow: allowed.join(", "), ...preflightHeaders(allowed), ...UNCACHEABLE },
+  headers: Object.assign(
+    { allow: allowed.join(", "), ...preflightHeaders(allowed), ...UNCACHEABLE },
+    ...matches.map(({ operation }) => operation.bodyFields && acceptedBy(operation.method)),
+  ),
   body: null,
 });
 
@@ -224,7 +227,7 @@ async function callApi(c: GatewayContext): Promise<Answer> {
   const match = matches.find(({ operation }) => operation.method === wanted);
   if (match === undefined) {
     const allowed = allowedMethods(matches.map(({ operation }) => operation.method));
-    if (method === "OPTIONS") return answerOptions(allowed);
+    if (method === "OPTIONS") return answerOptions(allowed, matches);
     return throwFailure({ reason: "method_not_allowed", allowed });
   }
   const keyHash = await readKeyHash(requestHeaders);

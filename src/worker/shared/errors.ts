@@ -15,7 +15,7 @@ export type Failure =
   | { reason: "method_not_allowed"; allowed: readonly string[] }
   | { reason: "uri_too_long"; maxBytes: number }
   | { reason: "header_too_large"; header: string; maxBytes: number }
-  | { reason: "unsupported_media_type" }
+  | { reason: "unsupported_media_type"; method: string }
   | { reason: "unsupported_content_coding" }
   | { reason: "precondition_failed" }
   | { reason: "idempotency_key_reused" }
@@ -79,6 +79,18 @@ interface Wording {
   advice: string;
   headers?: Record<string, string>;
 }
+
+const JSON_TYPE = "application/json";
+
+/**
+ * The type of the bodies that PATCH or POST takes.
+ *
+ * @see RFC 5789, section 3.1 (`Accept-Patch`)
+ * @see https://www.w3.org/TR/ldp/#header-accept-post
+ */
+export const acceptedBy = (method: string): Record<string, string> => ({
+  [`accept-${method.toLowerCase()}`]: JSON_TYPE,
+});
 
 const REALM = 'Bearer realm="process-api"';
 const NO_VALID_KEY = {
@@ -174,7 +186,7 @@ function wordingOf(failure: Failure): Wording {
         status: 415,
         message: "The body is not sent as `Content-Type: application/json`.",
         advice: "Send JSON, with this header.",
-        headers: { accept: "application/json" },
+        headers: { accept: JSON_TYPE, ...acceptedBy(failure.method) },
       };
     case "unsupported_content_coding":
       return {

@@ -94,6 +94,18 @@ describe("Error-Reason", () => {
   });
 });
 
+test("OPTIONS says what type of body PATCH and POST take", async () => {
+  for (const { path, template } of operations) {
+    const { headers } = await api.fetch(path(), { method: "OPTIONS" });
+    // RFC 5789, section 3.1; https://www.w3.org/TR/ldp/#header-accept-post.
+    for (const method of ["PATCH", "POST"]) {
+      const operation = operations.find((one) => one.template === template && one.method === method);
+      const type = operation?.request().body === undefined ? null : "application/json";
+      expect([template, headers.get(`accept-${method}`)]).toStrictEqual([template, type]);
+    }
+  }
+});
+
 test("OPTIONS tells a browser what it may send", async () => {
   const { status, headers } = await api.fetch(PATH, { method: "OPTIONS" });
   expect(status).toBe(204);
