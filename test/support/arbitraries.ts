@@ -63,6 +63,40 @@ export const probe = sparse({
   ...all(seconds(1), "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"),
 });
 
+const int32 = (min: number) => fc.oneof(fc.integer({ min, max: 100 }), fc.constantFrom(min, 2_147_483_647));
+const handlers = {
+  exec: record({ command: fc.array(jsonText, { minLength: 1, maxLength: 4 }) }),
+  httpGet: record(
+    {
+      port,
+      ...nullable({
+        ...all(jsonText, "path", "host"),
+        scheme: fc.constantFrom("HTTP", "HTTPS"),
+        httpHeaders: fc.array(record({ name: fc.stringMatching(/^[-A-Za-z0-9]{1,9}$/), value: jsonText }), {
+          maxLength: 3,
+        }),
+      }),
+    },
+    ["port"],
+  ),
+  tcpSocket: record({ port, host: optional(jsonText) }, ["port"]),
+};
+/** A probe that Kubernetes takes, for liveness, too. */
+export const newProbe = fc.constantFrom("exec", "httpGet", "tcpSocket").chain((name) =>
+  record<object>(
+    {
+      ...all(fc.constant(null), "exec", "httpGet", "tcpSocket"),
+      [name]: handlers[name],
+      ...nullable({
+        initialDelaySeconds: int32(0),
+        ...all(int32(1), "periodSeconds", "timeoutSeconds", "failureThreshold"),
+        successThreshold: fc.constant(1),
+      }),
+    },
+    [name as never],
+  ),
+);
+
 /** UUIDs as the contract takes them, in lower case. Not biased towards small ones: ids must not meet those of others. */
 const uuid = fc.noShrink(fc.noBias(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7, 8] })));
 /** Nil and max as well, where there is no harm in meeting them more than once. */

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { ingressProtocol, jobStartPolicy, processType } from "../../worker/db/schema.ts";
 import { EXAMPLE_IDS } from "../components/examples.ts";
 import { integer, orNull, text, uuid } from "../components/schemas.ts";
-import { port, probe, scalingStrategy } from "./schema.ts";
+import { port, probeInput, scalingStrategy } from "./schema.ts";
 
 const fields = {
   display_name: text(1, 255).openapi({ description: "Human-readable name", example: "Web Process" }),
@@ -32,10 +32,11 @@ const fields = {
     description: "When the job runs relative to a deployment; job processes only",
     example: "afterSuccessDeployment",
   }),
-  liveness_probe: orNull(probe).openapi({
-    description: "Probe that decides when to restart an instance; null: none; web processes only",
+  liveness_probe: orNull(probeInput).openapi({
+    description:
+      "Probe that decides when to restart an instance, with a `successThreshold` of 1; null: none; web processes only",
   }),
-  readiness_probe: orNull(probe).openapi({
+  readiness_probe: orNull(probeInput).openapi({
     description: "Probe that decides when an instance receives traffic; null: none; web processes only",
   }),
 };

@@ -37,6 +37,11 @@ const of = (key: string) => ({
   internal_hostname: `my-app-${key}.my-app-abc123.svc.cluster.local`,
 });
 
+const PROBES = {
+  liveness_probe: { httpGet: { path: "/health", port: 8080, scheme: "HTTP" }, periodSeconds: 10 },
+  readiness_probe: { exec: { command: ["cat", "/tmp/ready"] }, initialDelaySeconds: 5 },
+} satisfies Partial<CreateProcess>;
+
 const web: Process = {
   ...sparse,
   ...of("web"),
@@ -49,8 +54,7 @@ const web: Process = {
   is_ingress_enabled: true,
   ingress_protocol: "http",
   scaling_strategy: { type: "manual", config: { instanceCount: 1 } },
-  liveness_probe: { httpGet: { path: "/health", port: 8080, scheme: "HTTP" }, periodSeconds: 10 },
-  readiness_probe: { exec: { command: ["cat", "/tmp/ready"] }, initialDelaySeconds: 5 },
+  ...PROBES,
 };
 
 const worker: Process = {
@@ -147,8 +151,7 @@ export const CREATE_PROCESS_EXAMPLES = {
       type: "web",
       port: 8080,
       scaling_strategy: ONE_INSTANCE,
-      liveness_probe: web.liveness_probe,
-      readiness_probe: web.readiness_probe,
+      ...PROBES,
     },
   },
   cron: {

@@ -49,11 +49,17 @@ export const scalingStrategy = z
 
 export const port = () => integer(1, 65_535);
 
-export const probe = z
-  .strictObject({
+/** @param rules for the parts of a probe that Kubernetes asks more of than the contract does */
+const probeOf = <Port extends z.ZodType>(rules: {
+  command: z.ZodArray<z.ZodString>;
+  headerName: z.ZodString;
+  httpPort: Port;
+  maximum: number;
+}) =>
+  z.strictObject({
     exec: z
       .strictObject({
-        command: z.array(z.string()).openapi({ description: "Command and arguments; no shell runs them" }),
+        command: rules.command.openapi({ description: "Command and arguments; no shell runs them" }),
       })
       .nullable()
       .optional()
@@ -61,11 +67,11 @@ export const probe = z
     httpGet: z
       .strictObject({
         path: optional(z.string(), "Path of the request"),
-        port: optional(port(), "Port to send the request to"),
+        port: rules.httpPort.openapi({ description: "Port to send the request to" }),
         host: optional(z.string(), "Host to send the request to; the instance itself if absent"),
         scheme: optional(z.enum(["HTTP", "HTTPS"]), "Scheme of the request"),
         httpHeaders: optional(
-          z.array(z.strictObject({ name: z.string(), value: z.string() })),
+          z.array(z.strictObject({ name: rules.headerName, value: z.string() })),
           "Headers to send with the request",
         ),
       })
@@ -80,17 +86,45 @@ export const probe = z
       .nullable()
       .optional()
       .openapi({ description: "Healthy if a connection to this port opens" }),
-    initialDelaySeconds: optional(integer(0), "Seconds between the start of the container and the first probe"),
-    periodSeconds: optional(integer(1), "Seconds between two probes"),
-    timeoutSeconds: optional(integer(1), "Seconds after which a probe times out"),
-    successThreshold: optional(integer(1), "Consecutive successes after which the instance is healthy"),
-    failureThreshold: optional(integer(1), "Consecutive failures after which the instance is unhealthy"),
-  })
-  .openapi("Probe", {
-    description:
-      "A Kubernetes probe: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Probe",
-    example: { httpGet: { path: "/health", port: 8080, scheme: "HTTP" } },
+    initialDelaySeconds: optional(
+      integer(0, rules.maximum),
+      "Seconds between the start of the container and the first probe",
+    ),
+    periodSeconds: optional(integer(1, rules.maximum), "Seconds between two probes"),
+    timeoutSeconds: optional(integer(1, rules.maximum), "Seconds after which a probe times out"),
+    successThreshold: optional(integer(1, rules.maximum), "Consecutive successes after which the instance is healthy"),
+    failureThreshold: optional(integer(1, rules.maximum), "Consecutive failures after which the instance is unhealthy"),
   });
+
+const PROBE = "https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Probe";
+const PROBE_EXAMPLE = { httpGet: { path: "/health", port: 8080, scheme: "HTTP" as const } };
+
+/** A probe that there is: the contract's. */
+export const probe = probeOf({
+  command: z.array(z.string()),
+  headerName: z.string(),
+  httpPort: port().nullable().optional(),
+  maximum: Number.MAX_SAFE_INTEGER,
+}).openapi("Probe", { description: `A Kubernetes probe: ${PROBE}`, example: PROBE_EXAMPLE });
+
+/**
+ * A probe that is sent: one that Kubernetes takes when it is deployed. What a schema cannot say of it is in
+ * src/worker/api/process/probe.ts. Kubernetes counts in int32 (staging/src/k8s.io/api/core/v1/types.go) and puts in a path and a
+ * scheme where there are none (pkg/apis/core/v1/defaults.go).
+ *
+ * @see https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go validateExecAction,
+ *   validateHTTPGetAction
+ */
+export const probeInput = probeOf({
+  command: z.array(z.string()).min(1),
+  // IsHTTPHeaderName in staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go
+  headerName: z.string().regex(/^[-A-Za-z0-9]+$/),
+  httpPort: port(),
+  maximum: 2_147_483_647,
+}).openapi("ProbeInput", {
+  description: `A Kubernetes probe with exactly one of \`exec\`, \`httpGet\` and \`tcpSocket\`: ${PROBE}`,
+  example: PROBE_EXAMPLE,
+});
 
 export const processSchema = z
   .strictObject({

@@ -81,6 +81,8 @@ const DEMANDS: Record<string, (params: Record<string, unknown>) => string> = {
   maximum: ({ limit }) => `must be at most ${limit}`,
   // No text needs more than one character.
   minLength: () => "must not be empty",
+  // No list does, either.
+  minItems: () => "must not be empty",
   maxLength: ({ limit }) => `must have at most ${limit} characters`,
   pattern: ({ pattern }) => (pattern === UUID_PATTERN ? "must be a UUID" : `must match ${pattern}`),
 };

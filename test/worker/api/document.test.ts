@@ -86,7 +86,7 @@ describe("the document", () => {
     expect(Object.keys(schemas).sort().join(" ")).toBe(
       [
         "ApiKey ApiKeyValidation Application ApplicationItem ApplicationList CreateProcess Error HorizontalScaling",
-        "ManualScaling Probe Process ProcessDeleted ProcessList ProcessResourceType ProcessRun ProcessRunList",
+        "ManualScaling Probe ProbeInput Process ProcessDeleted ProcessList ProcessResourceType ProcessRun ProcessRunList",
         "ProcessTriggered ScalingStrategy UpdateProcess",
       ].join(" "),
     );

@@ -4,13 +4,17 @@ import type { CreateProcess, UpdateProcess } from "../../../openapi/process/body
 import type { Mistake } from "../../shared/errors.ts";
 import type { Loose } from "../body.ts";
 import { HORIZONTAL_TYPES, isForOthers, MUST_BE_MANUAL, ONLY_FOR, REQUIRED_FOR, TYPES } from "./fields.ts";
+import { checkProbe } from "./probe.ts";
 import { mistakeIn } from "./schedule.ts";
 
 const TIME_ZONES = new Set(timeZones.split(" "));
 
 /** @returns every mistake in a change; what is not of its JSON type at all is for the schemas to find */
-export function checkChange({ schedule, time_zone, scaling_strategy }: Loose<Body>): Mistake[] {
-  const mistakes: Mistake[] = [];
+export function checkChange({ schedule, time_zone, scaling_strategy, ...body }: Loose<Body>): Mistake[] {
+  const mistakes = [
+    ...checkProbe("liveness_probe", body.liveness_probe),
+    ...checkProbe("readiness_probe", body.readiness_probe),
+  ];
   if (typeof schedule === "string" && schedule !== "") {
     const what = mistakeIn(schedule);
     if (what !== undefined) mistakes.push({ field: "schedule", what });

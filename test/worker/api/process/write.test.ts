@@ -95,7 +95,7 @@ function expectRefusal({ status, body }: Answer, expected: number, message: stri
 
 describe("POST creates", () => {
   test("a web process with ingress, and answers with what a read answers with", async () => {
-    const sent = ofType("web", { liveness_probe: { httpGet: { path: "/" } }, port: 8080 });
+    const sent = ofType("web", { liveness_probe: { httpGet: { path: "/", port: 1 } }, port: 8080 });
     const { path, answer } = await create(sent);
     expectValid(isProcess, answer.body);
     const added = { is_ingress_enabled: true, ingress_protocol: "http", readiness_probe: null, time_zone: null };
@@ -194,8 +194,19 @@ describe("PATCH changes", () => {
   test("a probe, and removes it by null", async () => {
     const { path } = await create(ofType("web", { liveness_probe: { tcpSocket: { port: 1 } } }));
     expect((await call("PATCH", path, { liveness_probe: null })).body).toMatchObject({ liveness_probe: null });
-    const probe = { exec: { command: ["a", ""] }, periodSeconds: null };
-    expect((await call("PATCH", path, { readiness_probe: probe })).body).toMatchObject({ readiness_probe: probe });
+    const probe = { exec: { command: ["a", ""] }, httpGet: null, periodSeconds: null };
+    const probes = {
+      liveness_probe: { ...probe, successThreshold: 1 },
+      readiness_probe: { ...probe, successThreshold: 2 },
+    };
+    expect((await call("PATCH", path, probes)).body).toMatchObject(probes);
+  });
+
+  test("a process whose probes Kubernetes refuses, and shows them as they are", async () => {
+    const { path, answer } = await create(ofType("web"));
+    const probe = { exec: { command: [] }, httpGet: {}, periodSeconds: 2 ** 40 };
+    await records.pool.query("update processes set liveness_probe = $1 where id = $2", [probe, answer.body.id]);
+    expect(await call("PATCH", path, { port: 2 })).toMatchObject({ status: 200, body: { liveness_probe: probe } });
   });
 
   // What the Terraform provider sends, internal/services/application/resource_process.go: Go's zero values.
@@ -350,7 +361,11 @@ describe("a body is refused that has", () => {
     ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled cannot be set here"],
     ["half a port", { port: 0.5 }, "port must be an integer or null", "port must be at least 1"],
     ["a schedule for a worker", { schedule: "0 * * * *" }, "schedule is for cron processes only"],
-    ["a probe for a worker", { liveness_probe: {} }, "liveness_probe is for web processes only"],
+    [
+      "a probe for a worker",
+      { liveness_probe: { tcpSocket: { port: 1 } } },
+      "liveness_probe is for web processes only",
+    ],
     ["a policy for a worker", { job_start_policy: "beforeDeployment" }, "job_start_policy is for job processes only"],
     ["a cron process without a schedule", { type: "cron" }, "schedule is missing"],
     ["null for the schedule of a cron process", { type: "cron", schedule: null }, "schedule is missing"],
@@ -370,6 +385,31 @@ describe("a body is refused that has", () => {
     ],
   ])("%s", async ([, more, ...mistakes]) => {
     expectMistakes(await post({ ...ofType("worker"), ...more }), ...mistakes);
+  });
+
+  // https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go, validateProbe and below.
+  const ONE_HANDLER = " must have exactly one of exec, httpGet and tcpSocket";
+  const EXEC = { exec: { command: ["a"] } };
+  test.for<[probe: Body, liveness: string, readiness?: string | null]>([
+    [{}, ONE_HANDLER],
+    [{ exec: null, httpGet: null, tcpSocket: null }, ONE_HANDLER],
+    [{ ...EXEC, tcpSocket: { port: 1 } }, ONE_HANDLER],
+    [{ httpGet: { port: 1 }, ...EXEC }, ONE_HANDLER],
+    [{ exec: { command: [] } }, ".exec.command must not be empty"],
+    [{ httpGet: { path: "/" } }, ".httpGet.port is missing"],
+    [{ httpGet: { port: null } }, ".httpGet.port must be an integer"],
+    [
+      { httpGet: { port: 1, httpHeaders: [{ name: "X_y", value: "" }] } },
+      ".httpGet.httpHeaders.0.name must match ^[-A-Za-z0-9]+$",
+    ],
+    [{ ...EXEC, initialDelaySeconds: 2 ** 31 }, ".initialDelaySeconds must be at most 2147483647"],
+    [{ ...EXEC, successThreshold: 2 }, ".successThreshold must be 1", null],
+  ])("a probe that Kubernetes refuses: %j", async ([probe, liveness, readiness = liveness]) => {
+    const { path, list } = await create(ofType("web"));
+    const probes = { liveness_probe: probe, readiness_probe: probe };
+    const mistakes = [`liveness_probe${liveness}`, ...(readiness === null ? [] : [`readiness_probe${readiness}`])];
+    expectMistakes(await call("PATCH", path, probes), ...mistakes);
+    expectMistakes(await call("POST", `${list}?dry_run=true`, { ...ofType("web"), ...probes }), ...mistakes);
   });
 
   test("nothing in it", async () => {
@@ -403,7 +443,7 @@ describe("a body is refused that has", () => {
 
   test.for<[Body, ...string[]]>([
     [
-      { job_start_policy: "beforeDeployment", liveness_probe: {}, ingress_protocol: "grpc" },
+      { job_start_policy: "beforeDeployment", liveness_probe: { tcpSocket: { port: 1 } }, ingress_protocol: "grpc" },
       "ingress_protocol is for web processes only",
       "job_start_policy is for job processes only",
       "liveness_probe is for web processes only",

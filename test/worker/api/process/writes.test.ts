@@ -9,7 +9,7 @@ import type { Process } from "../../../../src/openapi/process/schema.ts";
 import { auditLog } from "../../../../src/worker/db/schema.ts";
 import { errorBody } from "../../../../src/worker/shared/errors.ts";
 import { useApi } from "../../../support/api.ts";
-import { manualScaling, probe, record, scalingStrategy } from "../../../support/arbitraries.ts";
+import { manualScaling, newProbe, record, scalingStrategy } from "../../../support/arbitraries.ts";
 import { expectValid, isError, isProcess } from "../../../support/contract.ts";
 import { Random } from "../../../support/random.ts";
 import { bearer, useCompany, useRecords } from "../../../support/records.ts";
@@ -43,7 +43,7 @@ const port = fc.option(fc.integer({ min: 1, max: 3 }), { nil: null });
 const schedule = fc.constantFrom("0 * * * *", "*/5 1-3 * JAN MON,WED");
 const timeZone = fc.constantFrom("Europe/Berlin", "UTC");
 const policy = fc.constantFrom("beforeDeployment", "afterSuccessDeployment");
-const anyProbe = fc.option(probe, { nil: null });
+const anyProbe = fc.option(newProbe, { nil: null });
 const required = { display_name: name, resource_type_id: size };
 const some = { entrypoint: fc.constantFrom("", "npm start"), port };
 
