@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createDocument } from "../openapi/document.ts";
+import { publish } from "../openapi/publish.ts";
 import { context } from "./support/context.ts";
 import { CommandError } from "./support/errors.ts";
 import { print } from "./support/output.ts";
@@ -14,7 +15,7 @@ const COMMITTED = "src/openapi/openapi.json";
 const REDOCLY = new URL("../../node_modules/.bin/redocly", import.meta.url).pathname;
 
 async function update(file: string, { check = false }: { check?: boolean }): Promise<void> {
-  const generated = `${JSON.stringify(createDocument(), null, 2)}\n`;
+  const generated = `${JSON.stringify(publish(createDocument()), null, 2)}\n`;
   const kept = await read(file);
   if (kept === generated) return print(`${file} is what the code generates.`);
   if (kept !== undefined) await print(await changesBetween(file, generated));

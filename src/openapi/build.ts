@@ -3,13 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compile } from "./compile.ts";
 import { createDocument } from "./document.ts";
+import { publish } from "./publish.ts";
 
 /** Writes `openapi.js` and `assets/v3/openapi.json` below `directory`. */
 export async function buildOpenApi(directory: string): Promise<void> {
   const document = createDocument();
   const files = {
     "openapi.js": await compile(document),
-    "assets/v3/openapi.json": JSON.stringify(document),
+    "assets/v3/openapi.json": JSON.stringify(publish(document)),
   };
   for (const [name, content] of Object.entries(files)) {
     const path = join(directory, name);

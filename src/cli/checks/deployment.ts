@@ -169,7 +169,7 @@ function responseOf(document: Document, { method, path, status }: Answer): Respo
   });
   const operation = document.paths?.[template ?? ""]?.[(method === "HEAD" ? "GET" : method).toLowerCase()];
   if (operation === undefined) return undefined;
-  const response = operation.responses[status];
+  const response = operation.responses[status] ?? operation.responses[`${Math.floor(status / 100)}XX`];
   if (response === undefined) throw new Failure(`the document does not describe a response of ${status}`);
   return response.$ref === undefined ? response : document.components?.responses?.[nameOf(response.$ref)];
 }

@@ -38,7 +38,7 @@ export const HEADERS = {
   },
   "Cache-Status": {
     description:
-      "What the edge's cache did (RFC 9211): `hit` with the seconds that the copy stays fresh (`ttl`, if its age is known), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. `fwd=bypass; detail=foreign-response`: the cache had a response to another key, so the database was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
+      "What the edge's cache did (RFC 9211). `hit` with the seconds that the copy stays fresh (`ttl`, if its age is known), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. `fwd=bypass; detail=foreign-response`: the cache had a response to another key, so the database was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
     schema: text("process-api; hit; ttl=20"),
   },
   Age: {
@@ -52,19 +52,19 @@ export const HEADERS = {
   },
   "Error-Reason": {
     description:
-      "Why the request failed, for programs: the texts of errors may change, these values do not. More may be added. `/docs#errors` explains each.",
+      "Why the request failed, for programs. The texts of errors may change, these values do not. More may be added. `/docs#errors` explains each.",
     required: true,
     schema: { type: "string", enum: Object.keys(REASONS) },
   },
   "Server-Timing": {
     description:
-      "For how many milliseconds (`dur`) this request waited: `key` for the checks in front of the cache, `cache` for the edge's cache and what lies behind it, `query` for the database. `query` is absent if this request cost no query, `cache` if it was refused before. Computing takes no time by this clock, which moves with input and output alone.",
+      "For how many milliseconds (`dur`) this request waited. `key` is for the checks in front of the cache, `cache` for the edge's cache and what lies behind it, `query` for the database. `query` is absent if this request cost no query, `cache` if it was refused before. Computing takes no time by this clock, which moves with input and output alone.",
     required: true,
     schema: text("key;dur=1, cache;dur=3, query;dur=24"),
   },
   "WWW-Authenticate": {
     description:
-      "What is wrong with the key (RFC 6750): no `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`.",
+      "What is wrong with the key (RFC 6750). No `error` if none was sent, `invalid_token` if it is invalid, `insufficient_scope` if it lacks the permission in `scope`.",
     required: true,
     schema: text('Bearer realm="process-api", error="invalid_token"'),
   },
@@ -106,7 +106,7 @@ export const HEADERS = {
   },
   "RateLimit-Policy": {
     description:
-      "The rate limit: `q` requests in `w` seconds, counted in each data centre separately, for the API key or for the address of the client.",
+      "The rate limit: `q` requests in `w` seconds. It is counted in each data centre separately, for the API key or for the address of the client.",
     required: true,
     schema: text('"key";q=67;w=10'),
   },
