@@ -143,8 +143,13 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
     handleStructuredLogs: ({ message }: { message: string }) => logs.push(message),
   });
   const url = await miniflare.ready;
-  // Not `new URL(path, url)`, which takes the path `//x` for a host.
-  const request = (path: string, init?: RequestInit) => fetch(url.origin + path, init);
+  function request(path: string, init?: RequestInit): Promise<Response> {
+    const headers = new Headers(init?.headers);
+    // On a busy machine, Node may use a connection that workerd is just closing because it was idle.
+    headers.set("connection", "close");
+    // Not `new URL(path, url)`, which takes the path `//x` for a host.
+    return fetch(url.origin + path, { ...init, headers });
+  }
   const command = async (name: string, value: unknown = null): Promise<unknown> => {
     const response = await request(`/test/${name}`, { method: "POST", body: JSON.stringify(value) });
     return response.json();
