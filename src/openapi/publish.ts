@@ -18,8 +18,6 @@ interface Content {
 /** What a program acts on, beside what the response to a read explains. */
 const OF_WRITES = ["ETag", "Last-Modified", "Cache-Status", "Idempotent-Replayed"];
 const OF_REFUSALS = ["Error-Reason", "Retry-After", "WWW-Authenticate", "Allow"];
-/** Explained by their names, and on the page. */
-const LEFT_OUT = ["Accept", "Accept-Encoding", "x-ratelimit-reset", "RateLimit"];
 
 /** What says what it is by its name, and stands in an operation up to four times. */
 const KNOWN_BY_NAME = /^Error$|Probe|Scaling/;
@@ -33,7 +31,6 @@ export function publish(document: Document): Json {
   for (const [name, schema] of Object.entries(schemas)) {
     shorten(schema, { isDescribed: !KNOWN_BY_NAME.test(name) });
   }
-  for (const name of LEFT_OUT) delete headers[name];
   for (const header of Object.values(headers)) {
     shorten(header.schema, { isDescribed: true });
     header.description = String(header.description).replace(/(?<=[^.]\.) .*$/s, "");
@@ -54,6 +51,9 @@ export function publish(document: Document): Json {
       ok.headers = Object.fromEntries(Object.entries(ok.headers ?? {}).filter(([name]) => OF_WRITES.includes(name)));
     }
   }
+  // The page explains those that no response refers to any more.
+  const said = JSON.stringify(copy);
+  for (const name of Object.keys(headers)) if (!said.includes(`"#/components/headers/${name}"`)) delete headers[name];
   return copy as unknown as Json;
 }
 

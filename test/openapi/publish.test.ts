@@ -27,6 +27,15 @@ const operations = Object.entries(published.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ path, method, operation, id: operation.operationId })),
 );
 
+// https://redocly.com/docs/cli/rules/oas/no-unused-components
+test("has no header that no response refers to", () => {
+  const { components } = published as unknown as { components: { headers: Json } };
+  const names = Object.keys(components.headers);
+  expect(names).toContain("Error-Reason");
+  const refs = JSON.stringify(published);
+  expect(names.filter((name) => !refs.includes(`"#/components/headers/${name}"`))).toStrictEqual([]);
+});
+
 describe.for(operations)("$id", ({ path, method, operation }) => {
   // That server shows a program 24,000 characters at most (`truncateResponse` in its src/sandbox/tools.ts).
   test("has at most 20,000 characters", () => {
