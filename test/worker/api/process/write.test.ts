@@ -359,7 +359,7 @@ describe("a body is refused that has", () => {
     ["a strategy of no kind", { scaling_strategy: { config: { instanceCount: 1 } } }, NEITHER],
     ["a strategy that is none", { scaling_strategy: 3 }, "scaling_strategy must be an object"],
     ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled cannot be set here"],
-    ["half a port", { port: 0.5 }, "port must be an integer or null", "port must be at least 1"],
+    ["half a port", { port: 0.5 }, "port must be an integer or null"],
     ["a schedule for a worker", { schedule: "0 * * * *" }, "schedule is for cron processes only"],
     [
       "a probe for a worker",
