@@ -1,6 +1,6 @@
 // The wall between companies. Statements of the Api reach a company's rows through these functions alone, each of which
 // begins with the key's company: the linter keeps the tables themselves (schema.ts) out of src/worker/api.
-import { and, eq, getTableColumns, gt, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gt, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
 import { PAGE, RUN_DAYS } from "../shared/limits.ts";
 import type { KeyAccess, Permission } from "./access.ts";
@@ -69,15 +69,21 @@ type OwnProcess = ReturnType<typeof ownProcess>;
 /** The moment up to which runs that were due are kept no longer. */
 export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS))} days'`;
 
-/** The runs of an {@link ownProcess} that are kept; only a cron process has any. */
-export const runsOf = (query: QueryBuilder, process: OwnProcess) =>
+/** The runs of the {@link ownProcess} of that id that are kept; only a cron process has any. */
+export const runsOf = (query: QueryBuilder, process: OwnProcess, id: SQL) =>
   query
     .select(getTableColumns(processRuns))
     .from(processRuns)
     .where(
       and(
-        // No join, in which Postgres would sort all of them for a page.
-        eq(processRuns.processId, query.select({ id: process.id }).from(process).where(eq(process.type, "cron"))),
+        // No join: where Postgres knows the id, it knows how many there may be, and reads a page in the order of the index.
+        eq(processRuns.processId, id),
+        exists(
+          query
+            .select({ id: process.id })
+            .from(process)
+            .where(and(eq(process.id, id), eq(process.type, "cron"))),
+        ),
         gt(processRuns.requestedAt, RUNS_EXPIRED),
       ),
     );

@@ -114,7 +114,8 @@ test.for(STATEMENTS.trim().split(/\n(?! )/))("%s", async (line) => {
 });
 
 test("a run that has expired leaves nothing to purge, whoever deletes it", async () => {
-  const age = (interval: string) => `update process_runs set requested_at = now() - interval '${interval}'`;
+  const age = (interval: string) =>
+    `update process_runs set requested_at = now() - interval '${interval}' where process_id = :process`;
   const remove = "delete from process_runs where process_id = :process";
   const finish = "update process_runs set exit_code = 2 where process_id = :process";
   for (const statement of [remove, finish]) {

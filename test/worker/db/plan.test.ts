@@ -31,7 +31,7 @@ beforeAll(async () => {
   await records.pool.query("update processes set type = 'cron' where id = $1", [ids.processId]);
   await records.pool.query(
     `insert into process_runs (process_id, requested_at)
-     select id, now() - n * interval '1 minute' from processes, generate_series(1, case id when $1 then 40000 else 1 end) n`,
+     select id, now() - n * interval '1 minute' from processes, generate_series(1, case id when $1 then 3000 else 2 end) n`,
     [ids.processId],
   );
   await records.pool.query("vacuum analyze");
@@ -82,9 +82,9 @@ const seen = async (ask: (db: Database) => Promise<unknown>, table: string) => {
   return nodes.map((node) => Number(node["Actual Rows"]) + (node["Rows Removed by Filter"] ?? 0));
 };
 
-test("a page of runs reads no more of 40,000 than it shows and counts", async () => {
+test("a page of runs reads no more of 3,000 than it shows, and counts them", async () => {
   const page = { keyHash: sha256(own.token), trace: {}, ...ids, limit: 25, offset: 50 };
-  expect((await seen((db) => listRunsForKey(db, page), "process_runs")).toSorted()).toStrictEqual([10_000, 75]);
+  expect((await seen((db) => listRunsForKey(db, page), "process_runs")).toSorted()).toStrictEqual([3_000, 75]);
 });
 
 test("where no run has expired, none is read to find out", async () => {

@@ -98,7 +98,7 @@ const runsStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", applicationId);
   const application = ownApplication(query, access, applicationId);
   const process = ownProcess(query, application, processId);
-  const all = runsOf(query, process);
+  const all = runsOf(query, process, processId);
   const runs = all.as("run");
   const page = query
     .select()
