@@ -199,7 +199,7 @@ test("a permission that is given anew while a write waits for the old one is hel
 test("the feed leaves an expired run that another holds, lest they wait for each other", async () => {
   const { processId } = await makePlace();
   const { rows } = await records.pool.query(
-    `insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days' from generate_series(1, 2)
+    `insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days 1 second' from generate_series(1, 2)
       returning id`,
     [processId],
   );

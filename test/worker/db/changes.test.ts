@@ -87,7 +87,7 @@ insert into process_runs (process_id) values (:process), (:process) → runs
 update process_runs set exit_code = 2 where process_id = :process → runs
 update process_runs set exit_code = exit_code where process_id = :process → nothing
 delete from process_runs where process_id = :process → runs
-insert into process_runs (process_id, requested_at) values (:process, now() - interval '30 days') → nothing
+insert into process_runs (process_id, requested_at) values (:process, now() - interval '30 days 1 second') → nothing
 update process_runs set requested_at = now() - interval '31 days' where process_id = :process → runs
 insert into process_resource_types (name, cpu_millicores, memory_megabytes, category)
   values ('new', 1, 1, 'hobby') → sizes
@@ -119,7 +119,7 @@ test("a run that has expired leaves nothing to purge, whoever deletes it", async
   const remove = "delete from process_runs where process_id = :process";
   const finish = "update process_runs set exit_code = 2 where process_id = :process";
   for (const statement of [remove, finish]) {
-    expect(await recorded(shared, statement, age("30 days"))).toStrictEqual([]);
+    expect(await recorded(shared, statement, age("30 days 1 second"))).toStrictEqual([]);
     expect(await recorded(shared, statement, age("29 days 23 hours 59 minutes"))).toStrictEqual([LISTED.runs]);
   }
 });

@@ -257,7 +257,7 @@ test("a run whose turn it never was has nothing to report", async () => {
 test("runs that were due 30 days ago are deleted, a thousand at each poll until none are left", async () => {
   const { process_id } = await records.pathIds(await records.company());
   await records.pool.query(
-    "insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days' from generate_series(1, 2000)",
+    "insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days 1 second' from generate_series(1, 2000)",
     [process_id],
   );
   await forget();

@@ -71,7 +71,7 @@ test("orders by when they were due, then id, the newest first, whatever the size
 test("leaves out what was due more than 30 days ago, and does not count it", async () => {
   const { run, list } = await newProcess();
   const kept = await run({ requested_at: "now() - interval '29 days 23 hours 59 minutes'" });
-  await run({ requested_at: "now() - interval '30 days'" });
+  await run({ requested_at: "now() - interval '30 days 1 second'" });
   const page = await list();
   expect([idsOf(page), page.total]).toStrictEqual([[kept], 1]);
 });
