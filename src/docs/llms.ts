@@ -40,7 +40,8 @@ ${endpoints.map(writeCall).join("\n")}
 ${sections.join("\n")}
 ## Documentation
 
-- [OpenAPI document](/v3/openapi.json): every field, bound and reason of an error, with examples; read it before you write a client
+- [OpenAPI document](/v3/openapi.full.json): every field, bound, header and error, with examples; read it before you write a client
+- [The same in short](/v3/openapi.json): to read one operation at a time
 - [Reference](/docs): the same for people, to read and to try
 `;
 }

@@ -3,14 +3,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compile } from "./compile.ts";
 import { createDocument } from "./document.ts";
-import { publish } from "./publish.ts";
+import { shorten } from "./shorten.ts";
 
-/** Writes `openapi.js` and `assets/v3/openapi.json` below `directory`. */
+/** Writes `openapi.js`, `assets/v3/openapi.json` and `assets/v3/openapi.full.json` below `directory`. */
 export async function buildOpenApi(directory: string): Promise<void> {
   const document = createDocument();
   const files = {
     "openapi.js": await compile(document),
-    "assets/v3/openapi.json": JSON.stringify(publish(document)),
+    "assets/v3/openapi.json": JSON.stringify(shorten(document)),
+    "assets/v3/openapi.full.json": JSON.stringify(document),
   };
   for (const [name, content] of Object.entries(files)) {
     const path = join(directory, name);

@@ -118,5 +118,14 @@ export function createDocument() {
       operation?.parameters?.sort((a, b) => Number("$ref" in a) - Number("$ref" in b));
     }
   }
+  for (const { properties = {} } of Object.values(document.components?.schemas ?? {}) as SchemaObject[]) {
+    // It writes a described reference as an `allOf`, of which openapi-typescript leaves the discriminator out.
+    for (const [name, { allOf }] of Object.entries(properties))
+      if (allOf) properties[name] = Object.assign({}, ...allOf);
+  }
   return document;
+}
+
+interface SchemaObject {
+  properties?: Record<string, { allOf?: object[] }>;
 }

@@ -36,7 +36,7 @@ test("says how to send a key and a body, what an error looks like, and what the 
     '"data":{"code":',
     "- 412: ",
     "Retry-After",
-    "/v3/openapi.json",
+    "/v3/openapi.full.json",
   ]) {
     expect(text).toContain(needed);
   }

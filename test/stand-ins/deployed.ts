@@ -46,7 +46,7 @@ export class DeployedWorkers {
         return new Response("", {
           headers: { "content-type": "text/html", "content-security-policy": "default-src 'none';" },
         });
-      case "/v3/openapi.json":
+      case "/v3/openapi.full.json":
         return Response.json(DOCUMENT);
       case "/v3/no-such-endpoint":
         return failure(404, "No such endpoint");

@@ -335,9 +335,12 @@ describe("POST /ops/purge", () => {
   });
 });
 
-test("the OpenAPI document may be kept by anybody, and is asked for again with its ETag", async () => {
-  const { headers } = await api.fetch("/v3/openapi.json");
-  expect(headers.get("cache-control")).toBe("public, max-age=300");
-  const conditional = { "if-none-match": String(headers.get("etag")) };
-  expect((await api.fetch("/v3/openapi.json", { headers: conditional })).status).toBe(304);
-});
+test.for(["/v3/openapi.json", "/v3/openapi.full.json"])(
+  "%s may be kept by anybody, and is asked for again with its ETag",
+  async (path) => {
+    const { headers } = await api.fetch(path);
+    expect(headers.get("cache-control")).toBe("public, max-age=300");
+    const conditional = { "if-none-match": String(headers.get("etag")) };
+    expect((await api.fetch(path, { headers: conditional })).status).toBe(304);
+  },
+);

@@ -123,7 +123,7 @@ export class Deployment {
 
   /** What the deployment says of itself; asked for until it says so. @throws Failure */
   async document(): Promise<Document> {
-    this.#document ??= this.ask("/v3/openapi.json").then((answer) => {
+    this.#document ??= this.ask("/v3/openapi.full.json").then((answer) => {
       expectStatus(answer, 200);
       return parse(answer) as Document;
     });
@@ -169,7 +169,7 @@ function responseOf(document: Document, { method, path, status }: Answer): Respo
   });
   const operation = document.paths?.[template ?? ""]?.[(method === "HEAD" ? "GET" : method).toLowerCase()];
   if (operation === undefined) return undefined;
-  const response = operation.responses[status] ?? operation.responses[`${Math.floor(status / 100)}XX`];
+  const response = operation.responses[status];
   if (response === undefined) throw new Failure(`the document does not describe a response of ${status}`);
   return response.$ref === undefined ? response : document.components?.responses?.[nameOf(response.$ref)];
 }

@@ -31,7 +31,7 @@ export function renderReference(document: Document, files: PageFiles): string {
     document.info.title,
     files,
     html`<script type="module" src="${files.script}"></script>
-<link rel="alternate" href="/v3/openapi.json" type="application/json" title="OpenAPI document">`,
+<link rel="alternate" href="/v3/openapi.full.json" type="application/json" title="OpenAPI document">`,
     html`
 <header class="bar"><a href="#start">${document.info.title}</a><button popovertarget="contents">Contents</button></header>
 <nav id="contents" popover aria-label="Contents">
@@ -58,7 +58,7 @@ ${group.endpoints.map((endpoint) => renderOperation(endpoint, homes))}</section>
 )}
 ${renderErrors(document, endpoints)}
 ${renderHeaders(endpoints)}
-<footer><a href="/v3/openapi.json">OpenAPI document</a><a href="/llms.txt">For agents</a></footer>
+<footer><a href="/v3/openapi.full.json">OpenAPI document</a><a href="/llms.txt">For agents</a></footer>
 </main>
 <dialog id="confirm" aria-labelledby="confirm-question">
 <h2 id="confirm-question">Send this request?</h2>

@@ -6,9 +6,10 @@ const PAGE = "/docs";
 /** Served with a status of 404 alone: it is not among the paths below. */
 const NOT_FOUND_PAGE = "/404";
 const DOCUMENT = "/v3/openapi.json";
+const FULL_DOCUMENT = "/v3/openapi.full.json";
 
 /** Files that the build lays out in dist/assets. Public, like everything that they describe. */
-export const ASSET_PATHS = [PAGE, "/docs/:file", "/llms.txt", DOCUMENT];
+export const ASSET_PATHS = [PAGE, "/docs/:file", "/llms.txt", DOCUMENT, FULL_DOCUMENT];
 
 /** Where the page and the document are looked for, and where they are. */
 export const ALIASES: Record<string, string> = { "/docs/": PAGE, "/docs/index.html": PAGE, "/openapi.json": DOCUMENT };

@@ -32,7 +32,7 @@ const [NO_KEY, UNKNOWN_KEY] = ["refuses a request without a key", "refuses an un
 const [OF_WRITE, OF_CACHE] = ["accepts a dry-run write", "responds from the cache"];
 const OF_KEY = "serves a cached response only to the key that it was made for";
 const OF_PURGE = "drops purged responses";
-const [DOCUMENT, IS_503] = ["/v3/openapi.json", "the status is 503, not 200"];
+const [DOCUMENT, IS_503] = ["/v3/openapi.full.json", "the status is 503, not 200"];
 const URL_OF_API = "<origin>";
 
 const api = useApi();

@@ -1,6 +1,6 @@
 // Mistakes that the types must refuse: each line that is expected to be wrong is an error if it is right.
 import type { Client } from "openapi-fetch";
-import type { paths } from "../../../dist/process-api.d.ts";
+import type { components, paths } from "../../../dist/process-api.d.ts";
 import type { Process } from "./client.ts";
 
 export function readCarelessly({ scaling_strategy: strategy, type, port }: Process): unknown[] {
@@ -29,3 +29,8 @@ export async function askCarelessly(api: Client<paths>): Promise<void> {
   // @ts-expect-error it may have been refused
   data.name;
 }
+
+type UpdateProcess = components["schemas"]["UpdateProcess"];
+export const careful: UpdateProcess = { scaling_strategy: { type: "manual", config: { instanceCount: 1 } } };
+// @ts-expect-error of which type?
+export const careless: UpdateProcess = { scaling_strategy: { config: { instanceCount: 1 } } };
