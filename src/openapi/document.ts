@@ -35,7 +35,7 @@ const OPERATIONS = [
 
 const DESCRIPTION = `
 Reads and writes the processes of your applications: runtime configuration, scaling strategy, resource limits and probe
-settings. A data centre near you answers.
+settings. A data centre near you responds.
 
 **Keys.** Every request carries an API key: \`Authorization: Bearer svl_…\`. \`GET /api-keys/me\` shows what it may do,
 \`GET /applications\` which applications it may read.
@@ -47,26 +47,27 @@ type that it takes in \`Accept-Patch\` or \`Accept-Post\`. Browsers may call fro
 would write.
 
 **Conditional requests.** The response to a GET has an \`ETag\`, and so has the response to a write that returns what it has
-written. Errors have none, nor have responses that only say what was done. Send it back in \`If-None-Match\`, and the response to a
-GET is 304 without a body as long as nothing has changed. Every method heeds \`If-Match\`, \`If-Unmodified-Since\` and \`If-None-Match\` with what a GET
-of its path reads, and GET \`If-Modified-Since\`, too, in the order of RFC 9110, section 13.2.2. 412 means that one does not hold.
+written. Send the \`ETag\` back in \`If-None-Match\`: the response to a GET is 304 without a body as long as nothing has changed. Errors
+have no \`ETag\`, nor have responses that only say what was done. Every method heeds \`If-Match\`, \`If-Unmodified-Since\` and
+\`If-None-Match\` with what a GET of its path reads, in the order of RFC 9110, section 13.2.2; GET also heeds \`If-Modified-Since\`.
+412 means that one does not hold.
 
-**Freshness.** The edge answers from its cache. A change shows within seconds, and within a minute when much changes at once.
-While the purging of the cache fails, an answer may be an hour old, and two while the database does as well. \`Cache-Status\` and
+**Freshness.** The edge responds from its cache. A change shows within seconds, and within a minute when much changes at once.
+While purges of the cache fail, a response may be an hour old, and up to two hours while the database is also unreachable. \`Cache-Status\` and
 \`Age\` show what the edge did. To read what the database says now, send \`Cache-Control: no-cache\`.
 
-**Writes.** Send an \`Idempotency-Key\` with each: then you may send it again until you have an answer, and it takes effect
+**Writes.** Send an \`Idempotency-Key\` with each: then you may send it again until you have a response, and it takes effect
 once. With the \`ETag\` of what you have read in \`If-Match\` you change nothing that you have not seen. \`?dry_run=true\` checks
-and answers, and writes nothing. Once a write is answered, everybody reads it if \`Cache-Status\` says \`detail=purged\`; otherwise
-that takes some seconds, and \`Cache-Control: no-cache\` reads it at once.
+and responds, and writes nothing; ids, tags and times that it makes up are examples. If \`Cache-Status\` says \`detail=purged\`, reads
+show the write at once, or 14 seconds later where a read was already under way; otherwise within seconds. \`Cache-Control: no-cache\` always shows it.
 
 **Errors.** Every error has the shape \`Error\`: what went wrong, the status, what to do about it, and in \`data.code\` the id
 of the request, which is also in the header \`x-request-id\`. These texts are for people. The header \`Error-Reason\` says the same
 to programs; \`x-error-reasons\` in the OpenAPI document and \`/docs#errors\` explain each of its values.
 
 **Limits.** A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds and ${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}, and an address ${ADDRESS_LIMIT.requests} requests in
-${ADDRESS_LIMIT.periodSeconds}, in each data centre. Beyond that the answer is 429 with \`Retry-After\`, and nothing was written. There is no \`x-ratelimit-remaining\`, and \`x-ratelimit-reset\` stands on 429 alone: data centres
-count without saying how many requests are left.
+${ADDRESS_LIMIT.periodSeconds}, in each data centre; a dry run is a write. Beyond that the response is 429 with \`Retry-After\`, and nothing was written. The next try may
+be refused as well, at the latest until \`x-ratelimit-reset\`. There is no \`x-ratelimit-remaining\`: data centres do not say it.
 `.trim();
 
 const INFO = {
