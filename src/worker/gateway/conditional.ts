@@ -14,7 +14,8 @@ const PAST_CACHE = /(?:^|[\s,])(?:no-cache|no-store|max-age="?0+"?)(?:$|[\s,])/i
  * Not where `fetch()` has added the directive of its own accord (https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch),
  * since a condition that is answered from the edge is what the ETag is for:
  *
- * - `no-cache` to a condition, always together with `Pragma`;
+ * - `no-cache` to a condition, always together with `Pragma`. Browsers and Node send `Sec-Fetch-Mode` beside it; from a client that
+ *   does not, such as curl, the directive is its user's;
  * - `max-age=0` where the option `cache` is `"no-cache"`, to have the browser's own copy revalidated, and in Chromium to every
  *   condition (whatwg/fetch#722). Whether a script has set it itself cannot be seen: then it is taken for the browser's. Only browsers
  *   send `Sec-Fetch-Site`, which scripts cannot set (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header).
@@ -25,7 +26,8 @@ export function passesCache(request: Headers): boolean {
   if (!PAST_CACHE.test(cacheControl ?? request.get("pragma") ?? "")) return false;
   if (cacheControl === "max-age=0") return !request.has("sec-fetch-site");
   const isConditional = request.has("if-none-match") || request.has("if-modified-since");
-  return !(isConditional && cacheControl === "no-cache" && request.get("pragma") === "no-cache");
+  const isAdded = isConditional && request.has("sec-fetch-mode");
+  return !(isAdded && cacheControl === "no-cache" && request.get("pragma") === "no-cache");
 }
 
 /**
