@@ -11,11 +11,11 @@ ALTER TABLE "process_runs" ADD CONSTRAINT "process_runs_failure_reason_only_if_f
 ALTER TABLE "process_runs" ADD CONSTRAINT "process_runs_failure_reason_length" CHECK (char_length("process_runs"."failure_reason") between 1 and 1024);--> statement-breakpoint
 ALTER TABLE "process_runs" ADD CONSTRAINT "process_runs_exit_code_range" CHECK ("process_runs"."exit_code" between 0 and 255);--> statement-breakpoint
 ALTER TABLE "process_runs" ADD CONSTRAINT "process_runs_retry_count_range" CHECK ("process_runs"."retry_count" between 0 and 2147483647);--> statement-breakpoint
--- No response shows a run that has expired (RUN_DAYS in src/worker/shared/limits.ts), so its end needs no purge.
+-- No response shows a run that has expired (RUN_DAYS in src/worker/shared/limits.ts; in hours, because days are longer or shorter where the clocks change), so its end needs no purge.
 CREATE OR REPLACE FUNCTION "record_run_changes"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
 	process_ids uuid[];
-	expired timestamptz := now() - interval '30 days';
+	expired timestamptz := now() - interval '720 hours';
 BEGIN
 	IF TG_OP = 'INSERT' THEN
 		process_ids := ARRAY(SELECT DISTINCT process_id FROM new_rows WHERE requested_at > expired);

@@ -66,8 +66,8 @@ export const ownProcess = (query: QueryBuilder, application: OwnApplication, id:
 
 type OwnProcess = ReturnType<typeof ownProcess>;
 
-/** The moment up to which runs that were due are kept no longer. */
-export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS))} days'`;
+/** The moment up to which runs that were due are kept no longer. In hours: a day of a session's time zone may have 23 or 25. */
+export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS * 24))} hours'`;
 
 /** The runs of the {@link ownProcess} of that id that are kept; only a cron process has any. */
 export const runsOf = (query: QueryBuilder, process: OwnProcess, id: SQL) =>

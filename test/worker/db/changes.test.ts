@@ -1,7 +1,9 @@
 // The changes that triggers write into the outbox, whoever the writer is.
 import { randomUUID } from "node:crypto";
+import { PgDialect } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RUNS_EXPIRED } from "../../../src/worker/db/tenant.ts";
 import { connectionString } from "../../support/database.ts";
 import { OWNED_TABLES } from "../../support/owned-tables.ts";
 import { useRecords } from "../../support/records.ts";
@@ -122,6 +124,25 @@ test("a run that has expired leaves nothing to purge, whoever deletes it", async
     expect(await recorded(shared, statement, age("30 days 1 second"))).toStrictEqual([]);
     expect(await recorded(shared, statement, age("29 days 23 hours 59 minutes"))).toStrictEqual([LISTED.runs]);
   }
+});
+
+test("a run expires after 720 hours, also where one of the days had 23", async () => {
+  /** As a time zone of POSIX counts days (https://www.postgresql.org/docs/current/datetime-posix-timezone-specs.html). */
+  const dayOfYear = (days: number) => {
+    const date = new Date(Date.now() + days * 86_400_000);
+    return Math.min(1 + Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0)) / 86_400_000), 365);
+  };
+  const zone = `set local time zone 'AAA0BBB,J${dayOfYear(-15)},J${dayOfYear(150)}'`;
+  const age =
+    "update process_runs set requested_at = now() - interval '719 hours 59 minutes' where process_id = :process";
+  expect(
+    await recorded(shared, "delete from process_runs where process_id = :process", `${zone}; ${age}`),
+  ).toStrictEqual([LISTED.runs]);
+  const { sql } = new PgDialect().sqlToQuery(RUNS_EXPIRED);
+  await client.query(`begin; ${zone}`);
+  const { rows } = await client.query(`select extract(epoch from now() - (${sql}))::int as seconds`);
+  await client.query("rollback");
+  expect(rows).toStrictEqual([{ seconds: 720 * 3_600 }]);
 });
 
 test("a row that moves is gone from where it was", async () => {
