@@ -20,7 +20,10 @@ export function checkChange({ schedule, time_zone, scaling_strategy, ...body }: 
     if (what !== undefined) mistakes.push({ field: "schedule", what });
   }
   if (typeof time_zone === "string" && time_zone !== "" && !TIME_ZONES.has(time_zone)) {
-    mistakes.push({ field: "time_zone", what: "must be the name of an IANA time zone, as in Europe/Berlin" });
+    mistakes.push({
+      field: "time_zone",
+      what: "must be the name of an IANA time zone, in its spelling, as in Europe/Berlin",
+    });
   }
   const { minInstanceCount, maxInstanceCount } = strategyOf(scaling_strategy).config ?? {};
   const areNumbers = typeof minInstanceCount === "number" && typeof maxInstanceCount === "number";

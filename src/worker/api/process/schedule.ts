@@ -25,13 +25,26 @@ const ITEM = /^(?:[*?]|(\w+)(?:-(\w+))?)(?:\/(\d{1,9}))?$/;
 
 /** @returns what is wrong with a schedule, in the words of a sentence about it; undefined if nothing is */
 export function mistakeIn(schedule: string): string | undefined {
-  const fields = schedule.split(/[ \t]+/);
-  if (fields.length !== FIELDS.length) return `${MUST_BE}: ${FIELDS.map(({ name }) => name).join(", ")}`;
-  const wrong = FIELDS.find((field, n) => !fields[n]?.split(",").every((item) => isItem(item, field)));
-  return wrong && `${MUST_BE}: its ${wrong.name} takes ${valuesOf(wrong)}, with lists, ranges and steps`;
+  const texts = schedule.split(/[ \t]+/);
+  if (texts.includes("")) return `${MUST_BE}, and no spaces around them`;
+  if (texts.length !== FIELDS.length) return `${MUST_BE} (${NAMES}), and has ${texts.length}`;
+  for (const [n, field] of FIELDS.entries()) {
+    const text = String(texts[n]);
+    const wrong = text.split(",").find((item) => !isItem(item, field));
+    if (wrong !== undefined) {
+      const taken = `${valuesOf(field)}, with lists, ranges that do not wrap around, and steps`;
+      return `${MUST_BE}: the ${field.name} cannot be ${quoted(wrong || text)} (${taken})`;
+    }
+  }
+  return undefined;
 }
 
 const MUST_BE = "must be a cron expression with five fields";
+const NAMES = FIELDS.map(({ name }) => name).join(", ");
+
+const MAX_QUOTED = 20;
+const quoted = (text: string): string =>
+  JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 
 const valuesOf = ({ min, max, names }: Field): string =>
   `${min}-${max}${names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`}`;

@@ -31,6 +31,7 @@ const anySchedule = fc
   .tuple(anyField(0, 59), anyField(0, 23), anyField(1, 31), anyField(1, 12, MONTHS), anyField(0, 6, DAYS))
   .map((fields) => fields.join(" "));
 
+const MUST_BE = "must be a cron expression with five fields";
 const isTaken = (schedule: string) => mistakeIn(schedule) === undefined;
 
 describe("a schedule may have", () => {
@@ -54,26 +55,49 @@ describe("a schedule may have", () => {
   });
 });
 
-describe("a schedule is refused, and its field is named:", () => {
-  const COUNT = "minute, hour, day of the month, month, day of the week";
-  const MINUTE = "its minute takes 0-59, with lists, ranges and steps";
-  const HOUR = "its hour takes 0-23, with lists, ranges and steps";
-  const DAY = "its day of the month takes 1-31, with lists, ranges and steps";
-  const MONTH = "its month takes 1-12 or JAN-DEC, with lists, ranges and steps";
-  const WEEKDAY = "its day of the week takes 0-6 or SUN-SAT, with lists, ranges and steps";
+describe("a schedule is refused, and what is wrong with it is quoted:", () => {
+  const MINUTE = ["minute", "0-59"] as const;
+  const HOUR = ["hour", "0-23"] as const;
+  const DAY = ["day of the month", "1-31"] as const;
+  const MONTH = ["month", "1-12 or JAN-DEC"] as const;
+  const WEEKDAY = ["day of the week", "0-6 or SUN-SAT"] as const;
   test.for([
-    [COUNT, "?", ["", "* * * *", "0 0 0 * * *", "@daily", "@every 1h", "TZ=UTC 0 0 * * *", " 0 0 * * *", "0 0 * * * "]],
-    [COUNT, "?", ["0\u00a00 * * *", "0\n0 * * *", "0\v0 * * *"]],
     [MINUTE, "? * * * *", ["60", "50-60", "9-5", "-1", "+5", "1.5", "0x1", "1e1", "٣", "H", "~", "MON"]],
     [MINUTE, "? * * * *", ["5-", "-5", "1-2-3", "1,,2", ",", "1,", "**", "5*", "*-9", "\ufeff0", "\r\n0", "0\u200b"]],
-    [MINUTE, "? * * * *", ["*/0", "*/", "/5", "*/2/2", "*/-2", `*/${"9".repeat(20)}`]],
+    [MINUTE, "? * * * *", ["*/0", "*/", "/5", "*/2/2", "*/-2", `*/${"9".repeat(18)}`]],
     [HOUR, "0 ? * * *", ["24", "9-24", "MON"]],
     [DAY, "0 0 ? * *", ["0", "32", "L", "15W", "JAN"]],
     [MONTH, "0 0 * ? *", ["0", "13", "JANFEB", "1JAN", "JANUARY", "DEC-JAN"]],
     [WEEKDAY, "0 0 * * ?", ["7", "5-7", "SUNMON", "FRI-MON", "MOO", "5#2", "5L", "*\n", "*\r\n", "*\u00a0"]],
-  ] as const)("%s: %s", ([what, schedule, forms]) => {
+  ] as const)("the %s in %s", ([[name, values], schedule, forms]) => {
     const said = forms.map((form) => mistakeIn(schedule.split("?").join(form)));
-    expect(said).toStrictEqual(forms.map(() => `must be a cron expression with five fields: ${what}`));
+    const taken = `${values}, with lists, ranges that do not wrap around, and steps`;
+    const beginning = `${MUST_BE}: the ${name} cannot be`;
+    expect(said).toStrictEqual(forms.map((form) => `${beginning} ${JSON.stringify(form)} (${taken})`));
+  });
+
+  test("one item of a list, and no more than twenty characters", () => {
+    for (const [day, quote] of [
+      ["1,9,SUN", '"9"'],
+      ["*/99999999999999999999", '"*/999999999999999999…"'],
+    ]) {
+      expect(mistakeIn(`0 0 * * ${day}`)).toContain(`the day of the week cannot be ${quote} (`);
+    }
+  });
+
+  test.for([
+    [4, ["* * * *", "0\u00a00 * * *", "0\n0 * * *", "0\v0 * * *"]],
+    [6, ["0 0 0 * * *", "TZ=UTC 0 0 * * *"]],
+    [1, ["@daily"]],
+    [2, ["@every 1h"]],
+  ] as const)("the number of its fields, which is %i", ([count, schedules]) => {
+    const names = "minute, hour, day of the month, month, day of the week";
+    const said = schedules.map(mistakeIn);
+    expect(said).toStrictEqual(schedules.map(() => `${MUST_BE} (${names}), and has ${count}`));
+  });
+
+  test.for(["", " 0 0 * * *", "0 0 * * * ", " "])("the spaces around it: %j", (schedule) => {
+    expect(mistakeIn(schedule)).toBe(`${MUST_BE}, and no spaces around them`);
   });
 
   test("a character anywhere that its grammar does not have", () => {
