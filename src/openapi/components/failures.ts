@@ -101,7 +101,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   InvalidWrite: failedResponse(
-    "A parameter, a header or the body is invalid, or the write contradicts what there is. The message names every field that is wrong.",
+    "A parameter, a header or the body is invalid, or the write contradicts what there is. `data.message` names every field that is wrong.",
     ["Cache-Status"],
     {
       fields: [

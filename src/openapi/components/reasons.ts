@@ -26,10 +26,13 @@ const EXPLANATIONS: Record<Exclude<Reason, ReasonOfOperators>, Explanation> = {
   },
   invalid_header: { description: "A header is invalid.", advice: "`data.message` says what was expected." },
   invalid_body: {
-    description: "The body is not a JSON object in UTF-8, or holds what cannot be stored.",
+    description: "The body is not JSON in UTF-8.",
     advice: "`data.message` says what was expected.",
   },
-  invalid_fields: { description: "Fields of the body are invalid.", advice: "`data.message` names each of them." },
+  invalid_fields: {
+    description: "The body is no object, or has fields that are invalid.",
+    advice: "`data.message` names each of them.",
+  },
   idempotency_key_reused: {
     description: "The `Idempotency-Key` was sent before with another request.",
     advice: "Send a new key for a new request, and the same body to repeat one.",
@@ -51,7 +54,7 @@ const EXPLANATIONS: Record<Exclude<Reason, ReasonOfOperators>, Explanation> = {
     advice: "The host name `<application>-<key>` may have 63 characters.",
   },
   missing_key: {
-    description: "No API key was sent.",
+    description: "The request has no header `Authorization: Bearer …`, or one of another scheme.",
     advice: "Send one in the header `Authorization: Bearer svl_…`.",
   },
   invalid_key: {
@@ -88,7 +91,7 @@ const EXPLANATIONS: Record<Exclude<Reason, ReasonOfOperators>, Explanation> = {
     advice: "Send it as `Content-Type: application/json`.",
   },
   unsupported_content_coding: {
-    description: "The body is compressed.",
+    description: "`Content-Encoding` is neither absent nor `identity`.",
     advice: "Send it without `Content-Encoding`.",
   },
   rate_limited: { description: "A rate limit is reached. Nothing was written.", advice: WAIT },

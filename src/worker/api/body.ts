@@ -25,7 +25,11 @@ export async function readBody<T>({ operation, body }: Call, check: (body: Loose
     mistakes: mistakes
       .slice(0, MAX_MISTAKES)
       .map(({ field, what }) => ({ field: field.slice(0, MAX_NAME_LENGTH).toWellFormed(), what })),
-    ...(mistakes.some(({ what }) => what === UNKNOWN) && { fields: operation.bodyFields ?? [] }),
+    ...(mistakes.length > MAX_MISTAKES && { omitted: mistakes.length - MAX_MISTAKES }),
+    // Of the body itself, and so of no help with an unknown member of a member.
+    ...(mistakes.some(({ field, what }) => what === UNKNOWN && Object.hasOwn(Object(value), field)) && {
+      fields: operation.bodyFields ?? [],
+    }),
   });
 }
 
@@ -36,7 +40,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpError({ reason: "invalid_body", expected: "a JSON object" });
+    throw new HttpError({ reason: "invalid_body", expected: text === "" ? "JSON, but it is empty" : "JSON" });
   }
 }
 
@@ -61,7 +65,10 @@ function unstorableTexts(body: object): Mistake[] {
 /** What can be read is not unknown. */
 const explained = ({ field, what }: Mistake, { method, readOnlyFields }: Operation): Mistake => {
   const isReadOnly = what === UNKNOWN && readOnlyFields?.includes(field);
-  return { field, what: isReadOnly ? `cannot be ${method === "POST" ? "set here" : "changed"}` : what };
+  return {
+    field,
+    what: isReadOnly ? `cannot be ${method === "POST" ? "set when a process is created" : "changed"}` : what,
+  };
 };
 
 const UNSTORABLE = "has a character that cannot be stored: U+0000 or half a surrogate pair";
@@ -99,12 +106,15 @@ function mistakesIn(errors: readonly ValidationError[]): Mistake[] {
   const mistakes: Mistake[] = [];
   /** Several for a field that has alternatives. */
   const types = new Map<string, Set<string>>();
+  /** Whose values are listed, which says the type as well. */
+  const enumerated = new Set<string>();
   for (const { keyword, instancePath, params } of errors) {
     const path = instancePath.slice(1).split("/").map(unescapePointer);
     const name = params.missingProperty ?? params.additionalProperty ?? params.tag;
     const field = [...path, ...(name === undefined ? [] : [String(name)])].filter(Boolean).join(".");
     const demand = DEMANDS[keyword];
     if (demand !== undefined) mistakes.push({ field, what: demand(params) });
+    if (keyword === "enum" || keyword === "const") enumerated.add(field);
     if (keyword !== "type") continue;
     const names = types.get(field) ?? new Set();
     types.set(field, names);
@@ -113,6 +123,7 @@ function mistakesIn(errors: readonly ValidationError[]): Mistake[] {
   const fields = [...mistakes.map(({ field }) => field), ...types.keys()];
   const ofType: Mistake[] = [];
   for (const [field, names] of types) {
+    if (enumerated.has(field)) continue;
     // Where something inside is wrong, one of the alternatives was meant.
     if (fields.some((other) => field !== "" && other.startsWith(`${field}.`))) continue;
     ofType.push({ field, what: `must be ${[...names].join(" or ")}` });

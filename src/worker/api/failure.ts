@@ -23,7 +23,7 @@ export function failureOf(error: unknown, method: string, trace: Trace): Failure
   if (method !== "GET") {
     if (mayHaveRun) return { reason: "write_unconfirmed" };
     if (sqlState !== undefined && VALUE_SQL_STATE.test(sqlState) && !isTransient) {
-      return { reason: "invalid_body", expected: "values that can be stored" };
+      return { reason: "invalid_fields", mistakes: [{ field: "", what: "has a value that cannot be stored" }] };
     }
   }
   switch (kind) {

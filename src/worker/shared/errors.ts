@@ -6,7 +6,7 @@ export type Failure =
   | { reason: "invalid_parameter"; place: "path" | "query"; parameter: string; expected: string }
   | { reason: "unknown_parameter"; parameter: string; known: readonly string[] }
   | { reason: "invalid_header"; header: string; expected: string }
-  | { reason: "invalid_fields"; mistakes: readonly Mistake[]; fields?: readonly string[] }
+  | { reason: "invalid_fields"; mistakes: readonly Mistake[]; omitted?: number; fields?: readonly string[] }
   | { reason: "missing_key" }
   | { reason: "invalid_key" }
   | { reason: "missing_permission"; permission: string }
@@ -132,9 +132,10 @@ function wordingOf(failure: Failure): Wording {
     case "invalid_fields":
       return {
         status: 400,
-        message: `The body is invalid: ${summaryOf(failure.mistakes)}`,
+        message: `The body is invalid: ${summaryOf(failure.mistakes, failure.omitted)}`,
         advice: [
           ...failure.mistakes.map(({ field, what }) => `${field || "The body"} ${what}.`),
+          ...(failure.omitted ? [`${failure.omitted} more mistakes are not listed.`] : []),
           ...(failure.fields ? [`The fields are ${failure.fields.join(", ")}.`] : []),
         ].join(" "),
       };
@@ -191,7 +192,7 @@ function wordingOf(failure: Failure): Wording {
     case "unsupported_content_coding":
       return {
         status: 415,
-        message: "The body is compressed, which is not supported.",
+        message: "`Content-Encoding` must be absent or `identity`: a compressed body is not supported.",
         advice: "Send it as it is, without `Content-Encoding`.",
         // Its absence would say that the media type is at fault (RFC 9110, section 15.5.16).
         headers: { "accept-encoding": "identity" },
@@ -306,10 +307,14 @@ function wordingOf(failure: Failure): Wording {
   }
 }
 
-/** Says the first mistake, and names the fields of the others. */
-function summaryOf([first, ...others]: readonly Mistake[]): string {
+const MAX_NAMES = 5;
+
+/** Says the first mistake, and names the fields of the others, as far as a line goes. */
+function summaryOf([first, ...others]: readonly Mistake[], omitted = 0): string {
   const names = [...new Set(others.map(({ field }) => field))].filter((name) => name !== first?.field);
-  const more = names.length === 0 ? "" : ` Also wrong: ${names.join(", ")}.`;
+  const unnamed = Math.max(names.length - MAX_NAMES, 0) + omitted;
+  const rest = unnamed === 0 ? "" : ` and ${unnamed} more`;
+  const more = names.length === 0 ? "" : ` Also wrong: ${names.slice(0, MAX_NAMES).join(", ")}${rest}.`;
   return `${first?.field || "it"} ${first?.what}.${more}`;
 }
 

@@ -339,6 +339,12 @@ describe("a body is refused that has", () => {
     ["U+0000", { entrypoint: "a\0" }, `entrypoint ${CANNOT_BE_STORED}`],
     ["half a surrogate pair", { display_name: "\ud800" }, `display_name ${CANNOT_BE_STORED}`],
     ["another type", { type: "daemon" }, 'type must be one of "web", "worker", "cron", "job"'],
+    ["no text for a type", { type: null }, 'type must be one of "web", "worker", "cron", "job"'],
+    [
+      "a number for a policy",
+      { type: "job", job_start_policy: 1 },
+      'job_start_policy must be one of "beforeDeployment", "afterSuccessDeployment", "afterFailedDeployment", null',
+    ],
     ["a size that is no id", { resource_type_id: "s1" }, "resource_type_id must be a UUID"],
     [
       "an unknown size",
@@ -358,7 +364,11 @@ describe("a body is refused that has", () => {
     ["a strategy of neither kind", scaled("vertical", {}), NEITHER],
     ["a strategy of no kind", { scaling_strategy: { config: { instanceCount: 1 } } }, NEITHER],
     ["a strategy that is none", { scaling_strategy: 3 }, "scaling_strategy must be an object"],
-    ["ingress at its creation", { is_ingress_enabled: true }, "is_ingress_enabled cannot be set here"],
+    [
+      "ingress at its creation",
+      { is_ingress_enabled: true },
+      "is_ingress_enabled cannot be set when a process is created",
+    ],
     ["half a port", { port: 0.5 }, "port must be an integer or null"],
     ["a schedule for a worker", { schedule: "0 * * * *" }, "schedule is for cron processes only"],
     [
@@ -468,6 +478,26 @@ describe("a body is refused that has", () => {
     expect(JSON.stringify(body).length).toBeLessThan(16_384);
   });
 
+  test("more mistakes than the message has room for, which names five and counts the others", async () => {
+    const unknown = (count: number) => Array.from({ length: count }, (_, n) => [`x${n}`, n] as const);
+    const messageOf = async (count: number) => (await post(ofType("worker", Object.fromEntries(unknown(count))))).body;
+    const [six, seven, sixty] = [await messageOf(6), await messageOf(7), await messageOf(60)];
+    const beginning = "The body is invalid: x0 is unknown. Also wrong: x1, x2, x3, x4, x5";
+    expect([six.message, seven.message, sixty.message]).toStrictEqual(
+      ["", " and 1 more", " and 54 more"].map((end) => `${beginning}${end}.`),
+    );
+    for (const said of ["x6 is unknown.", "x49 is unknown. 10 more mistakes are not listed. The fields are "]) {
+      expect(sixty.data.message).toContain(said);
+    }
+    expect(seven.data.message).not.toContain("listed");
+  });
+
+  test("an unknown member of a member, whose names are not those of the body", async () => {
+    const config = { instanceCount: 1, foo: 1 };
+    const { body } = await post(ofType("worker", scaled("manual", config)));
+    expect(body.data.message).toBe("scaling_strategy.config.foo is unknown.");
+  });
+
   /** Each mistake is a sentence that begins with the name of its field. */
   function expectMistakes({ status, body }: Answer, ...mistakes: string[]): void {
     expectValid(isError, body);
@@ -483,8 +513,8 @@ describe("a body is refused that has", () => {
 
 describe("a body", () => {
   test.for([
-    ["", "expected a JSON object"],
-    ["{", "expected a JSON object"],
+    ["", "expected JSON, but it is empty"],
+    ["{", "expected JSON"],
     ["null", "it must be an object"],
     ["[]", "it must be an object"],
     ['"x"', "it must be an object"],
@@ -497,7 +527,8 @@ describe("a body", () => {
   });
 
   test("that is missing is no object", async () => {
-    expectRefusal(await post(), 400, "The body is invalid: expected a JSON object.", "Expected a JSON object.");
+    const advice = "Expected JSON, but it is empty.";
+    expectRefusal(await post(), 400, "The body is invalid: expected JSON, but it is empty.", advice);
   });
 
   test("must be UTF-8", async () => {
@@ -514,6 +545,7 @@ describe("a body", () => {
     ["identity, gzip", 415, gzipSync],
     ["gzip", 415],
     ["dcb", 415],
+    ["utf-8", 415],
     ["identity", 200],
     ["Identity ,, identity", 200],
   ])("of the content coding %s is answered with %i", async ([coding, status, encode]) => {
@@ -524,7 +556,8 @@ describe("a body", () => {
       status === 415 ? "identity" : null,
     ]);
     expect(answer.headers.has("accept")).toBe(false);
-    if (status === 415) expectRefusal(answer, 415, "The body is compressed, which is not supported.");
+    const message = "`Content-Encoding` must be absent or `identity`: a compressed body is not supported.";
+    if (status === 415) expectRefusal(answer, 415, message);
   });
 
   test("of another type is told so, whatever its bytes are", async () => {
