@@ -167,7 +167,7 @@ export const HEADER_PARAMETERS = {
     name: "Idempotency-Key",
     in: "header" as const,
     description:
-      "A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the response is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. An empty value is no key.",
+      'A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the response is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. An empty value is no key, and neither is `""`.',
     schema: { type: "string" as const, maxLength: 255, pattern: IDEMPOTENCY_KEY_PATTERN, default: "" },
   },
 };

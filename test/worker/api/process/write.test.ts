@@ -734,6 +734,12 @@ describe("Idempotency-Key", () => {
     expect((await call("PATCH", path, { port: 3 }, { ...key, "if-match": answer.etag })).status).toBe(200);
   });
 
+  // The second is the empty string of a structured field (RFC 9651, section 3.3.3).
+  test.for(["", '""'])("is none if it is empty: %j", async (key) => {
+    const { path } = await create(ofType("cron"));
+    for (const _ of [1, 2]) expect(await trigger(path, withKey(key))).toMatchObject({ status: 200, isReplay: false });
+  });
+
   test("is known for a day, then forgotten and swept away by later writes", async () => {
     const { path } = await create(ofType("cron"));
     const key = randomUUID();
