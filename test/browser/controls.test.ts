@@ -32,8 +32,7 @@ const TEXT = `It's "5%" & <a>=b?c#d/e\\é+$KEY`;
 /** A list of entity tags. */
 const HEADER_TEXT = `"7e1de5", W/"it's"`;
 /** What Chromium sends of its own accord. */
-const OWN_HEADERS =
-  /^(sec-.*|:.*|accept(-.*)?|user-agent|referer|origin|host|connection|cache-control|pragma|content-length)$/;
+const OWN_HEADERS = /^(sec-.*|:.*|accept(-.*)?|user-agent|referer|origin|host|connection|content-length)$/;
 
 const api = useApi();
 const openTab = useBrowser();
