@@ -1,4 +1,4 @@
-// Finds what the page says of operations, parameters, fields, statuses and headers, by names and by meaning.
+// Finds what the page says of operations, parameters, fields, statuses, headers and error reasons, by names and by meaning.
 import { findAll } from "./dom.ts";
 
 const MAX_FOUND = 25;
@@ -72,6 +72,7 @@ function kindOf(element: Element): string {
   if (element.matches("section")) return "Section";
   if (element.matches("article")) return element.id.startsWith("status-") ? "Status" : "Operation";
   if (element.id.startsWith("header-")) return "Header";
+  if (element.id.startsWith("error-")) return "Error reason";
   return element.id.includes(".body.") ? "Request field" : "Response field";
 }
 
