@@ -39,10 +39,10 @@ const send = (form: Locator) => form.getByRole("button", { name: "Send" }).click
 
 /** The response, as the page shows it. */
 async function shown(form: Locator): Promise<{ status: string; payload: unknown }> {
-  const answer = form.getByRole("region", { name: "Answer" });
-  await answer.getByText(/^\d+ · \d+ ms$/).waitFor();
-  const status = String(await answer.getByRole("status").textContent()).slice(0, 3);
-  const body = String(await answer.locator("code").textContent());
+  const response = form.getByRole("region", { name: "Response" });
+  await response.getByText(/^\d+ · \d+ ms$/).waitFor();
+  const status = String(await response.getByRole("status").textContent()).slice(0, 3);
+  const body = String(await response.locator("code").textContent());
   return { status, payload: body === "" ? undefined : JSON.parse(body) };
 }
 
@@ -133,11 +133,14 @@ describe("the reference", () => {
       ["memory_limit response", "#Process.memory_limit"],
       ["429", "#status-429"],
       ["etag", "#header-ETag"],
+      ["idempotency_key_reused error reason", "#error-idempotency_key_reused"],
     ] as const;
     for (const [words, href] of firsts) {
       await search.fill(String(words));
       expect((await hrefs())[0], String(words)).toEqual(href);
     }
+    await search.fill("idempotency_key_reused");
+    expect(await page.locator("#found li").first().textContent()).toMatch(/^idempotency_key_reusedError reason, 400: /);
     await search.fill("operation app:update");
     const writes = operations.filter(({ isWrite }) => isWrite).map(({ id }) => `#${id}`);
     expect((await hrefs()).sort()).toStrictEqual(writes.sort());

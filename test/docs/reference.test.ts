@@ -142,7 +142,7 @@ describe("an operation that writes", () => {
   });
 
   test("leaves the fields of its response to the operation that reads", () => {
-    expect(textOf(operation)).toContain("Answer The new process Fields of Process");
+    expect(textOf(operation)).toContain("Response The new process Fields of Process");
     expect(html.indexOf('id="Process"')).toBeGreaterThan(html.indexOf('id="getProcessV3"'));
   });
 });

@@ -32,7 +32,7 @@ function readRequest(form: HTMLFormElement): ApiRequest {
   return { method, url: url.href, headers, body };
 }
 
-/** Sends what a form describes, and shows the answer in it. A request that may change something is asked about first. */
+/** Sends what a form describes, and shows the response in it. A request that may change something is asked about first. */
 export async function send(form: HTMLFormElement, key: string): Promise<void> {
   const request = readRequest(form);
   if (request.method !== "GET" && !(await isConfirmed(request))) return;
@@ -40,7 +40,7 @@ export async function send(form: HTMLFormElement, key: string): Promise<void> {
   const status = find("[role=status]", live);
   live.hidden = false;
   live.dataset.outcome = "waiting";
-  status.textContent = "Waiting for the answer";
+  status.textContent = "Waiting for the response";
   find(".headers", live).textContent = "";
   writeCode(find(".body", live), "");
   const startedAt = performance.now();
@@ -58,7 +58,7 @@ export async function send(form: HTMLFormElement, key: string): Promise<void> {
     writeCode(find(".body", live), indented(text));
   } catch (error) {
     live.dataset.outcome = "failure";
-    status.textContent = `No answer: ${(error as Error).message}`;
+    status.textContent = `No response: ${(error as Error).message}`;
   }
 }
 

@@ -6,7 +6,7 @@ import { describeType, type Html, html, inline, type Kind, typeOf, withoutNull }
 export interface Place {
   /** The anchor of the object, with which those of its fields begin. A component's is its name, where it is shown. */
   anchor: string;
-  /** In a request every field that is required is marked, in an answer every field that may be absent. */
+  /** In a request every field that is required is marked, in a response every field that may be absent. */
   kind: Kind;
   /** The components that are shown in full somewhere on the page. */
   shown: Set<string>;

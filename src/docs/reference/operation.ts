@@ -1,4 +1,4 @@
-// One operation: its fields on the one side; on the other the request, ready to be sent, and examples of the answer.
+// One operation: its fields on the one side; on the other the request, ready to be sent, and examples of the response.
 import { type ApiRequest, LANGUAGES } from "../page/samples.ts";
 import type { Document, MediaType, Operation, Parameter, Response } from "./document.ts";
 import { renderInside } from "./fields.ts";
@@ -21,15 +21,15 @@ export function endpointsOf({ paths, servers: [{ url }] }: Document): Endpoint[]
   );
 }
 
-/** The components that are answers, by name, each with the id of the operation that shows it in full: one that reads. */
+/** The components that are responses, by name, each with the id of the operation that shows it in full: one that reads. */
 export function findHomes(endpoints: Endpoint[]): Map<string, string> {
-  const answers = endpoints.map(({ method, operation }) => ({
+  const responses = endpoints.map(({ method, operation }) => ({
     isRead: method === "GET",
     id: operation.operationId,
     name: contentOf(operation.responses[200])?.schema.title,
   }));
   const homes = new Map<string, string>();
-  for (const { id, name } of [...answers.filter(({ isRead }) => isRead), ...answers]) {
+  for (const { id, name } of [...responses.filter(({ isRead }) => isRead), ...responses]) {
     if (name !== undefined && !homes.has(name)) homes.set(name, id);
   }
   return homes;
@@ -50,12 +50,12 @@ export function renderOperation(endpoint: Endpoint, homes: Map<string, string>):
 <p class="endpoint">${renderMethod(method)} <code>${breakable(path)}</code></p>
 <p>${inline(operation.description)}</p>
 ${body && html`<h4>Body</h4><p>${inline(body.schema.description)}</p>${renderInside(body.schema, { anchor: `${id}.body`, kind: "request", shown })}`}
-${renderAnswer(operation, homes)}
-${renderOtherAnswers(operation)}
+${renderMainResponse(operation, homes)}
+${renderOtherResponses(operation)}
 </div>
 <div>
 ${renderRequest(endpoint)}
-<h4>Examples of the answer</h4>
+<h4>Examples of the response</h4>
 ${renderExamples(contentOf(operation.responses[200]))}
 </div>
 </article>`;
@@ -66,20 +66,20 @@ export const renderMethod = (method: string): Html => html`<b class="method ${me
 /** Lets a path wrap where a segment begins. */
 const breakable = (path: string): Html[] => path.split(/(?=\/)/).map((segment) => html`<wbr>${segment}`);
 
-function renderAnswer({ operationId, responses }: Operation, homes: Map<string, string>): Html | false {
+function renderMainResponse({ operationId, responses }: Operation, homes: Map<string, string>): Html | false {
   const response = responses[200];
   const schema = contentOf(response)?.schema;
   if (response === undefined || schema === undefined) return false;
   const { title = "", description } = schema;
   const isHome = homes.get(title) === operationId;
-  const anchor = isHome ? title : `${operationId}.answer`;
-  return html`<h4 id="${anchor}"><a href="#${anchor}">Answer</a>${schema.items && html` <small>${typeOf(schema)}</small>`}</h4>
+  const anchor = isHome ? title : `${operationId}.response`;
+  return html`<h4 id="${anchor}"><a href="#${anchor}">Response</a>${schema.items && html` <small>${typeOf(schema)}</small>`}</h4>
 <p>${inline(isHome ? description : response.description)}</p>
-${renderInside(schema, { anchor, kind: "answer", shown: new Set(homes.keys()) })}`;
+${renderInside(schema, { anchor, kind: "response", shown: new Set(homes.keys()) })}`;
 }
 
 /** Names the other statuses and all headers. The page says once, at its end, what they mean. */
-function renderOtherAnswers({ responses }: Operation): Html {
+function renderOtherResponses({ responses }: Operation): Html {
   const statuses = Object.entries(responses).filter(([status]) => status !== "200");
   return html`<details class="others"><summary>Headers and errors</summary>
 ${renderHeaderNames(responses[200])}
@@ -120,7 +120,7 @@ ${
 ${bodyText}</textarea>`
 }
 <div class="scripted"><button class="send" type="submit">Send</button><span class="hint">with <a href="#key" data-key>an API key</a></span></div>
-<section class="live" aria-label="Answer" hidden>
+<section class="live" aria-label="Response" hidden>
 <p role="status"></p>
 <details><summary>Headers</summary><pre class="headers"></pre></details>
 <pre><code class="body"></code></pre>
@@ -163,7 +163,7 @@ const renderSamples = (id: string, request: ApiRequest): Html => html`<div class
 ${Object.entries(LANGUAGES).map(([value, { sampleOf }]) => html`<pre class="${value}"><code>${sampleOf(request)}</code></pre>`)}
 </div>`;
 
-/** Renders the examples of an answer, the first one unfolded. */
+/** Renders the examples of a response, the first one unfolded. */
 const renderExamples = (content: MediaType | undefined): Html[] =>
   Object.values(content?.examples ?? {}).map(
     ({ summary, value }, index) =>

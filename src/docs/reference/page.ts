@@ -45,7 +45,7 @@ ${groups.map(
   (group) => html`<p class="hint">${group.name}</p>
 <ul>${group.endpoints.map(({ method, operation }) => html`<li><a href="#${operation.operationId}">${operation.summary} ${method !== "GET" && renderMethod(method)}</a></li>`)}</ul>`,
 )}
-<p class="hint">In every answer</p>
+<p class="hint">In every response</p>
 <ul><li><a href="#errors">Errors</a></li><li><a href="#headers">Headers</a></li></ul>
 </div>
 </nav>
@@ -132,7 +132,7 @@ function renderErrors({ components, "x-error-reasons": reasons }: Document, endp
   const error = components.schemas.Error ?? {};
   return html`<section id="errors"><h2><a href="#errors">Errors and other statuses</a></h2>
 <p>Every error has a body with these fields:</p>
-${renderInside(error, { anchor: "Error", kind: "answer", shown: new Set(), isUnfolded: true })}
+${renderInside(error, { anchor: "Error", kind: "response", shown: new Set(), isUnfolded: true })}
 ${[...byStatus].sort().map(
   ([status, responses]) => html`<article id="status-${status}">
 <h3><a href="#status-${status}">${status}</a></h3>

@@ -11,7 +11,7 @@ type Content = Html | string | number | false | undefined | Content[];
 export const html = (strings: TemplateStringsArray, ...contents: Content[]): Html => render(strings, ...contents);
 
 /** Whether a value is sent or received. */
-export type Kind = "request" | "answer";
+export type Kind = "request" | "response";
 
 /** HTML in a description is text. */
 const markdown = new Marked({ renderer: { html: ({ text }) => String(html`${text}`) } });
@@ -43,7 +43,7 @@ export function describeType(schema: Schema, kind: Kind): string {
   const { schema: inner, isNullable } = withoutNull(schema);
   const bounds = [
     between(inner.minimum, inner.maximum, kind),
-    // Who reads an answer does not check lengths.
+    // A reader of a response does not check lengths.
     kind === "request" && between(inner.minLength, inner.maxLength, kind, "character"),
     kind === "request" && between(inner.minItems, inner.maxItems, kind, "item"),
     // A format says more than its pattern.

@@ -130,7 +130,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   Unauthorized: failedResponse(
-    "The API key is missing, malformed, unknown, disabled or expired. The answer is the same for all of these.",
+    "The API key is missing, malformed, unknown, disabled or expired. The response is the same for all of these.",
     ["WWW-Authenticate", "Cache-Status"],
     {
       missing: ["No key", { reason: "missing_key" }],
@@ -141,7 +141,7 @@ export const FAILED_RESPONSES = {
     permission: ["A key without the permission", { reason: "missing_permission", permission: "APP:READ" }],
   }),
   NotFound: failedResponse(
-    "The resource does not exist or belongs to another company. The answer is the same for both.",
+    "The resource does not exist or belongs to another company. The response is the same for both.",
     ["Cache-Status"],
     {
       process: ["No such process", { reason: "no_such_resource", resource: "Process" }],
@@ -209,7 +209,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   Unavailable: failedResponse(
-    "The database cannot be reached or is overloaded, and the edge has no copy that it may serve.",
+    "The database cannot be reached or is overloaded, and the edge has no cached response that it may serve.",
     ["Retry-After", "Cache-Status"],
     {
       database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],

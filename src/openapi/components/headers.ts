@@ -38,11 +38,11 @@ export const HEADERS = {
   },
   "Cache-Status": {
     description:
-      "What the edge's cache did (RFC 9211). `hit` with the seconds that the copy stays fresh (`ttl`, if its age is known), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. `fwd=bypass; detail=foreign-response`: the cache had a response to another key, so the database was asked. After a write, `detail=purged` says that copies of what it changed are gone; `detail=purge-pending` that they may be answered for some seconds more, unless you ask with `Cache-Control: no-cache`.",
+      "What the edge's cache did (RFC 9211). `hit` with the seconds that the cached response stays fresh (`ttl`, if its age is known), or `fwd` with the reason why the request was forwarded. Absent if no cache was asked. `fwd=bypass; detail=own-write`: you have written lately, and read what the database says now. `fwd=bypass; detail=foreign-response`: the cache had a response to another key, so the database was asked. After a write, `detail=purged` says that cached responses with what it changed are gone; `detail=purge-pending` that they may be served for some seconds more, unless you ask with `Cache-Control: no-cache`.",
     schema: text("process-api; hit; ttl=20"),
   },
   Age: {
-    description: "Seconds since the edge stored this copy. Absent if the answer is new.",
+    description: "Seconds since the edge stored this response. Absent if it is new.",
     schema: count(10),
   },
   "x-request-id": {
@@ -118,7 +118,7 @@ export const HEADERS = {
   },
   "Idempotent-Replayed": {
     description:
-      "`true`: this is the answer to an earlier request with the same `Idempotency-Key`. Nothing was written this time.",
+      "`true`: this is the response to an earlier request with the same `Idempotency-Key`. Nothing was written this time.",
     schema: { type: "string", enum: ["true"] },
   },
 } satisfies Record<string, Header>;
@@ -139,14 +139,14 @@ export const HEADER_PARAMETERS = {
     name: "If-None-Match",
     in: "header" as const,
     description:
-      "`ETag` of the copy that you have, or several, separated by commas. If one still matches, the response is 304 without a body.",
+      "`ETag` of the response that you have, or several, separated by commas. If one still matches, the response is 304 without a body.",
     schema: { type: "string" as const, default: '""' },
   },
   "If-Modified-Since": {
     name: "If-Modified-Since",
     in: "header" as const,
     description:
-      "`Last-Modified` of the copy that you have. Ignored if `If-None-Match` is sent, which is more precise.",
+      "`Last-Modified` of the response that you have. Ignored if `If-None-Match` is sent, which is more precise.",
     schema: { type: "string" as const, default: "" },
   },
   "Cache-Control": {

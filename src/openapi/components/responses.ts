@@ -9,7 +9,7 @@ const COUNTED = ["x-request-id", "Server-Timing", "x-ratelimit-limit", "RateLimi
 
 /** Below `components.responses`. */
 export const NOT_MODIFIED = {
-  description: "Not modified: the copy that you have is current.",
+  description: "Not modified: the response that you have is current.",
   headers: headersOf(...VALIDATED, ...COUNTED),
 };
 
