@@ -5,7 +5,8 @@ import { EXAMPLE_IDS } from "./examples.ts";
 import { uuid } from "./schemas.ts";
 
 export const applicationId = uuid(EXAMPLE_IDS.application).openapi({ description: "Identifier of the application" });
-export const processId = uuid(EXAMPLE_IDS.web).openapi({ description: "Identifier of the process" });
+/** Of an operation that takes the process `example` of the seed. */
+export const processId = (example: string) => uuid(example).openapi({ description: "Identifier of the process" });
 
 const wholeNumber = (minimum: number, maximum: number, fallback: number, description: string) =>
   z.int().min(minimum).max(maximum).default(fallback).openapi({ description, example: fallback });

@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { RUN_DAYS } from "../../worker/shared/limits.ts";
+import { EXAMPLE_IDS } from "../components/examples.ts";
 import { FORBIDDEN, INVALID_BODY, INVALID_PATCH, NOT_FOUND } from "../components/failures.ts";
 import { headerParameters } from "../components/headers.ts";
 import { applicationId, dryRun, pagination, processId } from "../components/parameters.ts";
@@ -16,7 +17,7 @@ import {
 import { deletedSchema, processListSchema, processSchema, runListSchema, triggeredSchema } from "./schema.ts";
 
 const ofApplication = z.object({ id: applicationId });
-const ofProcess = z.object({ id: applicationId, process_id: processId });
+const ofProcess = (example: string) => z.object({ id: applicationId, process_id: processId(example) });
 
 export const listProcesses = createRoute({
   method: "get",
@@ -48,7 +49,7 @@ export const getProcess = createRoute({
   description:
     "Returns the full details of one process: runtime configuration, scaling strategy, resource limits and probe settings. Needs the permission `APP:READ` for the application.",
   parameters: headerParameters("If-None-Match", "If-Modified-Since", "Cache-Control"),
-  request: { params: ofProcess },
+  request: { params: ofProcess(EXAMPLE_IDS.web) },
   responses: {
     ...getResponses({
       description: "The process",
@@ -96,10 +97,10 @@ export const updateProcess = createRoute({
   operationId: "updateProcessV3",
   tags: ["Applications"],
   summary: "Update a process",
-  description: `Changes what is sent, and leaves everything else as it is. Reads show the new values at once; the machine size, scaling and probes take effect with the next deployment. ${NEEDS_UPDATE}`,
+  description: `Changes what is sent, and leaves everything else as it is; null clears \`port\` and the probes. Reads show the new values at once; the machine size, scaling and probes take effect with the next deployment. ${NEEDS_UPDATE}`,
   parameters: headerParameters("If-Match", "Idempotency-Key"),
   request: {
-    params: ofProcess,
+    params: ofProcess(EXAMPLE_IDS.web),
     query: dryRun,
     body: {
       required: true,
@@ -125,7 +126,7 @@ export const deleteProcess = createRoute({
   summary: "Delete a process",
   description: `Deletes a process and its runs. The web process of an application cannot be deleted. A body is ignored. ${NEEDS_UPDATE}`,
   parameters: headerParameters("If-Match", "Idempotency-Key"),
-  request: { params: ofProcess, query: dryRun },
+  request: { params: ofProcess(EXAMPLE_IDS.worker), query: dryRun },
   responses: writeResponses({
     description: "The process is deleted",
     schema: deletedSchema,
@@ -141,7 +142,7 @@ export const triggerProcess = createRoute({
   summary: "Trigger a cron process",
   description: `Asks for a run of a cron process now, beside its schedule; the list of its runs shows what becomes of it. A body is ignored. ${NEEDS_UPDATE}`,
   parameters: headerParameters("Idempotency-Key"),
-  request: { params: ofProcess, query: dryRun },
+  request: { params: ofProcess(EXAMPLE_IDS.cron), query: dryRun },
   responses: writeResponses({
     description: "The run is asked for",
     schema: triggeredSchema,
@@ -157,7 +158,7 @@ export const listProcessRuns = createRoute({
   summary: "List the runs of a cron process",
   description: `Returns the runs of a cron process, by its schedule and by request, the newest first, one page at a time: when each was due, started and finished, and how it ended. A run is kept for ${RUN_DAYS} days once it was due; a cached response may show it for as long as the response is cached. Processes of other types have no runs. Needs the permission \`APP:READ\` for the application.`,
   parameters: headerParameters("If-None-Match", "Cache-Control"),
-  request: { params: ofProcess, query: pagination },
+  request: { params: ofProcess(EXAMPLE_IDS.cron), query: pagination },
   responses: {
     ...getResponses({ description: "A page of runs", schema: runListSchema, examples: RUN_LIST_EXAMPLES }),
     ...FORBIDDEN,

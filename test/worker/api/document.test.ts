@@ -61,6 +61,17 @@ describe("an example", () => {
     } else expect(payloads).toStrictEqual(shown);
   });
 
+  test.for(operations)("of the ids of $id is of something in the seed that the operation takes", async (operation) => {
+    const { isWrite, path, examples, request } = operation;
+    const { status } = await api.fetch(path(examples) + (isWrite ? "?dry_run=true" : ""), request(SEED_TOKENS.full));
+    expect(status).toBe(200);
+  });
+
+  test("of a process that has runs is a cron process", () => {
+    const example = operations.find(({ id }) => id === "listProcessRunsV3")?.examples;
+    expect(example?.process_id).toBe(SEED_PROCESSES.find(({ kind }) => kind === "cron")?.processId);
+  });
+
   test.for(examples)("is valid by its schema: $where", ({ value, schema }) => expectValid(validatorOf(schema), value));
 
   test("is there of each type of process and source of an application, and of each failure", () => {
