@@ -1,6 +1,6 @@
 // llms.txt, what agents read first (https://llmstxt.org): text and examples without headings, then lists of links.
 import { LANGUAGES, quote } from "./page/samples.ts";
-import type { Document } from "./reference/document.ts";
+import type { Document, Schema } from "./reference/document.ts";
 import { contentOf, type Endpoint, endpointsOf, exampleOf, ORIGIN } from "./reference/operation.ts";
 import { describeType } from "./reference/words.ts";
 
@@ -30,8 +30,8 @@ An error:
 ${writeError(endpoints)}
 \`\`\`
 
-A request for each operation. A body is JSON, and \`Content-Type\` says so. Put the host of this file for \`${ORIGIN.replace("https://", "")}\`,
-and your ids, which are UUIDs, for those below:
+A request for each operation. A body is JSON, and \`Content-Type\` says so. Replace \`${ORIGIN}\` by the scheme and
+host of this file, and the ids, which are UUIDs, by yours:
 
 \`\`\`sh
 ${endpoints.map(writeCall).join("\n")}
@@ -53,7 +53,7 @@ function writeLink({ method, path, operation }: Endpoint): string {
   const { properties = {}, required = [] } = contentOf(requestBody)?.schema ?? {};
   const said = [
     `\`${method} ${path}\`. ${description.replaceAll(/\s+/g, " ")}`,
-    list("Query", query, ({ name, schema }) => `\`${name}\` (${describeType(schema, "request")})`),
+    list("Query", query, ({ name, schema }) => `\`${name}\` (${describeValues(schema)})`),
     list("Headers", headers, ({ name }) => `\`${name}\``),
     list("Body", Object.keys(properties), (name) => `\`${name}\`${required.includes(name) ? " (required)" : ""}`),
   ];
@@ -62,6 +62,10 @@ function writeLink({ method, path, operation }: Endpoint): string {
 
 const list = <T>(title: string, items: T[], write: (item: T) => string): string | false =>
   items.length > 0 && `${title}: ${items.map(write).join(", ")}.`;
+
+/** Says what may be sent, without the type where the default shows it. */
+const describeValues = (schema: Schema): string =>
+  describeType(schema, "request").replace(/^\w+, (?=.*\bdefault )/, "");
 
 /** Writes a call with the first example of the body, and the others as what may stand instead. */
 function writeCall(endpoint: Endpoint): string {
@@ -75,17 +79,19 @@ function writeCall(endpoint: Endpoint): string {
   ].join("\n");
 }
 
-/** Says once what each status means; to a write, where reads and writes differ, since that says more. */
+/** Says once what each status means: every sentence that an operation has about it. */
 function writeStatuses(endpoints: Endpoint[]): string {
-  const reads = endpoints.filter(({ method }) => method === "GET");
-  const meanings = new Map<string, string>();
-  for (const { operation } of [...reads, ...endpoints.filter((one) => !reads.includes(one))]) {
-    for (const [status, { description }] of Object.entries(operation.responses)) meanings.set(status, description);
+  const sentences = new Map<string, Set<string>>();
+  for (const { operation } of endpoints) {
+    for (const [status, { description }] of Object.entries(operation.responses)) {
+      const known = sentences.get(status) ?? new Set();
+      sentences.set(status, known.union(new Set(description.split(/(?<=\.) /))));
+    }
   }
-  meanings.delete("200");
-  return [...meanings]
+  sentences.delete("200");
+  return [...sentences]
     .sort()
-    .map(([status, meaning]) => `- ${status}: ${meaning}`)
+    .map(([status, meaning]) => `- ${status}: ${[...meaning].join(" ")}`)
     .join("\n");
 }
 

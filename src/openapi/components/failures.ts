@@ -101,7 +101,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   InvalidWrite: failedResponse(
-    "A parameter, a header or the body is invalid, or the write contradicts what there is. `data.message` names every field that is wrong.",
+    "A parameter or a header is invalid. A write is also refused if its body is invalid or contradicts what there is. `data.message` names every field that is wrong.",
     ["Cache-Status"],
     {
       fields: [
@@ -177,7 +177,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   TooManyWrites: failedResponse(
-    "The rate limit of the API key for writes, or that of the address, is reached. Nothing was written.",
+    "The rate limit of the API key or of the address is reached. Nothing was written.",
     ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
     {
       write: ["The rate limit of the key for writes", WRITES_LIMITED],
@@ -209,7 +209,7 @@ export const FAILED_RESPONSES = {
     },
   ),
   Unavailable: failedResponse(
-    "The database cannot be reached or is overloaded, and the edge has no cached response that it may serve.",
+    "The database cannot be reached or is overloaded. The edge has no cached response that it may serve.",
     ["Retry-After", "Cache-Status"],
     {
       database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],
