@@ -235,8 +235,8 @@ describe("a request", () => {
 
     const form = await enter(page, "Get a process", { ...IDS, process_id: "my process?" });
     await send(form);
-    const payload = { message: 'The path parameter "process_id" is invalid.', data: { message: "Expected a UUID." } };
-    expect(await shown(form)).toMatchObject({ status: "400", payload });
+    const message = 'The path parameter "process_id" is invalid: expected a UUID.';
+    expect(await shown(form)).toMatchObject({ status: "400", payload: { message } });
     expect(complaints.splice(0)).toStrictEqual([expect.stringContaining("400 (Bad Request)")]);
   });
 

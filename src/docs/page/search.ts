@@ -34,7 +34,7 @@ function describeCount(count: number): string {
 function search(entries: Entry[], words: string[]): Entry[] {
   const isIn = (text: string) => words.every((word) => text.toLowerCase().includes(word));
   const rank = ({ href, name, kind, place }: Entry) => {
-    const isExact = name.toLowerCase() === words.join(" ");
+    const isExact = [name, `${name} ${kind}`].some((one) => one.toLowerCase() === words.join(" "));
     const distance = isExact ? 0 : isIn(name) ? 1 : isIn(`${kind} ${name} ${place}`) ? 2 : 3;
     return 10 * distance + href.split(".").length;
   };
