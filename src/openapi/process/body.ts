@@ -103,7 +103,7 @@ export const updateProcessBody = z
   .partial()
   .openapi("UpdateProcess", {
     description:
-      'What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused. Null clears `port`, `liveness_probe` and `readiness_probe`; no other field can be null. `port: 0`, `ingress_protocol: ""` and `time_zone: ""` are placeholders, which some clients (the Terraform provider is one) send for what their user has left out. They leave the field unchanged. In a body that holds one of them, `entrypoint: ""` and `is_ingress_enabled: false` leave their fields unchanged as well: to clear the entrypoint or to switch ingress off, send a body without placeholders, such as `{"is_ingress_enabled": false}`.',
+      'What is to change; everything else stays as it is. `type` and `key` never change. A field that is for another type is refused. Null clears `port`, `liveness_probe` and `readiness_probe`; no other field can be null. `port: 0`, `ingress_protocol: ""` and `time_zone: ""` are placeholders, which some clients (the Terraform provider is one) send for what their user has left out. They leave the field unchanged. In a body that holds one of them, `entrypoint: ""` and `is_ingress_enabled: false` leave their fields unchanged as well: to clear the entrypoint or to switch ingress off, send a body without placeholders, such as `{"is_ingress_enabled": false}`. The Terraform provider cannot do either: each of its bodies has one.',
   });
 
 export type UpdateProcess = z.input<typeof updateProcessBody>;
