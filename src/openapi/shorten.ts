@@ -1,5 +1,6 @@
 // The document at /v3/openapi.json, for agents. They read an operation with every reference expanded and indented, and what they
 // read is cut at 24,000 characters. So it says less than openapi.full.json, and nothing else: what is left out allows more.
+import { headersOf } from "./components/headers.ts";
 import type { createDocument } from "./document.ts";
 
 type Document = ReturnType<typeof createDocument>;
@@ -26,8 +27,6 @@ const AS_READ = "as in the response to `GET /applications/{id}/processes/{proces
 const LONG = ["scaling_strategy", "liveness_probe", "readiness_probe"];
 
 const HEADERS = ["ETag", "Error-Reason", "Retry-After"];
-const headersOf = (...names: string[]) =>
-  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 const FAILED = {
   description: "An error. `Error-Reason` says why; `/docs#errors` explains each.",
   headers: headersOf("Error-Reason", "Retry-After"),
@@ -69,7 +68,7 @@ function shortenOperation(operation: Operation): void {
   const { requestBody } = operation;
   const { headers = {}, ...ok } = operation.responses[200] as Content;
   const { schema } = ok.content["application/json"];
-  const isWritten = requestBody !== undefined && JSON.stringify(schema).includes('/Process"');
+  const isWritten = requestBody !== undefined && schema.$ref === "#/components/schemas/Process";
   operation.responses = {
     200: {
       ...ok,
