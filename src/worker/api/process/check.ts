@@ -3,7 +3,7 @@ import { timeZones } from "#openapi";
 import type { CreateProcess, UpdateProcess } from "../../../openapi/process/body.ts";
 import type { Mistake } from "../../shared/errors.ts";
 import type { Loose } from "../body.ts";
-import { HORIZONTAL_TYPES, isForOthers, MUST_BE_MANUAL, ONLY_FOR, REQUIRED_FOR, TYPES } from "./fields.ts";
+import { HORIZONTAL_TYPES, isForOthers, isSent, MUST_BE_MANUAL, ONLY_FOR, REQUIRED_FOR, TYPES } from "./fields.ts";
 import { checkProbe } from "./probe.ts";
 import { mistakeIn } from "./schedule.ts";
 
@@ -49,9 +49,6 @@ export function checkProcess(body: Loose<Body>): Mistake[] {
 }
 
 type Body = CreateProcess & UpdateProcess;
-
-/** Null for a field of a new process means that it is left out. */
-const isSent = (body: object, field: string): boolean => ((body as Record<string, unknown>)[field] ?? null) !== null;
 
 /** Whatever it is, its members can be asked for. */
 const strategyOf = (

@@ -19,6 +19,10 @@ export const HORIZONTAL_TYPES = ["web", "worker"] as const;
 /** What a process of a type must have, beside what all must. */
 export const REQUIRED_FOR = { cron: "schedule", job: "job_start_policy" } as const;
 
+/** Null for a member of a new process, or of a probe, means that it is left out. */
+export const isSent = (body: object, name: string): boolean =>
+  ((body as Record<string, unknown>)[name] ?? null) !== null;
+
 /** An id in any case is the same, and so is a request with it: as Postgres writes it, in lower case. */
 export const inLowerCase = <T extends { resource_type_id?: string | undefined }>(body: T): T =>
   body.resource_type_id === undefined ? body : { ...body, resource_type_id: body.resource_type_id.toLowerCase() };

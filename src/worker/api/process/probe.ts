@@ -1,5 +1,6 @@
 // What Kubernetes asks of a probe and the document's schemas cannot say: it would refuse the process at its deployment.
 import type { Mistake } from "../../shared/errors.ts";
+import { isSent } from "./fields.ts";
 
 const HANDLERS = ["exec", "httpGet", "tcpSocket"] as const;
 
@@ -10,9 +11,9 @@ const HANDLERS = ["exec", "httpGet", "tcpSocket"] as const;
  */
 export function checkProbe(field: "liveness_probe" | "readiness_probe", probe: unknown): Mistake[] {
   if (typeof probe !== "object" || probe === null) return [];
-  const { successThreshold, ...members }: Record<string, unknown> = { ...probe };
+  const { successThreshold }: Record<string, unknown> = { ...probe };
   const mistakes: Mistake[] = [];
-  if (HANDLERS.filter((name) => (members[name] ?? null) !== null).length !== 1) {
+  if (HANDLERS.filter((name) => isSent(probe, name)).length !== 1) {
     mistakes.push({ field, what: "must have exactly one of exec, httpGet and tcpSocket" });
   }
   if (field === "liveness_probe" && typeof successThreshold === "number" && successThreshold !== 1) {
