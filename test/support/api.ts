@@ -41,8 +41,8 @@ export interface TestApi {
   refusePurge(error: { code: number; message: string } | null): Promise<void>;
   /** The data points that the Worker has written since the last time. */
   dataPoints(): Promise<DataPoint[]>;
-  /** The lines that the Worker has logged. */
-  logs(): string[];
+  /** The lines that the Worker has logged, those of requests that are answered included. */
+  logs(): Promise<string[]>;
   /** Begins anew with other settings, until the test is over; undefined unsets one. */
   set(vars: Record<string, string | undefined>): Promise<void>;
 }
@@ -113,6 +113,8 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
   });
   const config = readConfig({ config: "wrangler.toml" });
   let logs: string[] = [];
+  /** Told of each line that the Worker logs. */
+  let onLine = (_line: string) => {};
   // Without the proxy that `wrangler dev` puts before it, which repeats a GET whose connection breaks and fails a POST.
   const miniflare = new Miniflare({
     workers: [
@@ -140,7 +142,10 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
         },
       },
     ],
-    handleStructuredLogs: ({ message }: { message: string }) => logs.push(message),
+    handleStructuredLogs: ({ message }: { message: string }) => {
+      logs.push(message);
+      onLine(message);
+    },
   });
   const url = await miniflare.ready;
   function request(path: string, init?: RequestInit): Promise<Response> {
@@ -154,6 +159,18 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
     const response = await request(`/test/${name}`, { method: "POST", body: JSON.stringify(value) });
     return response.json();
   };
+  /** Lines come through pipes, and may be slower than the responses. */
+  async function readLogs(): Promise<string[]> {
+    const mark = randomUUID();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let marks = 0;
+    onLine = (line) => line === mark && ++marks === 2 && resolve();
+    await command("mark-logs", mark);
+    await promise;
+    logs = logs.filter((line) => line !== mark);
+    // What starts with NOSENTRY comes from workerd itself.
+    return logs.filter((line) => !line.startsWith("NOSENTRY "));
+  }
   return {
     url,
     fetch: request,
@@ -186,8 +203,7 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
     runFeed: async () => (await miniflare.getWorker()).scheduled({ cron: "* * * * *" }),
     refusePurge: async (error) => void (await command("refuse-purge", error)),
     dataPoints: async () => ((await command("data-points")) as StampedPoint[]).map(byName),
-    // What starts with NOSENTRY comes from workerd itself.
-    logs: () => logs.filter((line) => !line.startsWith("NOSENTRY ")),
+    logs: readLogs,
     begin: async (vars = {}) => {
       queries = 0;
       recorded = [];
@@ -195,6 +211,7 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
       await command("begin", {
         vars: Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, value ?? null])),
       });
+      await readLogs();
       const lines = logs;
       logs = [];
       expect(lines.filter((line) => SECRETS.test(line))).toStrictEqual([]);

@@ -83,7 +83,7 @@ test.for(Object.entries(EXPECTED) as [Fault, (typeof EXPECTED)[Fault]][])(
     const id = await expectFailedRead(fault);
     api.fail(undefined);
     expect((await own.get()).status).toBe(200);
-    const lines = api.logs().map((line) => JSON.parse(line));
+    const lines = (await api.logs()).map((line) => JSON.parse(line));
     const failed = lines.filter(({ event, requestId }) => event === "query" && requestId === id);
     expect(failed.map((line) => [line.error, line.sqlState, line.refusal].filter(Boolean).join(" "))).toStrictEqual([
       error,

@@ -136,7 +136,7 @@ describe("traceparent", () => {
   ] as const)("is %s", async ([_, end, traceId]) => {
     api.fail("SQL error");
     const response = await get({ traceparent: `00-${TRACE}-b7ad6b7169203331-${end}` });
-    const lines = api.logs().map((line) => JSON.parse(line));
+    const lines = (await api.logs()).map((line) => JSON.parse(line));
     const own = lines.filter(({ requestId }) => requestId === response.headers.get("x-request-id"));
     expect(own.map(({ event }) => event)).toStrictEqual(["query", "request"]);
     for (const line of own) expect(line.traceId).toBe(traceId);

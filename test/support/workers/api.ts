@@ -78,6 +78,11 @@ const COMMANDS: Record<string, (value: never, ctx: ExecutionContext) => unknown>
     refusal = error ?? undefined;
   },
   "/test/data-points": () => dataset.take(),
+  "/test/mark-logs": (mark: string) => {
+    // Each has a pipe of its own.
+    console.info(mark);
+    console.error(mark);
+  },
 };
 
 export default {

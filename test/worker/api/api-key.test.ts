@@ -186,7 +186,7 @@ describe("the last use of a key", () => {
     await records.pool.query(`alter table api_keys add ${refuseUse}`);
     try {
       expect(await statusOf("api-keys/me", token)).toBe(200);
-      await expect.poll(() => api.logs().some((line) => line.includes('"sqlState":"23514"'))).toBe(true);
+      await expect.poll(async () => (await api.logs()).some((line) => line.includes('"sqlState":"23514"'))).toBe(true);
     } finally {
       await records.pool.query("alter table api_keys drop constraint refuse_use");
     }

@@ -20,7 +20,7 @@ test.for([
   await get();
   expect((await get()).headers.get("cache-status")).toBe(`process-api; hit; ttl=${seconds}`);
   await records.pool.query("update feed set healthy_at = null");
-  const silent = api.logs().filter((line) => line.includes('"feed_silent"'));
+  const silent = (await api.logs()).filter((line) => line.includes('"feed_silent"'));
   expect(silent).toHaveLength(seconds === 30 ? 1 : 0);
 });
 

@@ -156,13 +156,13 @@ test("a row that breaks the contract all the same is a 500 that names the field 
     await setProbe({ httpGet: { scheme: "SECRET-FTP" } });
     const body = await errorOf(await get(), 500);
     expect(JSON.stringify(body)).not.toMatch(/liveness|scheme|SECRET/);
-    expect(JSON.parse(String(api.logs().find((line) => line.includes("invalid_row"))))).toMatchObject({
+    expect(JSON.parse(String((await api.logs()).find((line) => line.includes("invalid_row"))))).toMatchObject({
       event: "invalid_row",
       requestId: body.data.code,
       process: [processId],
       fields: ["liveness_probe.httpGet.scheme"],
     });
-    expect(api.logs().join()).not.toContain("SECRET");
+    expect((await api.logs()).join()).not.toContain("SECRET");
   } finally {
     await setProbe(null);
     await records.pool.query(`alter table processes add constraint ${name} ${rows[0]?.it}`);
@@ -174,11 +174,11 @@ test("a Worker that is wrongly set up answers 500, and says in the log which set
   for (const path of [PATH, "/health", "/v3/openapi.json"]) {
     expect(JSON.stringify(await errorOf(await api.fetch(path, ANYBODY), 500))).not.toMatch(/DATABASE_URL|SECRET/);
   }
-  const lines = api.logs().filter((line) => line.includes("misconfigured"));
+  const lines = (await api.logs()).filter((line) => line.includes("misconfigured"));
   expect(JSON.parse(String(lines[0]))).toMatchObject({
     event: "misconfigured",
     settings: "DATABASE_URL is not a Postgres URL with a user, a host and a database",
   });
-  expect(api.logs().join()).not.toContain("SECRET");
+  expect((await api.logs()).join()).not.toContain("SECRET");
   expect(api.queries()).toBe(0);
 });

@@ -34,18 +34,15 @@ describe("refusals in the log", () => {
 const api = useApi({ isOwn: true });
 
 test("a flood of refusals has a line for a sample of them and a data point for each, and faults have a line each", async () => {
-  const linesOf = (status: number) =>
-    api
-      .logs()
-      .map((line) => JSON.parse(line))
-      .filter((line) => line.status === status);
+  const linesOf = async (status: number) =>
+    (await api.logs()).map((line) => JSON.parse(line)).filter((line) => line.status === status);
   await api.set({ DATABASE_URL: "neither" });
   for (let n = 0; n < 15; n++) expect((await api.fetch("/health")).status).toBe(500);
-  expect(linesOf(500)).toHaveLength(15);
+  expect(await linesOf(500)).toHaveLength(15);
 
   await api.set({});
   for (let n = 0; n < 100; n++) expect((await api.fetch("/v3/applications")).status).toBe(401);
-  expect(linesOf(401).map(({ event, reason, leftOut }) => [event, reason, leftOut])).toStrictEqual([
+  expect((await linesOf(401)).map(({ event, reason, leftOut }) => [event, reason, leftOut])).toStrictEqual([
     ...Array<unknown>(10).fill(["request", "missing_key", undefined]),
     ["request", "missing_key", 89],
   ]);
