@@ -26,8 +26,9 @@ request, and each field that differs. With --json a list of objects:
   request_id     as in x-request-id and in the log
   company_id, application_id
   process_id     the id of what was written
-  before, after  what a GET of it reads, null where there is none; after a trigger,
-                 the run
+  before, after  what a GET of it reads, null where there is none; of an update, the
+                 fields that differ (all fields in entries of older versions); after a
+                 trigger, the run
 
 Changes by SQL are not in it. The database is that of DATABASE_URL, or of a
 running \`npm run dev\`.`;

@@ -11,15 +11,17 @@ const audit = onDatabase(command);
 const [companyId, applicationId, processId, request] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
 const before = { id: processId, name: "Old\u001b[31m", port: null, probe: { port: 1 } };
 const after = { id: processId, name: "New", probe: { port: 1 }, port: 8080 };
+const moved = { before: { port: 8080 }, after: { port: null } };
 let key: string;
 
-/** One request changed the process, another one deleted it. */
+/** One request changed the process when whole payloads were kept, the next one when only what differs was, and one deleted it. */
 beforeAll(async () => {
   key = (await records.key(await records.company(), { name: "CI\u001b[31m" })).id;
   const row = { apiKeyId: key, companyId, applicationId, processId };
   await records.db.insert(auditLog).values([
     { ...row, operation: "update", requestId: request, createdAt: new Date(1_000), before, after },
-    { ...row, operation: "delete", createdAt: new Date(2_000), before: after },
+    { ...row, operation: "update", createdAt: new Date(2_000), ...moved },
+    { ...row, operation: "delete", createdAt: new Date(3_000), before: after },
   ]);
 });
 
@@ -27,13 +29,17 @@ test("audit finds the latest entries by process, application, key and request, a
   const common = { company_id: companyId, application_id: applicationId, process_id: processId };
   const by = { ...common, api_key: { id: key, name: "CI\u001b[31m" } };
   const update = { ...by, at: "1970-01-01T00:00:01.000Z", operation: "update", request_id: request, before, after };
-  const removal = { ...by, at: "1970-01-01T00:00:02.000Z", operation: "delete", request_id: null };
-  const all = [update, { ...removal, before: after, after: null }];
+  const unknown = { ...by, request_id: null };
+  const all = [
+    update,
+    { ...unknown, at: "1970-01-01T00:00:02.000Z", operation: "update", ...moved },
+    { ...unknown, at: "1970-01-01T00:00:03.000Z", operation: "delete", before: after, after: null },
+  ];
   for (const [options, expected] of [
     [`--process ${processId}`, all],
     [`--application ${applicationId}`, all],
     [`--key ${key}`, all],
-    [`--key ${key} --limit 1`, all.slice(1)],
+    [`--key ${key} --limit 2`, all.slice(1)],
     [`--request ${request}`, all.slice(0, 1)],
     [`--process ${processId} --request ${randomUUID()}`, []],
   ] as const) {
@@ -53,7 +59,12 @@ test("audit shows who changed which field, when, and by which request", async ()
       String.raw`  name: "Old\u001b[31m" → "New"`,
       "  port: null → 8080",
       "",
-      `1970-01-01T00:00:02.000Z  delete ${processId}`,
+      `1970-01-01T00:00:02.000Z  update ${processId}`,
+      `  key      ${key} (CI\\u{001b}[31m)`,
+      "  request  unknown",
+      "  port: 8080 → null",
+      "",
+      `1970-01-01T00:00:03.000Z  delete ${processId}`,
       `  key      ${key} (CI\\u{001b}[31m)`,
       "  request  unknown",
       `  id: "${processId}" → null`,

@@ -480,7 +480,10 @@ export const auditLog = pgTable(
     applicationId: uuid("application_id").notNull(),
     processId: uuid("process_id").notNull(),
     operation: auditedOperation("operation").notNull(),
-    /** The payload of the process as it was and as it is now; null where there is none. A run, of a trigger. */
+    /**
+     * The payload of the process as it was and as it is now, null where there is none; of an update, only the fields that
+     * differ, but in rows of earlier versions all of them. A run, of a trigger.
+     */
     before: jsonb("before"),
     after: jsonb("after"),
     requestId: uuid("request_id"),

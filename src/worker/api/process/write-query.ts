@@ -2,7 +2,7 @@ import { eq, type SQL, sql } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
 import type { Database } from "../../db/client.ts";
 import { latest } from "../../db/expressions.ts";
-import { etagOf, jsonObject } from "../../db/json.ts";
+import { differenceOf, etagOf, jsonObject } from "../../db/json.ts";
 import {
   candidate,
   changeCandidate,
@@ -100,10 +100,11 @@ const updateStatement = defineWrite((query, application) => ({
   effects: { updated: updateProcess },
   audited: {
     operation: "update",
-    from: sql`(select target.id, before.body from target, candidate, before where ${isChanged}) as before`,
-    process: sql`before.id`,
-    before: beforeJson,
-    after: answerJson,
+    from: sql`(select target.id, difference.* from target, candidate, before, answer,
+      lateral (${differenceOf(beforeJson, answerJson)}) as difference where ${isChanged}) as changed`,
+    process: sql`changed.id`,
+    before: sql`changed.before`,
+    after: sql`changed.after`,
   },
 }));
 

@@ -181,6 +181,12 @@ async function carryOut(world: World, planned: Plan): Promise<Sent[]> {
 const textOf = (reason: "write_unconfirmed" | "idempotency_key_reused", { requestId }: Answer): string =>
   JSON.stringify(errorBody({ reason }, requestId));
 
+/** The fields in which two payloads differ, as each of them has them. */
+function differenceOf(from: Process, to: Process): Partial<Process>[] {
+  const fields = (Object.keys(to) as (keyof Process)[]).filter((field) => !same(from[field], to[field]));
+  return [from, to].map((payload) => Object.fromEntries(fields.map((field) => [field, payload[field]])));
+}
+
 /** The state that an effect leaves behind. */
 function apply(model: Model, state: State, wish: Wish, effect: Effect): State {
   const id = effect.processId;
@@ -207,29 +213,31 @@ async function runRound(world: World, plans: readonly Plan[]): Promise<void> {
 
   const isNew = and(eq(auditLog.applicationId, world.applicationId), gt(auditLog.id, world.lastAuditId));
   const effects = await records.db.select().from(auditLog).where(isNew).orderBy(auditLog.id);
-  const effectOf = new Map<Sent, Effect>();
+  /** What each effect has left behind. */
+  const leftBy = new Map<Sent, State>();
   const states = [world.state];
   for (const effect of effects) {
     const cause = sent.find(({ answers }) => answers.some(({ requestId }) => requestId === effect.requestId));
     if (cause === undefined) throw new Error(`Nobody asked for ${JSON.stringify(effect)}`);
     // One effect for each wish, however often it was sent.
-    expect(effectOf.has(cause)).toBe(false);
+    expect(leftBy.has(cause)).toBe(false);
     expect(cause.isTried).toBe(false);
-    effectOf.set(cause, effect);
     const { wish } = cause;
     const before = states.at(-1) as State;
     expect(effect).toMatchObject({ operation: wish.kind, companyId: own.companyId });
     expect(world.model.decide(wish, before)).toStrictEqual({ outcome: "done" });
     const after = apply(world.model, before, wish, effect);
     if (wish.kind !== "trigger") {
-      expect(same(effect.before, before.processes.get(effect.processId) ?? null)).toBe(true);
-      expect(effect.after).toEqual(after.processes.get(effect.processId) ?? null);
+      const [from, to] = [before, after].map(({ processes }) => processes.get(effect.processId) ?? null);
+      const differing = wish.kind === "update" ? differenceOf(from as Process, to as Process) : [from, to];
+      expect([effect.before, effect.after]).toEqual(differing);
     }
     states.push(after);
+    leftBy.set(cause, after);
     world.lastAuditId = effect.id;
   }
   for (const one of sent) {
-    for (const answer of one.answers) judge(world, states, one, answer, effectOf.get(one));
+    for (const answer of one.answers) judge(world, states, one, answer, leftBy.get(one));
     const firsts = one.answers.filter(({ status, isReplay }) => status === 200 && !isReplay);
     if (!one.isTried) expect(firsts.length).toBeLessThanOrEqual(1);
   }
@@ -238,12 +246,12 @@ async function runRound(world: World, plans: readonly Plan[]): Promise<void> {
 }
 
 /** An answer must be right in one of the states of its round. */
-function judge(world: World, states: readonly State[], sent: Sent, answer: Answer, effect?: Effect): void {
+function judge(world: World, states: readonly State[], sent: Sent, answer: Answer, left?: State): void {
   const { status, text, isReplay } = answer;
   const { wish, isTried } = sent;
   seen.add(`${wish.kind} ${isTried ? "tried" : isReplay ? "replayed" : status}`);
   if (status === 200) {
-    judgeSuccess(world, states, sent, answer, effect);
+    judgeSuccess(world, states, sent, answer, left);
     return;
   }
   const body = JSON.parse(text);
@@ -255,13 +263,13 @@ function judge(world: World, states: readonly State[], sent: Sent, answer: Answe
   expect({ wish, answer, decisions }).toMatchObject({ decisions: expect.arrayContaining([told]) });
 }
 
-function judgeSuccess(world: World, states: readonly State[], sent: Sent, answer: Answer, effect?: Effect): void {
+function judgeSuccess(world: World, states: readonly State[], sent: Sent, answer: Answer, left?: State): void {
   const { model } = world;
   const { wish, isTried } = sent;
   const body = JSON.parse(answer.text);
   if (wish.kind === "delete" || wish.kind === "trigger") {
     expect(body).toStrictEqual({ message: wish.kind === "delete" ? "Process deleted" : "Cron job triggered" });
-    expect(effect === undefined).toBe(isTried);
+    expect(left === undefined).toBe(isTried);
     return;
   }
   expectValid(isProcess, body);
@@ -273,7 +281,7 @@ function judgeSuccess(world: World, states: readonly State[], sent: Sent, answer
       const process = state.processes.get(wish.processId);
       return process && model.changed(process, wish.body, isTried ? body.updated_at : process.updated_at);
     });
-  const right = effect === undefined ? possible : [effect.after];
+  const right = left === undefined ? possible : [left.processes.get(body.id)];
   const hasBody = (all: unknown[]) => all.some((one) => same(one, body));
   expect({ wish, right, body }).toMatchObject({ right: expect.toSatisfy(hasBody) });
   if (!isTried) noteTag(world, answer.etag, body);
