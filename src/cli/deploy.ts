@@ -86,7 +86,7 @@ async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds 
     waitSeconds,
   };
   const { runMigrations } = await import("./deploy/migrations.ts");
-  for (const migration of await runMigrations(migrationUrl)) note(`migrated ${migration}`);
+  await runMigrations(migrationUrl, (name) => note(`migrated ${name}`));
   const { asOwner, grantRights } = await import("./deploy/worker-role.ts");
   await asOwner(migrationUrl, "The Worker's role was given no rights", grantRights);
   await (active === undefined ? deployFirst(release) : deployNext(release, active));

@@ -1,4 +1,5 @@
 // `npm run db:migrate`: brings a database to the newest schema.
+import { OUTSIDE_MARK } from "../../drizzle/migrate.ts";
 import { assertDirect } from "./deploy/database-url.ts";
 import { runMigrations } from "./deploy/migrations.ts";
 import { findDatabase } from "./support/database.ts";
@@ -9,9 +10,11 @@ const NOTES = `
 The database is that of DATABASE_URL, or of a running \`npm run dev\`. With Neon it
 must be the direct URL, without -pooler in its host.
 
-All that is pending is applied in one transaction, or nothing is. Runs at the same
-time wait for each other. Prints the migrations that it applied, a line each; if there
-are none, says so on stderr.
+Pending migrations are applied in one transaction, all of them or none. One whose first
+line is "${OUTSIDE_MARK}" runs alone, after those before it are
+committed; if it fails, mend what was wrong and run this command again. Runs at the same
+time wait for each other. Prints each migration once it is committed, a line each; if
+there are none, says so on stderr.
 
 Exit codes: 0 the schema is the newest; 1 it is not, and why; 2 the command or the
 environment is wrong.`;
@@ -19,9 +22,12 @@ environment is wrong.`;
 async function migrateDatabase(): Promise<void> {
   const { connectionString } = findDatabase();
   assertDirect(connectionString, "DATABASE_URL");
-  const applied = await runMigrations(connectionString);
-  for (const name of applied) await print(name);
-  if (applied.length === 0) note("Nothing to migrate.");
+  let hasApplied = false;
+  await runMigrations(connectionString, (name) => {
+    hasApplied = true;
+    return print(name);
+  });
+  if (!hasApplied) note("Nothing to migrate.");
 }
 
 export default await command(import.meta, () =>

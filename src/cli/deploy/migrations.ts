@@ -1,32 +1,29 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { DrizzleQueryError } from "drizzle-orm";
 import pg from "pg";
-import { MigrationError, migrate } from "../../../drizzle/migrate.ts";
+import { FailedStatementError, MigrationError, migrate } from "../../../drizzle/migrate.ts";
 import { context } from "../support/context.ts";
 import { CommandError } from "../support/errors.ts";
-
-const folder = (): URL => new URL("drizzle/", context().project);
 
 /**
  * Brings a database to the newest schema.
  *
  * @param connectionString a direct one
- * @returns the names of the migrations that it applied
+ * @param onApplied is called with the name of each migration once it is committed: what fails later takes none of them back
  * @throws CommandError with the cause: the migration, the SQLSTATE and the words of Postgres
  */
-export async function runMigrations(connectionString: string): Promise<string[]> {
+export async function runMigrations(connectionString: string, onApplied: (name: string) => unknown): Promise<void> {
+  const folder = fileURLToPath(new URL("drizzle/", context().project));
   try {
-    return await migrate(connectionString, fileURLToPath(folder()));
+    await migrate(connectionString, folder, onApplied);
   } catch (error) {
-    throw new CommandError(`Not migrated: ${describeFailure(error)}`);
+    throw error instanceof CommandError ? error : new CommandError(`Not migrated: ${describeFailure(error)}`);
   }
 }
 
 /** Postgres says neither the connection string nor the password. What node-postgres itself says stays out. */
 export function describeFailure(error: unknown): string {
   if (error instanceof MigrationError) return error.message;
-  if (error instanceof DrizzleQueryError) return `${fileWith(error.query)}${describeFailure(error.cause)}`;
+  if (error instanceof FailedStatementError) return describeFailedStatement(error);
   if (error instanceof pg.DatabaseError) {
     const hint = error.hint === undefined ? "" : ` (${error.hint})`;
     return `SQLSTATE ${error.code}: ${error.message}${hint}`;
@@ -35,9 +32,8 @@ export function describeFailure(error: unknown): string {
   return `the database cannot be reached, or was lost${typeof code === "string" ? `: ${code}` : ""}.`;
 }
 
-function fileWith(statement: string): string {
-  const file = readdirSync(folder()).find(
-    (name) => name.endsWith(".sql") && readFileSync(new URL(name, folder()), "utf8").includes(statement),
-  );
-  return file === undefined ? "" : `${file}: `;
+function describeFailedStatement({ tag, cause, invalidIndexes }: FailedStatementError): string {
+  const failure = `${tag}.sql: ${describeFailure(cause)}`;
+  if (invalidIndexes.length === 0) return failure;
+  return `${failure}. Invalid now, until the migrations are run again: ${invalidIndexes.join(", ")}`;
 }

@@ -23,7 +23,7 @@ export async function prepareDatabase(connectionString: string): Promise<void> {
       "The Neon branch holds companies that are not the seed's. A preview responds to whoever knows the seed's public keys: give previews a Neon project of their own.",
     );
   }
-  for (const migration of await runMigrations(connectionString)) note(`migrated ${migration}`);
+  await runMigrations(connectionString, (name) => note(`migrated ${name}`));
   if (companies.length > 0) return;
   await seed(connectionString, { force: true });
   note("seeded");

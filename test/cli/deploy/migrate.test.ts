@@ -1,5 +1,5 @@
 // Migrations on a database of their own: what is applied, what is refused, and who waits for them.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -13,6 +13,7 @@ import preview from "../../../src/cli/preview.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
 import { DATABASE, type Env, World } from "../../stand-ins/world.ts";
 import { run } from "../../support/command.ts";
+import { outside, writeMigrations } from "../../support/migrations.ts";
 
 const root = mkdtempSync(join(tmpdir(), "process-api-migrate-"));
 let postgres: EmbeddedPostgres;
@@ -33,16 +34,6 @@ async function query(text: string, connectionString = postgres.connectionString)
   return [results].flat().at(-1)?.rows ?? [];
 }
 
-/** Writes the migrations of a project, by name, in their order. */
-function write(migrations: Record<string, string>, project = root): void {
-  mkdirSync(join(project, "drizzle/meta"), { recursive: true });
-  const entries = Object.entries(migrations).map(([tag, sql], idx) => {
-    writeFileSync(join(project, `drizzle/${tag}.sql`), sql);
-    return { idx, version: "7", when: 1_000 + idx, tag, breakpoints: true };
-  });
-  writeFileSync(join(project, "drizzle/meta/_journal.json"), JSON.stringify({ entries }));
-}
-
 const FIRST = { "0000_first": "create table first ()" };
 const SECOND = { "0001_second": "create table second ()" };
 const BROKEN = { "0001_broken": "create table second ();--> statement-breakpoint\nalter table nowhere add x int" };
@@ -51,20 +42,20 @@ const migrate = (env: Env = { DATABASE_URL: postgres.connectionString }) => run(
 const tables = () => query("select relname from pg_class where relnamespace = 'public'::regnamespace order by 1");
 
 describe("db:migrate", () => {
-  beforeEach(() => write(FIRST));
+  beforeEach(() => writeMigrations(root, FIRST));
 
   test("applies what is pending, says so, and finds nothing to do the next time", async () => {
     expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0000_first\n", stderr: "" });
     expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing to migrate.\n" });
     // Before a table all readers would wait for as long as it does.
     const inTime = "do $$ begin assert current_setting('lock_timeout') = '10s'; end $$";
-    write({ ...FIRST, ...SECOND, "0002_third": inTime });
+    writeMigrations(root, { ...FIRST, ...SECOND, "0002_third": inTime });
     expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0001_second\n0002_third\n", stderr: "" });
     expect(await tables()).toStrictEqual([{ relname: "first" }, { relname: "second" }]);
   });
 
   test("says which migration failed and why, in the words of Postgres, and applies none", async () => {
-    write({ ...FIRST, ...BROKEN });
+    writeMigrations(root, { ...FIRST, ...BROKEN });
     expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "", stderr: IS_BROKEN });
     expect(await tables()).toStrictEqual([]);
   });
@@ -75,13 +66,78 @@ describe("db:migrate", () => {
     ["is older than a migration that is applied already", { ...FIRST, ...SECOND }, forget, FIRST],
     ["has changed since it was applied", FIRST, "select", { "0000_first": "create table first (id int)" }],
   ] as const)("applies nothing when a migration %s", async ([words, before, statement, first]) => {
-    write(before);
+    writeMigrations(root, before);
     await migrate();
     await query(statement);
-    write({ ...first, ...SECOND, "0002_third": "create table third ()" });
+    writeMigrations(root, { ...first, ...SECOND, "0002_third": "create table third ()" });
     const { exitCode, stderr } = await migrate();
     expect([exitCode, stderr.startsWith(`error: Not migrated: 0000_first ${words}`)]).toStrictEqual([1, true]);
     expect(await tables()).toHaveLength(Object.keys(before).length);
+  });
+
+  const LONE = {
+    "0000_first": "create table first (id int)",
+    // Refused in a transaction, or together with another statement.
+    "0001_lone": outside("create index concurrently first_id on first (id)", "insert into first values (1)"),
+    "0002_third": "insert into first values (3)",
+  };
+
+  test("runs a migration outside a transaction between those before it and those after it", async () => {
+    writeMigrations(root, { ...LONE, "0003_broken": "alter table nowhere add x int" });
+    const stderr = 'error: Not migrated: 0003_broken.sql: SQLSTATE 42P01: relation "nowhere" does not exist\n';
+    expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "0000_first\n0001_lone\n", stderr });
+    writeMigrations(root, LONE);
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0002_third\n", stderr: "" });
+    expect(await migrate()).toMatchObject({ stdout: "", stderr: "Nothing to migrate.\n" });
+    expect(await query("select id from first order by id")).toStrictEqual([{ id: 1 }, { id: 3 }]);
+    const journal = await query("select created_at::int from drizzle.__drizzle_migrations order by id");
+    expect(journal).toStrictEqual([1_000, 1_001, 1_002].map((created_at) => ({ created_at })));
+  });
+
+  const build = "create unique index concurrently first_id on first (id)";
+  const drop = 'drop index concurrently if exists "first_id"';
+  const UNIQUE = {
+    "0000_first": "create table first (id int)",
+    "0001_unique": outside(drop, build),
+  };
+  const invalid = "select from pg_index where not indisvalid";
+
+  test("names an index that was left unfinished, and begins it anew when run again", async () => {
+    writeMigrations(root, { "0000_first": UNIQUE["0000_first"] });
+    await migrate();
+    await query("insert into first values (1), (1)");
+    writeMigrations(root, UNIQUE);
+    const stderr =
+      'error: Not migrated: 0001_unique.sql: SQLSTATE 23505: could not create unique index "first_id". Invalid now, until the migrations are run again: first_id\n';
+    for (const _ of ["once", "and again"]) {
+      expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "", stderr });
+      expect(await query(invalid)).toHaveLength(1);
+    }
+    await query("delete from first");
+    expect(await migrate()).toStrictEqual({ exitCode: 0, stdout: "0001_unique\n", stderr: "" });
+    expect(await query(invalid)).toHaveLength(0);
+  });
+
+  const DROP_IT =
+    'error: Not migrated: what an interrupted CREATE INDEX CONCURRENTLY has left is invalid, and no migration drops it. Drop it, and run the migrations again: drop index concurrently "first_id";\n';
+
+  test.for([
+    ["passes over it", { "0001_lone": outside(build.replace("concurrently", "concurrently if not exists")) }],
+    [
+      "drops it in a comment only",
+      { "0001_lone": outside(`${build.replace("concurrently", "concurrently if not exists")} -- ${drop}`) },
+    ],
+    ["does not know it", SECOND],
+  ] as const)("applies nothing on top of an unfinished index when what is pending %s", async ([, pending]) => {
+    writeMigrations(root, { "0000_first": UNIQUE["0000_first"] });
+    await migrate();
+    await query("insert into first values (1), (1)");
+    await expect(query(build)).rejects.toThrow("could not create unique index");
+    writeMigrations(root, { "0000_first": UNIQUE["0000_first"], ...pending });
+    expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "", stderr: DROP_IT });
+    expect(await tables()).toHaveLength(2);
+    await query('delete from first; drop index "first_id"');
+    expect(await migrate()).toMatchObject({ exitCode: 0 });
   });
 
   test("takes a URL that only looks like a pooled one of Neon", async () => {
@@ -115,13 +171,13 @@ describe("before anything is deployed", () => {
 
   test("a release migrates, and ends where that fails", async () => {
     rmSync(join(world.project, "drizzle"));
-    write(FIRST, world.project);
+    writeMigrations(world.project, FIRST);
     // Nothing but that is in the database, the feed's tables included.
     world.configure((toml) => toml.replace('crons = ["* * * * *"]', "crons = []"));
     const stderr = expect.stringMatching(/^migrated 0000_first\n\$ wrangler versions upload\n/);
     expect(await world.run(deploy, ["--steps", "100"])).toMatchObject({ exitCode: 0, stderr });
     world.forget();
-    write({ ...FIRST, ...BROKEN }, world.project);
+    writeMigrations(world.project, { ...FIRST, ...BROKEN });
     const failed = await world.run(deploy, ["--steps", "100"]);
     expect([failed, world.did]).toStrictEqual([{ exitCode: 1, stdout: "", stderr: IS_BROKEN }, []]);
   });
