@@ -4,7 +4,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deleteProcessForKey } from "../../src/worker/api/process/write-query.ts";
 import type { Database, Reader } from "../../src/worker/db/client.ts";
-import { deleteExpiredRuns } from "../../src/worker/feed/query.ts";
+import { deleteExpiredRuns, pollChanges } from "../../src/worker/feed/query.ts";
 import { useApi } from "../support/api.ts";
 import { connectionString } from "../support/database.ts";
 import { sha256, useRecords } from "../support/records.ts";
@@ -213,6 +213,18 @@ test("the feed leaves an expired run that another holds, lest they wait for each
   await first.query("commit");
   await deleteExpiredRuns({ query });
   expect(await idsLeft()).toStrictEqual([]);
+});
+
+test("a poll that waits for another's leaves it its lease, which has been renewed meanwhile", async () => {
+  const query = (async ({ text, bind }, values) => (await late.query(text, bind(values))).rows) as Reader["query"];
+  await first.query("update feed set leased_until = null");
+  await first.query("begin; select from feed for update");
+  const poll = pollChanges({ query }, randomUUID(), null, true);
+  await untilWaiting(1);
+  const renew = "update feed set holder = gen_random_uuid(), leased_until = clock_timestamp() + interval '10 seconds'";
+  await first.query(`${renew}; commit`);
+  expect(await poll).toBeUndefined();
+  await first.query("update feed set holder = null, leased_until = null");
 });
 
 test("nothing is decided by what could not be held", async () => {

@@ -115,8 +115,8 @@ export async function queryForKey<Row extends Access>(
 // A bare placeholder would go past the column's encoding.
 const isToken = eq(apiKeyTokens.hash, sql.param(sql.placeholder("keyHash"), apiKeyTokens.hash));
 
-/** The feed is silent for longer only where it has died, or cannot purge. */
-const isHeard = sql`healthy_at > now() - interval '2 minutes'`;
+/** The feed is silent for longer only where it has died, or cannot purge. A moment to come is none at which it was heard. */
+const isHeard = sql`healthy_at between now() - interval '2 minutes' and now() + interval '1 minute'`;
 const isFeedHealthy: SQL<boolean> = sql`coalesce((select ${isHeard} from ${feed}), false)`;
 const isFeedSilent: SQL<boolean> = sql`coalesce((select not (${isHeard}) from ${feed}), false)`;
 

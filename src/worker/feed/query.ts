@@ -63,6 +63,8 @@ const MAX_DELETED = 100_000;
 const MAX_EXPIRED = 1_000;
 /** How long a run may be silent before another takes its place. */
 const LEASE = sql`interval '10 seconds'`;
+/** A lease for longer is nobody's. Longer than {@link LEASE}: while a poll waits for another's, its `now()` stands still. */
+const MAX_LEASE = sql`interval '1 minute'`;
 
 interface Row extends Change {
   lease: Pick<Poll, "snapshot" | "memory"> | null;
@@ -85,7 +87,7 @@ const pollStatement = defineStatement<Row>(() => {
       leased_until = now() + ${LEASE},
       healthy_at = case when ${sql.placeholder("isHealthy")}::boolean then now() else healthy_at end,
       memory = coalesce(${sql.placeholder("memory")}::jsonb, memory)
-    where holder = ${holder} or leased_until is null or leased_until < now()
+    where holder = ${holder} or leased_until is null or leased_until not between now() and now() + ${MAX_LEASE}
     returning memory
   )
   select json_build_object('snapshot', pg_current_snapshot(), 'memory', memory) as lease, null as kind, null as "resourceId",

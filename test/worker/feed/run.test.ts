@@ -153,6 +153,9 @@ test("one run polls at a time, until it has been silent for ten seconds", async 
   expect([await polls(first), await polls(second), await polls(first)]).toStrictEqual([true, false, true]);
   await records.pool.query("update feed set leased_until = leased_until - interval '10 seconds'");
   expect([await polls(second), await polls(first)]).toStrictEqual([true, false]);
+  // A lease is no longer than that.
+  await records.pool.query("update feed set leased_until = now() + interval '1 hour'");
+  expect([await polls(first), await polls(second)]).toStrictEqual([true, false]);
 });
 
 test("a change is purged at once and once more 8 seconds later, by whichever run comes then, and deleted", async () => {

@@ -14,6 +14,8 @@ afterAll(() => records.pool.query("update feed set healthy_at = null"));
 test.for([
   ["100 seconds", 3_600],
   ["121 seconds", 30],
+  // A moment to come is none.
+  ["-61 seconds", 30],
 ] as const)("a feed that was heard of %s ago lets a response be kept for %i seconds", async ([ago, seconds]) => {
   const { get } = await createOwnProcess(api, records);
   await records.pool.query("update feed set healthy_at = now() - $1::interval", [ago]);
