@@ -556,5 +556,9 @@ export const feed = pgTable(
       .notNull()
       .default({ drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: false }),
   },
-  (table) => [check("feed_is_only", sql`${table.isOnly}`)],
+  (table) => [
+    check("feed_is_only", sql`${table.isOnly}`),
+    check("feed_leased_until_finite", sql`isfinite(${table.leasedUntil})`),
+    check("feed_healthy_at_finite", sql`isfinite(${table.healthyAt})`),
+  ],
 );

@@ -211,14 +211,50 @@ test.for(recordedTables)("every kind of statement on %s is recorded", async (tab
   );
   const kinds = ["DELETE", ...(HARMLESS_WHEN_NEW.includes(table) ? [] : ["INSERT"]), "UPDATE"];
   expect(rows.map(({ event }) => event)).toStrictEqual(kinds);
+  const enabled = await client.query(
+    "select distinct tgenabled from pg_trigger where tgrelid = $1::regclass and tgfoid::regproc::text like 'record%'",
+    [table],
+  );
+  expect(enabled.rows, "ENABLE ALWAYS").toStrictEqual([{ tgenabled: "A" }]);
   // Of a table that is emptied there is no trigger in the information schema.
   expect(await recorded(shared, `truncate ${table} cascade`)).toContain("everything");
 });
 
-test("a writer who may not touch the outbox writes to it all the same, whatever the search path", async () => {
+const WRITES = [
+  "insert into public.applications (company_id, name, display_name) values (:company, 'new', 'New')",
+  "update public.applications set namespace = 'ns-9' where id = :application",
+  "delete from public.applications where id = :application",
+  "truncate public.applications cascade",
+  "insert into public.processes (application_id, key, entrypoint) values (:application, 'new', '')",
+  "update public.processes set port = 7 where id = :process",
+  "delete from public.processes where id = :process",
+  "truncate public.processes cascade",
+];
+
+test.for(WRITES)("a writer who may not touch the outbox writes to it all the same: %s", async (write) => {
   const role = `writer_${randomUUID().slice(0, 8)}`;
-  const before = `create role ${role}; grant select, update on processes to ${role}`;
-  const statement = `set local search_path = pg_catalog; set local role ${role};
-    update public.processes set port = 7 where id = :process; reset role; reset search_path`;
-  expect(await recorded(shared, statement, before)).toStrictEqual([LISTED.process]);
+  const before = `create role ${role}; grant select, insert, update, delete, truncate on applications, processes to ${role};
+    grant truncate on process_runs, api_key_capabilities to ${role}`;
+  const asWriter = `set local search_path = pg_catalog; set local role ${role}; ${write}; reset role; reset search_path`;
+  const expected = await recorded(shared, write);
+  expect(expected).not.toStrictEqual([]);
+  expect(await recorded(shared, asWriter, before)).toStrictEqual(expected);
+});
+
+test.for(WRITES)("whoever writes as a replica is recorded: %s", async (write) => {
+  const asReplica = `set local session_replication_role = replica; ${write}`;
+  const expected = await recorded(shared, write);
+  expect(expected).not.toStrictEqual([]);
+  expect(await recorded(shared, asReplica)).toStrictEqual(expected);
+});
+
+const OUR_FUNCTIONS = `select oid::regprocedure::text as name from pg_proc where pronamespace = 'public'::regnamespace
+  and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e')`;
+
+test("no function can be executed by everybody, and none but a trigger's has its owner's rights", async () => {
+  expect((await client.query(OUR_FUNCTIONS)).rows.length).toBeGreaterThan(0);
+  const open = "has_function_privilege('public', oid, 'execute')";
+  const asOwner = "prosecdef and prorettype <> 'trigger'::regtype";
+  const { rows } = await client.query(`${OUR_FUNCTIONS} and (${open} or ${asOwner})`);
+  expect(rows).toStrictEqual([]);
 });

@@ -187,7 +187,11 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     ...iso("expires_at last_used_at"),
   },
   changes: { changed_at_finite: rule("changed_at", [YEAR_ONE, BEYOND[0]], [BEYOND[1], BEYOND[3]]) },
-  feed: { is_only: rule("is_only", [], [false]) },
+  feed: {
+    is_only: rule("is_only", [], [false]),
+    leased_until_finite: rule("leased_until", [], [BEYOND[1], BEYOND[3]]),
+    healthy_at_finite: rule("healthy_at", [], [BEYOND[1], BEYOND[3]]),
+  },
 };
 const CHECKS = (Object.entries(RULES) as [Table, Record<string, Rule>][]).flatMap(([table, rules]) =>
   Object.entries(rules).map(([name, rows]) => ({ name: `${getTableName(TABLES[table])}_${name}`, table, ...rows })),
