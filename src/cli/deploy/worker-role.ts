@@ -1,6 +1,7 @@
 // The Worker's own roles in Postgres: two of them, by turns, so that its password can change while it answers.
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import { SETTINGS } from "../../worker/shared/config.ts";
 import { CommandError } from "../support/errors.ts";
 import { describeFailure } from "./migrations.ts";
 
@@ -9,22 +10,59 @@ const RIGHTS = "worker_rights";
 const ROLES = ["worker_1", "worker_2"] as const;
 export type WorkerRole = (typeof ROLES)[number];
 
-/** Beside reading. A test has the Worker do all that it does as one of the roles. */
+/**
+ * All that the Worker may do. Tests have it do all that it does as one of the roles, and compare its rights with a list
+ * (test/worker/db/grants.txt).
+ *
+ * The version before still responds while a release runs, and again after a rollback: take back what this version no longer
+ * needs in the release after it.
+ */
 const GRANTS = [
-  "select on all tables in schema public",
-  "insert, update, delete on processes",
+  // By column, unless all of them are read. All of a table also where a version reads columns that a later one has added.
+  "select on applications, processes, process_runs, api_keys, idempotent_answers",
+  "select (id, name) on companies",
+  "select (id, name, cpu_millicores, memory_megabytes, category, updated_at) on process_resource_types",
+  "select (hash, api_key_id, masked, expires_at, last_used_at) on api_key_tokens",
+  "select (api_key_id, permission, resource_id) on api_key_capabilities",
+  "select (id, created_at) on audit_log",
+  "select (holder, leased_until, healthy_at, memory) on feed",
+  "select (ctid, xid, kind, resource_id, application_id, company_id, changed_at) on changes",
+  "insert, delete on processes",
+  `update (display_name, entrypoint, port, is_ingress_enabled, ingress_protocol, scaling_strategy, resource_type_id, schedule,
+    time_zone, job_start_policy, liveness_probe, readiness_probe, updated_at) on processes`,
   // Those that have expired are locked, too.
   "insert, update (id), delete on process_runs",
-  "insert on audit_log",
-  "insert, update, delete on idempotent_answers",
+  "insert (api_key_id, company_id, application_id, process_id, operation, before, after, request_id) on audit_log",
+  "insert (api_key_id, operation, key, fingerprint, body, etag, last_modified) on idempotent_answers",
+  "update (fingerprint, body, etag, last_modified, created_at), delete on idempotent_answers",
   "update (last_used_at) on api_keys, api_key_tokens",
   // To lock what a write decides by, which takes the right to change a column.
   "update (updated_at) on applications",
   "update (id) on api_key_capabilities",
   // For the feed.
-  "update on feed",
+  "update (holder, leased_until, healthy_at, memory) on feed",
   "update (xid), delete on changes",
 ];
+
+/** What this version or another has given. Not all that there is: some of it may be an extension's, and not ours to give. */
+const REVOKE_ALL = `do $$ declare held text; begin
+  for held in
+    select distinct case classid
+      when 'pg_class'::regclass then 'table ' || objid::regclass else 'function ' || objid::regprocedure end
+    from pg_shdepend
+    where refclassid = 'pg_authid'::regclass and refobjid = '${RIGHTS}'::regrole and deptype = 'a'
+      and dbid = (select oid from pg_database where datname = current_database())
+      and classid in ('pg_class'::regclass, 'pg_proc'::regclass)
+  loop
+    execute 'revoke all on ' || held || ' from ${RIGHTS}';
+  end loop;
+end $$`;
+
+/**
+ * So that Postgres ends a query also when nobody hangs up: no version waits for longer. Not what this one is set to, because
+ * others use the roles as well. A write sets its own, which is shorter.
+ */
+const STATEMENT_TIMEOUT_MS = SETTINGS.DATABASE_DEADLINE_MS.maximum;
 
 export const isWorkerRole = (name: string): name is WorkerRole => ROLES.includes(name as WorkerRole);
 
@@ -61,11 +99,16 @@ export async function findRoles(client: pg.Client): Promise<WorkerRole[]> {
   return rows.map(({ rolname }) => rolname);
 }
 
-/** Lets both roles do what the Worker of this checkout does; nothing where there is no such role. */
+/** Lets both roles do what the Worker of this checkout does, and nothing else; nothing where there is no such role. */
 export async function grantRights(client: pg.Client): Promise<void> {
   const { rowCount } = await client.query("select from pg_roles where rolname = $1", [RIGHTS]);
   if (rowCount === 0) return;
-  for (const grant of GRANTS) await client.query(`grant ${grant} to ${RIGHTS}`);
+  const grants = GRANTS.map((grant) => `grant ${grant} to ${RIGHTS}`);
+  const timeouts = (await findRoles(client)).map(
+    (role) => `alter role ${role} set statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
+  );
+  // One query of many statements is one transaction: the Worker goes on meanwhile.
+  await client.query([REVOKE_ALL, ...grants, ...timeouts].join("; "));
 }
 
 /**
@@ -83,10 +126,10 @@ export async function renewPassword(client: pg.Client, role: WorkerRole): Promis
   await client.query(
     `do $$ begin if not exists (select from pg_roles where rolname = '${RIGHTS}') then create role ${RIGHTS}; end if; end $$`,
   );
-  await grantRights(client);
   const verb = (await findRoles(client)).includes(role) ? "alter" : "create";
   await client.query(`${verb} role ${role} login password '${password}'`);
   await client.query(`grant ${RIGHTS} to ${role}`);
+  await grantRights(client);
   await client.query("commit");
   return password;
 }

@@ -28,9 +28,11 @@ async function connect(connectionString: string): Promise<pg.Client> {
 }
 async function ask(connectionString: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = await connect(connectionString);
-  const { rows } = await client.query(statement);
-  await client.end();
-  return rows;
+  try {
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end();
+  }
 }
 const userOf = async (url: string) => (await ask(url, "select current_user as name"))[0]?.name;
 const secretOf = async (role: string) =>
@@ -60,14 +62,35 @@ test("the other is given a password, and the one that is in use is left alone", 
   expect(await secretOf("worker_1")).toBe(before);
 });
 
-test("a release lets both do what is new", async () => {
-  await ask(server.connectionString, "create table something_new ()");
+test("a release that cannot give all rights leaves those that there are", async () => {
+  await ask(server.connectionString, "alter table audit_log rename to renamed");
+  const env = { MIGRATION_DATABASE_URL: server.connectionString, DATABASE_URL: second };
+  const world = new World(server.connectionString);
+  const { exitCode, stderr } = await world.run(deploy, ["--steps", "100"], env);
+  await world.remove();
+  await ask(server.connectionString, "alter table renamed rename to audit_log");
+  expect([exitCode, stderr]).toStrictEqual([1, expect.stringContaining("The Worker's role was given no rights")]);
+  expect(await ask(second, "delete from changes")).toStrictEqual([]);
+});
+
+test("a release gives both their rights, and takes back what an earlier version gave", async () => {
+  const given = ["delete from api_key_events", "select id from api_key_events", "select max_changes()"];
+  await ask(
+    server.connectionString,
+    `revoke select on processes from worker_rights; grant delete, select (id) on api_key_events to worker_rights;
+      grant execute on function max_changes() to worker_rights; alter role worker_1 reset statement_timeout`,
+  );
+  for (const statement of given) await ask(first, statement);
   const world = new World(server.connectionString);
   await world.release();
   const env = { MIGRATION_DATABASE_URL: server.connectionString, DATABASE_URL: second };
   expect(await world.run(deploy, ["--steps", "100"], env)).toMatchObject({ exitCode: 0 });
   await world.remove();
-  for (const url of [first, second]) expect(await ask(url, "select from something_new")).toStrictEqual([]);
+  for (const url of [first, second]) {
+    expect(await ask(url, "select from processes")).toStrictEqual([]);
+    for (const statement of given) await expect(ask(url, statement)).rejects.toMatchObject({ code: "42501" });
+    expect(await ask(url, "show statement_timeout")).toStrictEqual([{ statement_timeout: "25s" }]);
+  }
 });
 
 test("nobody is locked out whose connections show that the Worker uses the role", async () => {

@@ -6,7 +6,7 @@ import rotate from "../../../src/cli/rotate.ts";
 import { startNeonEndpoint } from "../../../src/local/neon/endpoint.ts";
 import { openDatabase } from "../../../src/worker/db/client.ts";
 import { runFeed } from "../../../src/worker/feed/index.ts";
-import { readConfig } from "../../../src/worker/shared/config.ts";
+import { readConfig, SETTINGS } from "../../../src/worker/shared/config.ts";
 import { useApi } from "../../support/api.ts";
 import { run } from "../../support/command.ts";
 import { connectionString as owner } from "../../support/database.ts";
@@ -64,6 +64,36 @@ describe("the Worker's role", async () => {
     }
   });
 
+  const ask = async (statement: string): Promise<Record<string, unknown>[]> => {
+    const client = new pg.Client({ connectionString });
+    await client.connect();
+    try {
+      const results: pg.QueryResult | pg.QueryResult[] = await client.query(statement);
+      return [results].flat().flatMap(({ rows }) => rows);
+    } finally {
+      await client.end();
+    }
+  };
+
+  test("has the rights of the list, and no others: what is new is added to it, with or without", async () => {
+    const allowed = (kind: string, names: string[], args: string) =>
+      names.map((name) => `case when has_${kind}_privilege('worker_1', ${args}, '${name}') then '${name}' end`).join();
+    const { rows } = await records.pool.query(`select name || ': ' || coalesce(nullif(rights, ''), '–') as line from (
+      select 1 as section, oid::regclass::text as name, 0 as position,
+        concat_ws(' ', ${allowed("table", ["delete", "truncate", "trigger"], "oid")}) as rights
+      from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+      union all
+      select 1, attrelid::regclass || '.' || attname, attnum,
+        concat_ws(' ', ${allowed("column", ["select", "insert", "update", "references"], "attrelid, attnum")})
+      from pg_attribute join pg_class on pg_class.oid = attrelid
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
+      union all
+      select 2, oid::regprocedure::text, 0, concat_ws(' ', ${allowed("function", ["execute"], "oid")})
+      from pg_proc where pronamespace = 'public'::regnamespace
+    ) as lines order by section, split_part(name, '.', 1) collate "C", position`);
+    await expect(`${rows.map(({ line }) => line).join("\n")}\n`).toMatchFileSnapshot("grants.txt");
+  });
+
   test.for([
     "update api_keys set is_enabled = true",
     "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:DELETE' from api_keys",
@@ -78,13 +108,25 @@ describe("the Worker's role", async () => {
     "insert into changes (kind) values ('everything')",
     "delete from companies",
     "create table t (a int)",
+    "select from api_key_events",
+    "select before from audit_log",
+    "update processes set application_id = application_id",
+    "select record_companies(array(select gen_random_uuid() from generate_series(1, 1001)))",
+    "create temp table t (); create trigger t after truncate on t for each statement execute function record_truncate()",
   ])("may not: %s", async (statement) => {
-    const client = new pg.Client({ connectionString });
-    await client.connect();
-    try {
-      await expect(client.query(statement)).rejects.toMatchObject({ code: "42501" });
-    } finally {
-      await client.end();
-    }
+    await expect(ask(statement)).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test.for(["healthy_at", "leased_until"])("cannot set the feed's %s to a moment that never comes", async (column) => {
+    await expect(ask(`update feed set ${column} = 'infinity'`)).rejects.toMatchObject({ code: "23514" });
+  });
+
+  test("has each query ended that takes longer than any version waits, and a write sooner if it says so", async () => {
+    const setting = "select current_setting('statement_timeout') as timeout";
+    const [first] = await ask(setting);
+    expect(first).toStrictEqual({ timeout: `${SETTINGS.DATABASE_DEADLINE_MS.maximum / 1000}s` });
+    const sooner = "select set_config('statement_timeout', '1', true)";
+    await expect(ask(`begin; ${sooner}; select pg_sleep(60)`)).rejects.toMatchObject({ code: "57014" });
+    expect((await ask(`begin; ${sooner}; commit; ${setting}`)).at(-1)).toStrictEqual(first);
   });
 });
