@@ -1,5 +1,5 @@
 // `npm run audit`: who has written what through the API, for operators.
-import { and, asc, desc, eq, inArray, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, inArray } from "drizzle-orm";
 import { isoTimestamp } from "../worker/db/expressions.ts";
 import { apiKeys, auditLog } from "../worker/db/schema.ts";
 import { type Database, findDatabase, withDatabase } from "./support/database.ts";
@@ -47,21 +47,30 @@ interface Entry {
 }
 
 async function audit(options: AuditOptions): Promise<void> {
-  const conditions = [
-    options.process && eq(auditLog.processId, options.process),
-    options.application && eq(auditLog.applicationId, options.application),
-    options.key && eq(auditLog.apiKeyId, options.key),
-    options.request && eq(auditLog.requestId, options.request),
-  ].filter((one) => typeof one === "object");
-  if (conditions.length === 0) throw usageError("Say of what: --process, --application, --key or --request.");
-  const entries = await withDatabase(findDatabase(), (db) => readEntries(db, and(...conditions), options.limit));
+  const { process, application, key, request } = options;
+  if ((process ?? application ?? key ?? request) === undefined) {
+    throw usageError("Say of what: --process, --application, --key or --request.");
+  }
+  const entries = (await withDatabase(findDatabase(), (db) => selectEntries(db, options))) as Entry[];
   if (options.json) return printJson(entries);
   return entries.length === 0 ? note("Nothing was written.") : print(entries.map(formatEntry).join("\n\n"));
 }
 
-async function readEntries(db: Database, condition: SQL | undefined, limit: number): Promise<Entry[]> {
-  const latest = db.select({ id: auditLog.id }).from(auditLog).where(condition).orderBy(desc(auditLog.id)).limit(limit);
-  const rows = await db
+/** The latest entries, the oldest of them first: the query. */
+export function selectEntries(db: Database, { process, application, key, request, limit }: AuditOptions) {
+  const conditions = [
+    process && eq(auditLog.processId, process),
+    application && eq(auditLog.applicationId, application),
+    key && eq(auditLog.apiKeyId, key),
+    request && eq(auditLog.requestId, request),
+  ].filter((one) => typeof one === "object");
+  const latest = db
+    .select({ id: auditLog.id })
+    .from(auditLog)
+    .where(and(...conditions))
+    .orderBy(desc(auditLog.id))
+    .limit(limit);
+  return db
     .select({
       at: isoTimestamp(auditLog.createdAt),
       operation: auditLog.operation,
@@ -77,7 +86,6 @@ async function readEntries(db: Database, condition: SQL | undefined, limit: numb
     .leftJoin(apiKeys, eq(apiKeys.id, auditLog.apiKeyId))
     .where(inArray(auditLog.id, latest))
     .orderBy(asc(auditLog.id));
-  return rows as Entry[];
 }
 
 function formatEntry({ at, operation, process_id, api_key, request_id, before, after }: Entry): string {

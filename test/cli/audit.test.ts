@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { beforeAll, expect, test } from "vitest";
-import command from "../../src/cli/audit.ts";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import command, { selectEntries } from "../../src/cli/audit.ts";
 import { auditLog } from "../../src/worker/db/schema.ts";
+import { readRows } from "../support/plan.ts";
 import { useRecords } from "../support/records.ts";
 import { expectError, onDatabase } from "./command.ts";
 
@@ -82,4 +83,36 @@ test("audit says when it finds nothing, and asks for an id when it gets none", a
   const outcome = await audit(`--process ${randomUUID()}`);
   expect(outcome).toStrictEqual({ exitCode: 0, stdout: "", stderr: "Nothing was written.\n" });
   expectError(await audit([]), 2, "Say of what: --process, --application, --key or --request.");
+});
+
+test("audit reads no entry that it does not show, however many there are of others", async () => {
+  const ours = { process: randomUUID(), application: randomUUID(), key: randomUUID(), request: randomUUID() };
+  const busy = { process: randomUUID(), application: randomUUID(), key: randomUUID(), request: null };
+  const later = { process: randomUUID(), application: randomUUID(), key: randomUUID(), request: null };
+  const add = (count: number, { process, application, key, request }: typeof ours | typeof busy) =>
+    records.pool.query(
+      `insert into audit_log (api_key_id, company_id, application_id, process_id, operation, request_id)
+      select $1, $2, $3, $4, 'update', coalesce($5, gen_random_uuid()) from generate_series(1, $6::int)`,
+      [key, companyId, application, process, request, count],
+    );
+  onTestFinished(async () => {
+    await records.pool.query("delete from audit_log where api_key_id = any($1)", [[ours.key, busy.key, later.key]]);
+  });
+  // Whoever walks back through all entries passes by many others first.
+  await add(3, ours);
+  await add(10_000, busy);
+  await add(10_000, later);
+  await records.pool.query("vacuum analyze audit_log");
+  for (const by of ["process", "application", "key", "request"] as const) {
+    for (const [id, shown] of [
+      [ours[by], 3],
+      [busy[by], 50],
+      [randomUUID(), 0],
+    ] as const) {
+      if (id === null) continue;
+      const { sql, params } = selectEntries(records.db, { [by]: id, limit: 50 }).toSQL();
+      // In the index, and then by their ids.
+      expect([by, ...(await readRows(records.pool, "audit_log", sql, params))]).toStrictEqual([by, shown, shown]);
+    }
+  }
 });

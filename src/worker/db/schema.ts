@@ -463,7 +463,10 @@ export const apiKeyEvents = pgTable(
     madeBy: text("made_by").notNull(),
     createdAt: createdAt(),
   },
-  (table) => [index("api_key_events_api_key_id_id_idx").on(table.apiKeyId, table.id)],
+  (table) => [
+    index("api_key_events_api_key_id_id_idx").on(table.apiKeyId, table.id),
+    index("api_key_events_created_at_idx").on(table.createdAt).concurrently(),
+  ],
 );
 
 /**
@@ -490,6 +493,9 @@ export const auditLog = pgTable(
   },
   (table) => [
     index("audit_log_process_id_id_idx").on(table.processId, table.id),
+    index("audit_log_api_key_id_id_idx").on(table.apiKeyId, table.id).concurrently(),
+    index("audit_log_application_id_id_idx").on(table.applicationId, table.id).concurrently(),
+    index("audit_log_request_id_idx").on(table.requestId).concurrently(),
     index("audit_log_created_at_idx").on(table.createdAt),
   ],
 );
