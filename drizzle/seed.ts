@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { isLoopback } from "../src/cli/support/loopback.ts";
+import { isOnThisMachine } from "../src/cli/support/database.ts";
 import {
   apiKeyCapabilities,
   apiKeys,
@@ -74,7 +74,7 @@ export const SEED_PROCESSES = [
  * @throws Error if the database is not on this machine, unless `force`
  */
 export async function seed(connectionString: string, { force = false } = {}): Promise<void> {
-  if (!force && !isLoopback(new URL(connectionString).hostname)) {
+  if (!force && !isOnThisMachine(connectionString)) {
     throw new Error(
       "The seed's API keys are public. It is for a database on this machine; --force writes it elsewhere.",
     );

@@ -7,9 +7,8 @@ import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { seed } from "../../drizzle/seed.ts";
 import { context } from "../cli/support/context.ts";
-import { findDatabase, withDatabase } from "../cli/support/database.ts";
+import { findDatabase, hostOf, isOnThisMachine, withDatabase } from "../cli/support/database.ts";
 import { CommandError, reasonOf, usageError } from "../cli/support/errors.ts";
-import { isLoopback } from "../cli/support/loopback.ts";
 import "./loopback.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 
@@ -36,7 +35,7 @@ export async function openDatabase(closers: Closers, seedIt: boolean): Promise<O
   const postgresUrl = isOurs ? await startPostgres(closers) : await findPostgres(seedIt);
   const databaseUrl = await startEndpoint(closers, postgresUrl);
   await assertDriverReaches(databaseUrl);
-  const hasFeed = isLoopback(new URL(postgresUrl).hostname);
+  const hasFeed = isOnThisMachine(postgresUrl);
   return { postgresUrl, databaseUrl, isSeeded: isOurs || seedIt, hasFeed };
 }
 
@@ -53,7 +52,7 @@ async function startPostgres(closers: Closers): Promise<string> {
 async function findPostgres(seedIt: boolean): Promise<string> {
   const target = findDatabase();
   const { connectionString } = target;
-  if (seedIt && !isLoopback(new URL(connectionString).hostname)) {
+  if (seedIt && !isOnThisMachine(connectionString)) {
     throw usageError("--seed writes to a database on this machine alone: the keys that it writes are public.");
   }
   // Fails where there is no schema.
@@ -72,7 +71,7 @@ async function forgetChanges(connectionString: string): Promise<void> {
 
 /** @returns how to reach the database with the Neon driver */
 async function startEndpoint(closers: Closers, postgresUrl: string): Promise<string> {
-  if (new URL(postgresUrl).hostname.endsWith(".neon.tech")) return postgresUrl;
+  if (hostOf(postgresUrl).endsWith(".neon.tech")) return postgresUrl;
   const endpoint = await startNeonEndpoint({ connectionString: postgresUrl });
   closers.unshift(endpoint.close);
   return endpoint.connectionString;

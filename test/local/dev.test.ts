@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { neon } from "@neondatabase/serverless";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { SEED_PROCESSES, SEED_TOKENS } from "../../drizzle/seed.ts";
+import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
 import { assertDriverReaches, type Closers, type OpenedDatabase, openDatabase } from "../../src/local/database.ts";
 import { assertFree, bindingsFor, greeting, readPort } from "../../src/local/dev.ts";
 import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
@@ -135,9 +135,17 @@ describe("with DATABASE_URL", () => {
     expect(await failure(await refusing("3D000"))).toBe(
       "The database refused: SQLSTATE 3D000 (there is no such database)",
     );
-    expect(await failure("postgres://a:b@db.example.com/c", true)).toMatch(
-      /^--seed writes to a database on this machine alone/,
-    );
+    // What node-postgres makes of them. No host has these names.
+    for (const elsewhere of ["db.invalid/c", "localhost/c?host=db.invalid", "localhost,db.invalid/c"]) {
+      expect(await failure(`postgres://a:b@${elsewhere}`, true)).toMatch(
+        /^--seed writes to a database on this machine alone/,
+      );
+      expect(await failureOf(seed(`postgres://a:b@${elsewhere}`))).toMatch(/^The seed's API keys are public\./);
+    }
+    for (const here of ["127.0.0.1:1/c", "[::1]:1/c", "%6cocalhost:1/c", "db.invalid:1/c?host=127.0.0.1"]) {
+      expect(await failure(`postgres://a:b@${here}`, true)).toMatch(/cannot be reached: (ECONNREFUSED|EADDRNOTAVAIL)$/);
+    }
+    expect(await failure("postgres:///c?host=/nowhere", true)).toMatch(/cannot be reached: ENOENT$/);
     await query("alter table processes rename to hidden");
     expect(await failure(postgresUrl())).toBe(
       "The database refused: SQLSTATE 42P01 (it has no schema yet: npm run db:migrate)",

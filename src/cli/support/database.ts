@@ -3,6 +3,7 @@ import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
+import { isLoopback } from "./loopback.ts";
 import { findRunning } from "./running.ts";
 
 export type Database = NodePgDatabase;
@@ -25,10 +26,10 @@ export function findDatabase(): DatabaseTarget {
   const connectionString = context().env.DATABASE_URL ?? running?.databaseUrl;
   if (connectionString === undefined) throw usageError("No database: set DATABASE_URL, or start `npm run dev`.");
   assertPostgresUrl(connectionString, "DATABASE_URL");
-  const { host, pathname } = new URL(connectionString);
+  const { host, port, database } = new pg.Client({ connectionString });
   return {
     connectionString,
-    name: host + pathname,
+    name: `${host}:${port}/${database}`,
     isOfRunning: connectionString === running?.databaseUrl,
   };
 }
@@ -41,6 +42,14 @@ export function findDatabase(): DatabaseTarget {
  */
 export function assertPostgresUrl(text: string, name: string): void {
   if (!URL.canParse(text) || !/^postgres(ql)?:/.test(text)) throw usageError(`${name} is not a Postgres URL.`);
+}
+
+/** The host that node-postgres connects to: a parameter `host` overrides that of the URL, and may be a socket's path. */
+export const hostOf = (connectionString: string): string => new pg.Client({ connectionString }).host;
+
+export function isOnThisMachine(connectionString: string): boolean {
+  const host = hostOf(connectionString);
+  return isLoopback(host) || host.startsWith("/");
 }
 
 /**

@@ -1,4 +1,4 @@
-const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "::1", "[::1]"];
 
 /** Whether a URL's host is this machine. */
 export const isLoopback = (hostname: string): boolean => LOOPBACK_HOSTS.includes(hostname);
