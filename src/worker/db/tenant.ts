@@ -1,6 +1,18 @@
 // The wall between companies. Statements of the Api reach a company's rows through these functions alone, each of which
 // begins with the key's company: the linter keeps the tables themselves (schema.ts) out of src/worker/api.
-import { and, eq, exists, getTableColumns, gt, isNull, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  isNull,
+  not,
+  type Placeholder,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
 import { PAGE, RUN_DAYS } from "../shared/limits.ts";
 import type { KeyAccess, Permission } from "./access.ts";
@@ -33,66 +45,116 @@ export const ownApplication = (query: QueryBuilder, access: KeyAccess, id: SQL, 
 
 export type OwnApplication = ReturnType<typeof ownApplication>;
 
-/** Applications of the key's company that the key is permitted, all or those that it is granted one by one. */
-export const ownApplications = (query: QueryBuilder, access: KeyAccess, permission: Permission) => {
-  // About the key alone, so that Postgres looks the grants up once and not for each application.
-  const granted = sql`from ${apiKeyCapabilities} where ${apiKeyCapabilities.apiKeyId} = (select ${access.keyId} from ${access}) and ${eq(apiKeyCapabilities.permission, permission)}`;
-  return query
-    .select(getTableColumns(applications))
+// A list is read in two steps: of all that is in it only what its order depends on, by the index that has it in this order, and
+// of the rows only those of the page.
+
+/**
+ * The applications of the key's company that the key is permitted, the newest first: `rows` of them. Of two parts one is empty.
+ * For a key that is granted all of them Postgres walks the index; one that is granted some has so many rows to sort.
+ */
+export const ownApplications = (
+  query: QueryBuilder,
+  access: KeyAccess,
+  permission: Permission,
+  rows: number | Placeholder,
+) => {
+  const { apiKeyId, resourceId } = apiKeyCapabilities;
+  const ofKey = sql`${apiKeyId} = (select ${access.keyId} from ${access}) and ${eq(apiKeyCapabilities.permission, permission)}`;
+  const ofCompany = sql`${applications.companyId} = (select ${access.companyId} from ${access})`;
+  const areAllGranted = sql`exists (select from ${apiKeyCapabilities} where ${ofKey} and ${isNull(resourceId)})`;
+  const { id, createdAt } = applications;
+  const newestFirst = (row: { id: SQLWrapper; createdAt: SQLWrapper }) => [desc(row.createdAt), desc(row.id)];
+  const all = query
+    .select({ id, createdAt })
     .from(applications)
-    .innerJoin(access, eq(access.companyId, applications.companyId))
-    .where(
-      or(
-        sql`exists (select ${granted} and ${isNull(apiKeyCapabilities.resourceId)})`,
-        sql`${applications.id} in (select ${apiKeyCapabilities.resourceId} ${granted})`,
-      ),
-    );
+    .where(and(ofCompany, areAllGranted))
+    .orderBy(...newestFirst(applications))
+    .limit(rows);
+  const some = query
+    .select({ id, createdAt })
+    .from(apiKeyCapabilities)
+    .innerJoin(applications, eq(id, resourceId))
+    .where(and(ofKey, ofCompany, not(areAllGranted)))
+    .orderBy(...newestFirst(applications))
+    .limit(rows);
+  const both = all.unionAll(some).as("listed");
+  return query
+    .select()
+    .from(both)
+    .orderBy(...newestFirst(both));
 };
 
-/** A row of `applications`, of the key's company. */
-export type ApplicationRow = OwnApplication | ReturnType<ReturnType<typeof ownApplications>["as"]>;
-
-/** The processes of an {@link ownApplication}, or the one of that id. */
-export const processesOf = (query: QueryBuilder, application: OwnApplication, id?: SQL) =>
+/** The rows of a page of {@link ownApplications}. */
+export const applicationsIn = (query: QueryBuilder, page: PageOf<ReturnType<typeof ownApplications>>) =>
   query
-    .select(getTableColumns(processes))
-    .from(processes)
-    .innerJoin(application, eq(application.id, processes.applicationId))
-    .where(and(id && eq(processes.id, id)));
+    .select(getTableColumns(applications))
+    .from(page)
+    .innerJoin(applications, eq(applications.id, page.id))
+    .as("application");
+
+/** A row of `applications`, of the key's company. */
+export type ApplicationRow = OwnApplication | ReturnType<typeof applicationsIn>;
 
 /** The process of that id of an {@link ownApplication}. */
 export const ownProcess = (query: QueryBuilder, application: OwnApplication, id: SQL) =>
-  query.$with("process").as(processesOf(query, application, id));
+  query
+    .$with("process")
+    .as(
+      query
+        .select(getTableColumns(processes))
+        .from(processes)
+        .innerJoin(application, eq(application.id, processes.applicationId))
+        .where(eq(processes.id, id)),
+    );
 
 type OwnProcess = ReturnType<typeof ownProcess>;
+
+/** The processes of an {@link ownApplication}, by display order, then the oldest first. */
+export const ownProcesses = (query: QueryBuilder, application: OwnApplication) =>
+  query
+    .select({ id: processes.id, displayOrder: processes.displayOrder, createdAt: processes.createdAt })
+    .from(processes)
+    .where(sql`${processes.applicationId} = (select ${application.id} from ${application})`)
+    .orderBy(processes.displayOrder, processes.createdAt, processes.id);
+
+/** The rows of a page of {@link ownProcesses}. */
+export const processesIn = (query: QueryBuilder, page: PageOf<ReturnType<typeof ownProcesses>>) =>
+  query.select(getTableColumns(processes)).from(page).innerJoin(processes, eq(processes.id, page.id)).as("process");
 
 /** The moment up to which runs that were due are kept no longer. In hours: a day of a session's time zone may have 23 or 25. */
 export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS * 24))} hours'`;
 
-/** The runs of the {@link ownProcess} of that id that are kept; only a cron process has any. */
-export const runsOf = (query: QueryBuilder, process: OwnProcess, id: SQL) =>
+/** The runs of an {@link ownProcess} that are kept, the newest first; only a cron process has any. */
+export const ownRuns = (query: QueryBuilder, process: OwnProcess) =>
   query
-    .select(getTableColumns(processRuns))
+    .select({ id: processRuns.id, requestedAt: processRuns.requestedAt })
     .from(processRuns)
     .where(
       and(
-        // No join: where Postgres knows the id, it knows how many there may be, and reads a page in the order of the index.
-        eq(processRuns.processId, id),
-        exists(
-          query
-            .select({ id: process.id })
-            .from(process)
-            .where(and(eq(process.id, id), eq(process.type, "cron"))),
-        ),
+        sql`${processRuns.processId} = (select ${process.id} from ${process} where ${process.type} = 'cron')`,
         gt(processRuns.requestedAt, RUNS_EXPIRED),
       ),
-    );
+    )
+    .orderBy(desc(processRuns.requestedAt), desc(processRuns.id));
+
+/** The rows of a page of {@link ownRuns}. */
+export const runsIn = (query: QueryBuilder, page: PageOf<ReturnType<typeof ownRuns>>) =>
+  query.select(getTableColumns(processRuns)).from(page).innerJoin(processRuns, eq(processRuns.id, page.id)).as("run");
 
 /** The columns of `processes`, wherever they come from. */
 export type ProcessRow = Record<keyof typeof processes.$inferSelect, SQLWrapper>;
 
+interface List {
+  limit(rows: number | Placeholder): { offset(rows: Placeholder): { as(alias: "listed"): unknown }; getSQL(): SQL };
+}
+type PageOf<L extends List> = ReturnType<ReturnType<ReturnType<L["limit"]>["offset"]>["as"]>;
+
+/** The page of a list that the placeholders `limit` and `offset` choose. Takes the list: Drizzle changes it. */
+export const pageOf = <L extends List>(list: L): PageOf<L> =>
+  list.limit(sql.placeholder("limit")).offset(sql.placeholder("offset")).as("listed") as PageOf<L>;
+
 /** How many rows a list has, as far as a page can be asked for. */
-export const countOf = (list: { limit(rows: number): { getSQL(): SQL } }): SQL =>
+export const countOf = (list: List): SQL =>
   sql`(select count(*) from (${list.limit(PAGE.maxTotal).getSQL()}) as counted)`;
 
 /** The key that asks, with its company's name, the token that was sent, and what it may do. */

@@ -6,7 +6,15 @@ import { isoTimestamp } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
 import { type PayloadRow, pageJson, selectPayload } from "../../db/payload.ts";
 import { defineStatement } from "../../db/statement.ts";
-import { type ApplicationRow, countOf, ownApplication, ownApplications } from "../../db/tenant.ts";
+import {
+  type ApplicationRow,
+  applicationsIn,
+  countOf,
+  ownApplication,
+  ownApplications,
+  pageOf,
+} from "../../db/tenant.ts";
+import { PAGE } from "../../shared/limits.ts";
 
 const applicationId = sql`${sql.placeholder("applicationId")}`;
 
@@ -63,20 +71,16 @@ const getStatement = defineStatement((query) => {
 
 const listStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", ANY_RESOURCE);
-  const all = ownApplications(query, access, "APP:READ").as("application");
-  const page = query
-    .select()
-    .from(all)
-    .orderBy(desc(all.createdAt), desc(all.id))
-    .limit(sql.placeholder("limit"))
-    .offset(sql.placeholder("offset"))
-    .as("application");
+  const page = pageOf(ownApplications(query, access, "APP:READ", sql.placeholder("last")));
+  const application = applicationsIn(query, page);
   const data = query
-    .select({ data: jsonArray(jsonObject(itemMembers(page)), desc(page.createdAt), desc(page.id)) })
-    .from(page);
+    .select({
+      data: jsonArray(jsonObject(itemMembers(application)), desc(application.createdAt), desc(application.id)),
+    })
+    .from(application);
   const payload = query
     .select({
-      json: pageJson(data, countOf(ownApplications(query, access, "APP:READ"))).as("json"),
+      json: pageJson(data, countOf(ownApplications(query, access, "APP:READ", PAGE.maxTotal))).as("json"),
     })
     .from(access)
     .limit(1)
@@ -102,4 +106,7 @@ export const getApplicationForKey = (
 export const listApplicationsForKey = (
   db: Database,
   params: Caller & { limit: number; offset: number },
-): Promise<PayloadRow | undefined> => queryForKey(db, listStatement(), params);
+): Promise<PayloadRow | undefined> => {
+  const values = { ...params, last: params.offset + params.limit };
+  return queryForKey(db, listStatement(), values);
+};

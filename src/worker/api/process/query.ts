@@ -12,10 +12,13 @@ import {
   type OwnApplication,
   ownApplication,
   ownProcess,
+  ownProcesses,
+  ownRuns,
   type ProcessRow,
-  processesOf,
+  pageOf,
+  processesIn,
   processResourceTypes,
-  runsOf,
+  runsIn,
 } from "../../db/tenant.ts";
 
 const applicationId = sql`${sql.placeholder("applicationId")}`;
@@ -52,7 +55,7 @@ export const processJson = (process: ProcessRow, application: OwnApplication) =>
 const getStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", applicationId);
   const application = ownApplication(query, access, applicationId);
-  const process = processesOf(query, application, processId).as("process");
+  const process = ownProcess(query, application, processId);
   const payload = query
     .select({
       json: processJson(process, application).as("json"),
@@ -65,25 +68,18 @@ const getStatement = defineStatement((query) => {
     .leftJoin(processResourceTypes, eq(processResourceTypes.id, process.resourceTypeId))
     .limit(1)
     .as("payload");
-  return selectPayload(query, access, [application], payload);
+  return selectPayload(query, access, [application, process], payload);
 });
 
 /** The contract's payload of a page of an application's processes, which the placeholders `limit` and `offset` choose. */
 export function listPayload(query: QueryBuilder, application: OwnApplication) {
-  const all = processesOf(query, application).as("process");
-  const page = query
-    .select()
-    .from(all)
-    .orderBy(all.displayOrder, all.createdAt, all.id)
-    .limit(sql.placeholder("limit"))
-    .offset(sql.placeholder("offset"))
-    .as("process");
+  const process = processesIn(query, pageOf(ownProcesses(query, application)));
   const data = query
-    .select({ data: jsonArray(processJson(page, application), page.displayOrder, page.createdAt, page.id) })
-    .from(page)
-    .leftJoin(processResourceTypes, eq(processResourceTypes.id, page.resourceTypeId));
+    .select({ data: jsonArray(processJson(process, application), process.displayOrder, process.createdAt, process.id) })
+    .from(process)
+    .leftJoin(processResourceTypes, eq(processResourceTypes.id, process.resourceTypeId));
   return query
-    .select({ json: pageJson(data, countOf(processesOf(query, application))).as("json") })
+    .select({ json: pageJson(data, countOf(ownProcesses(query, application))).as("json") })
     .from(application)
     .limit(1);
 }
@@ -98,30 +94,22 @@ const runsStatement = defineStatement((query) => {
   const access = keyAccess(query, "APP:READ", applicationId);
   const application = ownApplication(query, access, applicationId);
   const process = ownProcess(query, application, processId);
-  const all = runsOf(query, process, processId);
-  const runs = all.as("run");
-  const page = query
-    .select()
-    .from(runs)
-    .orderBy(desc(runs.requestedAt), desc(runs.id))
-    .limit(sql.placeholder("limit"))
-    .offset(sql.placeholder("offset"))
-    .as("run");
-  const run = jsonObject({
-    id: page.id,
-    process_id: page.processId,
-    trigger: sql`coalesce(${page.trigger}, 'manual')`,
-    due_at: isoTimestamp(page.requestedAt),
-    started_at: isoTimestamp(page.startedAt),
-    finished_at: isoTimestamp(page.finishedAt),
-    outcome: page.outcome,
-    failure_reason: page.failureReason,
-    exit_code: page.exitCode,
-    retry_count: sql`coalesce(${page.retryCount}, 0)`,
+  const run = runsIn(query, pageOf(ownRuns(query, process)));
+  const json = jsonObject({
+    id: run.id,
+    process_id: run.processId,
+    trigger: sql`coalesce(${run.trigger}, 'manual')`,
+    due_at: isoTimestamp(run.requestedAt),
+    started_at: isoTimestamp(run.startedAt),
+    finished_at: isoTimestamp(run.finishedAt),
+    outcome: run.outcome,
+    failure_reason: run.failureReason,
+    exit_code: run.exitCode,
+    retry_count: sql`coalesce(${run.retryCount}, 0)`,
   } satisfies Record<keyof ProcessRunList["data"][number], SQLWrapper>);
-  const data = query.select({ data: jsonArray(run, desc(page.requestedAt), desc(page.id)) }).from(page);
+  const data = query.select({ data: jsonArray(json, desc(run.requestedAt), desc(run.id)) }).from(run);
   const payload = query
-    .select({ json: pageJson(data, countOf(all)).as("json") })
+    .select({ json: pageJson(data, countOf(ownRuns(query, process))).as("json") })
     .from(process)
     .limit(1)
     .as("payload");
