@@ -24,21 +24,31 @@ export const lockProcess = (application: OwnApplication, id: SQL): SQL =>
  * A new process of the application.
  *
  * @param columns of the table by their names, as jsonb: all that its creator may decide
- * @param slug what its key is made of: the first of `slug`, `slug-2`, … that no other process has, shortened to fit. The key
- *   is null where there is no room for one.
+ * @param slug what its key is made of: `slug`, `slug-2`, … shortened to fit. Looks for one that no other process has where the
+ *   one before is taken, in some 2 log₂ n steps: it doubles the number until one is free, then halves the gap. The key is null
+ *   where there is no room for one.
  */
 export const createCandidate = (application: OwnApplication, columns: SQL, slug: SQL): SQL => {
   const room = sql`${sql.raw(String(MAX_LABEL_LENGTH - 1))} - char_length(${application.name})`;
-  const inApplication = sql`from ${processes} where application_id = ${application.id}`;
-  const key = sql`select rtrim(left(${slug}, ${room} - char_length(suffix)), '-') || suffix as key, n
-    from generate_series(1, (select count(*) + 2 ${inApplication})) as n,
-      lateral (select case n when 1 then '' else '-' || n end as suffix) as numbered
-    where ${room} > char_length(suffix)`;
-  const isFree = sql`key not in (select key ${inApplication})
-    and (key <> ${sql.raw(`'${WEB_KEY}'`)} or ${columns} ->> 'type' = 'web')`;
+  const suffix = (n: string) => sql.raw(`(case ${n} when 1 then '' else '-' || ${n} end)`);
+  const keyOf = (n: string) => sql`case when ${room} > char_length(${suffix(n)})
+    then rtrim(left(${slug}, ${room} - char_length(${suffix(n)})), '-') || ${suffix(n)} end`;
+  // Neither EXISTS, for which Postgres would read all keys of the application, nor without OFFSET, once for each use of it.
+  const key = sql`with recursive probe (taken, free, n) as (
+      select 0, null::int, 1
+      union all
+      select next.taken, next.free, case when next.free is null then 2 * next.taken else (next.taken + next.free) / 2 end
+      from probe, lateral (select ${keyOf("n")} as key) as tried, lateral (
+        select (select count(*) from ${processes} where application_id = ${application.id} and key = tried.key) > 0
+          or tried.key = ${sql.raw(`'${WEB_KEY}'`)} and ${columns} ->> 'type' <> 'web' as is_taken offset 0
+      ) as found, lateral (
+        select case when is_taken then n else probe.taken end as taken, case when is_taken then probe.free else n end as free
+      ) as next
+      where probe.free is null or probe.free - probe.taken > 1
+    ) select ${keyOf("free")} from probe where free - taken = 1`;
   return sql`select candidate.* from ${application}, jsonb_populate_record(null::${processes}, ${columns} || jsonb_build_object(
     'id', gen_random_uuid(), 'application_id', ${application.id}, 'display_order', 0, 'created_at', now(), 'updated_at', now(),
-    'key', (select key from (${key}) as keys where ${isFree} order by n limit 1)
+    'key', (${key})
   )) as candidate`;
 };
 
@@ -55,8 +65,8 @@ export const isChanged: SQL = sql`row(${candidate}.*) is distinct from row(${tar
 export const hasUnknownResourceType: SQL = sql`exists (select from candidate where resource_type_id is not null
   and not exists (select from ${processResourceTypes} as size where size.id = candidate.resource_type_id))`;
 
-export const hasSecondWebProcess: SQL = sql`exists (select from candidate, ${processes} as other
-  where candidate.type = 'web' and other.type = 'web' and other.application_id = candidate.application_id)`;
+export const hasSecondWebProcess: SQL = sql`exists (select from ${processes} as other
+  where other.type = 'web' and other.application_id = (select application_id from candidate where type = 'web'))`;
 
 /** Only the columns that this version knows: others have their defaults, where a later one has added them. */
 const insertFrom = (part: string, table: PgTable): SQL => {

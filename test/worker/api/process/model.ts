@@ -161,11 +161,19 @@ export class Model {
     const taken = new Set([...processes.values()].map(({ key }) => key));
     if (type !== "web") taken.add("web");
     const room = 63 - this.#application.name.length - 1;
-    for (let n = 1; ; n++) {
+    const keyOf = (n: number) => {
       const suffix = n === 1 ? "" : `-${n}`;
-      const key = slug.slice(0, room - suffix.length).replace(/-$/, "") + suffix;
-      if (!taken.has(key)) return key;
+      return slug.slice(0, room - suffix.length).replace(/-$/, "") + suffix;
+    };
+    const isTaken = (n: number) => taken.has(keyOf(n));
+    let free = 1;
+    while (isTaken(free)) free *= 2;
+    for (let low = Math.floor(free / 2); free - low > 1; ) {
+      const middle = Math.floor((low + free) / 2);
+      if (isTaken(middle)) low = middle;
+      else free = middle;
     }
+    return keyOf(free);
   }
 
   #sizeOf(id: unknown): Size | undefined {
