@@ -9,7 +9,6 @@ import {
   deleteDrained,
   deleteExpiredRuns,
   forgetFuture,
-  MAX_CHANGES,
   type Memory,
   type Poll,
   pollChanges,
@@ -129,10 +128,9 @@ export async function runFeed({
   async function purgeDue(memory: Memory, { snapshot, changes }: Poll, begunAt: number): Promise<void> {
     const startedAt = now();
     const due = memory.batches.filter(({ seenAt }) => startedAt >= seenAt + quietMs);
-    const isAll = memory.isLost || changes.length > MAX_CHANGES;
-    const ofChanges = isAll ? [[EVERYTHING]] : changes.flatMap(chainsOf);
+    const ofChanges = memory.isLost ? [[EVERYTHING]] : changes.flatMap(chainsOf);
     if (ofChanges.length === 0 && due.length === 0) return;
-    const isUrgent = isAll || changes.some(({ kind }) => URGENT.includes(kind));
+    const isUrgent = memory.isLost || changes.some(({ kind }) => URGENT.includes(kind));
     const untilTurnMs = turnOf(memory, isUrgent) - startedAt;
     if (untilTurnMs > 0) {
       sleepMs = Math.min(POLL_MS, untilTurnMs);

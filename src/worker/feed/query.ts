@@ -51,12 +51,12 @@ export interface Batch {
 export interface Poll {
   snapshot: string;
   memory: Memory;
-  /** Those that were never purged; one more than {@link MAX_CHANGES} stands for all further ones. */
+  /** Those that were never purged; where there are more than {@link MAX_CHANGES}, one or two of the kind `everything`. */
   changes: Change[];
 }
 
-/** More are not purged one by one. */
-export const MAX_CHANGES = 5_000;
+/** More are not read, and purged with everything there is. */
+const MAX_CHANGES = 5_000;
 /** How many are deleted at once. */
 const MAX_DELETED = 100_000;
 /** Likewise of runs. Each takes more: a row, four indexes and a lock. */
@@ -76,11 +76,16 @@ interface Row extends Change {
  */
 const pollStatement = defineStatement<Row>(() => {
   const holder = sql`${sql.placeholder("holder")}::uuid`;
-  // Subqueries of their own: in a join, Postgres would look at all that was purged and is not deleted yet.
+  // Subqueries of their own, in the order of the index: Postgres would look at all that was purged and is not deleted yet.
   const purged = sql`(memory ->> 'purged')::pg_snapshot`;
-  const select = (condition: SQL) => sql`select null::json, kind, resource_id, application_id, company_id,
-      (select company_id from ${applications} where id = application_id), extract(epoch from changed_at)::float8 * 1000
-    from ${changes} where ${condition} order by xid limit ${sql.raw(String(MAX_CHANGES + 1))}`;
+  const conditions = {
+    later: sql`xid >= (select pg_snapshot_xmax(${purged}) from lease)`,
+    earlier: sql`xid = any(array(select pg_snapshot_xip(${purged}) from lease))`,
+  };
+  const max = sql.raw(String(MAX_CHANGES));
+  const count = (condition: SQL) =>
+    sql`(select count(*) from (select from ${changes} where ${condition} order by xid limit ${max} + 1) as waiting)`;
+  const changedAt = sql`extract(epoch from changed_at)::float8 * 1000`;
   return sql`with lease as (
     update ${feed} set
       holder = ${holder},
@@ -89,12 +94,25 @@ const pollStatement = defineStatement<Row>(() => {
       memory = coalesce(${sql.placeholder("memory")}::jsonb, memory)
     where holder = ${holder} or leased_until is null or leased_until not between now() and now() + ${MAX_LEASE}
     returning memory
+  ), waiting as materialized (
+    select ${count(conditions.later)} + ${count(conditions.earlier)} <= ${max} as are_few
   )
   select json_build_object('snapshot', pg_current_snapshot(), 'memory', memory) as lease, null as kind, null as "resourceId",
     null as "applicationId", null as "companyId", null as "ownerId", null::float8 as "changedAt"
   from lease
-  union all (${select(sql`xid >= (select pg_snapshot_xmax(${purged}) from lease)`)})
-  union all (${select(sql`xid = any(array(select pg_snapshot_xip(${purged}) from lease))`)})`;
+  ${sql.join(
+    Object.values(conditions).map(
+      (condition) => sql`union all (
+    select null::json, kind, resource_id, application_id, company_id,
+      (select company_id from ${applications} where id = application_id), ${changedAt}
+    from ${changes} where (select are_few from waiting) and ${condition} order by xid limit ${max}
+  ) union all (
+    select null::json, 'everything', null, null, null, null, ${changedAt}
+    from ${changes} where not (select are_few from waiting) and ${condition} order by xid limit 1
+  )`,
+    ),
+    sql` `,
+  )}`;
 });
 
 /**
