@@ -5,8 +5,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { useApi } from "../support/api.ts";
 import { type Operation, privateOperations } from "../support/operations.ts";
 import { OWNED_TABLES } from "../support/owned-tables.ts";
-import { useRecords } from "../support/records.ts";
+import { sha256, useRecords } from "../support/records.ts";
 import { describeResponse, idsIn } from "../support/response.ts";
+import { captureStatement } from "../support/statement.ts";
+import { statementsOf } from "../support/statements.ts";
 
 type Ids = Record<string, string>;
 
@@ -88,6 +90,21 @@ async function expectAsAbsent(operation: Operation, ids: Ids, absentIds: Ids, to
   expect(answered.status).toBe(404);
   expect(answered).toStrictEqual(await describeAny(await ask(operation, absentIds, token)));
 }
+
+// An answer would be refused; this one is not even put together.
+test.for(["getProcess", "listProcesses", "listProcessRuns", "getApplication"] as const)(
+  "the statement of %s finds nothing for a key without the permission",
+  async (name) => {
+    const { id: applicationId = "", process_id: processId = "" } = own.ids;
+    const bodyFor = async (token: string) => {
+      const asked = { keyHash: sha256(token), applicationId, processId, limit: 25, offset: 0 };
+      const { text, params } = await captureStatement(statementsOf(asked)[name]);
+      return (await records.pool.query(text, params)).rows[0].body;
+    };
+    const { token } = await records.key(own.companyId, { permissions: ["APP:UPDATE"] });
+    expect([await bodyFor(key), await bodyFor(token)]).toStrictEqual([expect.any(String), null]);
+  },
+);
 
 test("the document has private operations", () => {
   expect(privateOperations.length).toBeGreaterThan(3);

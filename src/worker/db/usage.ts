@@ -16,7 +16,7 @@ export const isUseUnrecorded = (): SQL | undefined =>
  * Writes both or neither. Skips tokens and keys that others are writing: to wait for them would be of no use, and might be a
  * deadlock.
  */
-const recordUses = defineStatement(
+const useStatement = defineStatement(
   () => sql`with used as (
     select ${apiKeyTokens.hash}, ${apiKeyTokens.apiKeyId}
     from ${apiKeyTokens} join ${apiKeys} on ${apiKeys.id} = ${apiKeyTokens.apiKeyId}
@@ -27,6 +27,12 @@ const recordUses = defineStatement(
   )
   update ${apiKeys} set last_used_at = now() where id in (select api_key_id from used)`,
 );
+
+/** Records uses of tokens. @param keyHashes SHA-256 of them in hexadecimal @throws DatabaseError */
+export async function recordUses(db: Reader, keyHashes: Iterable<string>, trace: Trace): Promise<void> {
+  const bytes = [...keyHashes].map((hash) => `\\x${hash}`);
+  await db.query(useStatement(), { keyHashes: toArray(bytes) }, trace);
+}
 
 /** How long uses are gathered before they are written. */
 const GATHER_MS = 1_000;
@@ -58,10 +64,10 @@ export class UsageRecorder {
 
   async #writeLater(trace: Trace): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-    const keyHashes = toArray([...this.#keyHashes].map((hash) => `\\x${hash}`));
+    const keyHashes = this.#keyHashes;
     this.#keyHashes = new Set();
     this.#begunAt = 0;
     // A failure harms nobody; the database has logged it.
-    await this.#db.query(recordUses(), { keyHashes }, trace).catch(() => {});
+    await recordUses(this.#db, keyHashes, trace).catch(() => {});
   }
 }

@@ -1,113 +1,178 @@
-// How Postgres reads its tables when they are large: through an index, whatever is asked.
+// What Postgres reads for each statement when its tables are large: what is shown, and of a list as many index entries as are counted.
 import { randomUUID } from "node:crypto";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { getOwnApiKey } from "../../../src/worker/api/api-key/query.ts";
-import { getProcessForKey, listProcessesForKey, listRunsForKey } from "../../../src/worker/api/process/query.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
 import { deleteExpiredRuns, pollChanges } from "../../../src/worker/feed/query.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
-import { captureStatement } from "../../support/statement.ts";
+import { captureStatement, captureStatements, type Sent } from "../../support/statement.ts";
+import { type Asked, statementsOf } from "../../support/statements.ts";
 
 const records = useRecords();
-const own = useCompany(records);
-let ids: { applicationId: string; processId: string };
+const own = useCompany(records, ["APP:READ", "APP:UPDATE"]);
+const MANY = 3_000;
+/** So many that Postgres does not rather read the whole table than 25 rows by an index. */
+const APPLICATIONS = 9_000;
+const CHANGES = 6_000;
+const PAGE = { limit: 25, offset: 50 };
+
+let client: pg.PoolClient;
+const asked = { ...PAGE } as Asked;
 beforeAll(async () => {
-  const { rows } = await records.pool.query(
-    `with many as (
-       insert into applications (company_id, name, display_name)
-       select $1, 'many-' || n, 'Many' from generate_series(1, 1000) n returning id
+  client = await records.pool.connect();
+  const query = async (text: string, ...params: unknown[]) => (await client.query(text, params)).rows;
+  const { companyId, keyId } = own;
+  await query(
+    `insert into applications (company_id, name, display_name)
+       select $1, 'many-' || n, 'Many' from generate_series(1, ${APPLICATIONS}) n`,
+    companyId,
+  );
+  const { id: applicationId } = await records.application(companyId);
+  const [{ id: processId }] = await query(
+    `with others as (
+       insert into processes (application_id, key, entrypoint, type)
+         select id, key, '', case key when 'web' then 'web'::process_type end
+         from applications, (values ('web'), ('a'), ('b')) as key (key) where company_id = $1 and name like '%0'
      )
-     insert into processes (application_id, key, entrypoint)
-     select id, 'many-' || n, '' from many, generate_series(1, 10) n
-     returning application_id as "applicationId", id as "processId"`,
-    [own.companyId],
+     insert into processes (application_id, key, entrypoint, type)
+       select $2, 'many' || case n when 1 then '' else '-' || n end, '', 'cron' from generate_series(1, ${MANY}) n returning id`,
+    companyId,
+    applicationId,
   );
-  ids = rows[0];
-  await records.pool.query(
+  await query(
+    `insert into process_runs (process_id, requested_at) select id, now() - n * interval '1 minute'
+       from processes, generate_series(1, case id when $1 then ${MANY} else 2 end) n where application_id = $2`,
+    processId,
+    applicationId,
+  );
+  await query(
     `insert into api_key_tokens (hash, api_key_id, masked)
-     select sha256(($1::text || n)::bytea), $1::uuid, 'svl_00…0000' from generate_series(1, 5000) n`,
-    [own.keyId],
+       select sha256(($1::text || n)::bytea), $1::uuid, 'svl_00…0000' from generate_series(1, ${MANY}) n`,
+    keyId,
   );
-  await records.pool.query("update processes set type = 'cron' where id = $1", [ids.processId]);
-  await records.pool.query(
-    `insert into process_runs (process_id, requested_at)
-     select id, now() - n * interval '1 minute' from processes, generate_series(1, case id when $1 then 3000 else 2 end) n`,
-    [ids.processId],
+  await query(
+    `with keys as (insert into api_keys (company_id, name) select $1, 'A key' from generate_series(1, ${MANY}) returning id)
+     insert into api_key_capabilities (api_key_id, company_id, permission, resource_id) select id, $1, 'APP:READ', $2 from keys`,
+    companyId,
+    applicationId,
   );
-  await records.pool.query("vacuum analyze");
+  await query(
+    `insert into audit_log (api_key_id, company_id, application_id, process_id, operation)
+       select $1, $2, $3, gen_random_uuid(), 'update' from generate_series(1, ${MANY})`,
+    keyId,
+    companyId,
+    applicationId,
+  );
+  await query(
+    `insert into idempotent_answers (api_key_id, operation, key, fingerprint, body)
+       select $1, 'POST /', n, '', '' from generate_series(1, ${MANY}) n`,
+    keyId,
+  );
+  await query("vacuum analyze");
+  Object.assign(asked, { keyHash: sha256(own.token), applicationId, processId });
 });
-afterAll(() =>
-  records.pool.query(
+afterAll(async () => {
+  await client.query(
     "with gone as (delete from applications where company_id = $1) delete from api_keys where company_id = $1",
     [own.companyId],
-  ),
-);
+  );
+  client.release();
+});
 
 interface Plan {
-  "Node Type": string;
   "Relation Name"?: string;
   "Actual Rows"?: number;
+  "Actual Loops"?: number;
   "Rows Removed by Filter"?: number;
+  "Rows Removed by Index Recheck"?: number;
   Plans?: Plan[];
 }
 
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-type Key = { keyHash: string; trace: object };
-test.for<[string, (db: Database, key: Key) => Promise<unknown>, string[]]>([
-  ["a process", (db, key) => getProcessForKey(db, { ...key, ...ids }), ["processes", "applications"]],
-  [
-    "a page of processes",
-    (db, key) => listProcessesForKey(db, { ...key, ...ids, limit: 25, offset: 50 }),
-    ["processes", "applications"],
-  ],
-  ["a page of runs", (db, key) => listRunsForKey(db, { ...key, ...ids, limit: 25, offset: 50 }), ["process_runs"]],
-  ["the key", getOwnApiKey, []],
-])("%s is read through indexes", async ([_, ask, tables]) => {
-  const { text, params } = await captureStatement((db) => ask(db, { keyHash: sha256(own.token), trace: {} }));
-  const { rows } = await records.pool.query(`explain (format json) ${text}`, params);
-  const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan);
-  for (const table of [...tables, "api_key_tokens"]) {
-    const kinds = nodes.filter((node) => node["Relation Name"] === table).map((node) => node["Node Type"]);
-    expect([table, kinds.length]).not.toContain(0);
-    for (const kind of kinds)
-      expect([table, kind]).toContainEqual(expect.stringMatching(/Index (Only )?Scan|Bitmap Heap Scan/));
+/** How many rows each node has read of its table, the most first; nothing of what is sent stays. */
+async function rowsRead(ask: (db: Database) => Promise<unknown>, before = "select"): Promise<[string, number][]> {
+  const sent = await captureStatements(ask);
+  await client.query("begin");
+  try {
+    await client.query(before);
+    const plans: Plan[] = [];
+    for (const { text, params } of sent) plans.push(await explain({ text, params }));
+    return plans.flatMap(nodesOf).flatMap((node): [string, number][] => {
+      const table = node["Relation Name"];
+      const rows =
+        (node["Actual Rows"] ?? 0) +
+        (node["Rows Removed by Filter"] ?? 0) +
+        (node["Rows Removed by Index Recheck"] ?? 0);
+      return table === undefined ? [] : [[table, rows * (node["Actual Loops"] ?? 1)]];
+    });
+  } finally {
+    await client.query("rollback");
   }
-});
+}
 
-const seen = async (ask: (db: Database) => Promise<unknown>, table: string) => {
-  const { text, params } = await captureStatement(ask);
-  const { rows } = await records.pool.query(`explain (analyze, format json) ${text}`, params);
-  const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] === table);
-  return nodes.map((node) => Number(node["Actual Rows"]) + (node["Rows Removed by Filter"] ?? 0));
+async function explain({ text, params }: Sent): Promise<Plan> {
+  const { rows } = await client.query(`explain (analyze, format json) ${text}`, params);
+  return rows[0]["QUERY PLAN"][0].Plan;
+}
+
+const SMALL = ["companies", "process_resource_types"];
+/** Of the tables that are large: what a node reads beyond a page, and how much. */
+const COUNTED: Record<string, [string, number][]> = {
+  listProcesses: [["processes", MANY]],
+  listProcessRuns: [["process_runs", MANY]],
+  listApplications: [["applications", APPLICATIONS + 1]],
+  pollChanges: [["changes", 5_001]],
 };
 
-test("a page of runs reads no more of 3,000 than it shows, and counts them", async () => {
-  const page = { keyHash: sha256(own.token), trace: {}, ...ids, limit: 25, offset: 50 };
-  expect((await seen((db) => listRunsForKey(db, page), "process_runs")).toSorted()).toStrictEqual([3_000, 75]);
+test.for(Object.keys(statementsOf(asked)))("%s reads what it shows", async (name) => {
+  const before = `insert into changes (kind) select 'company' from generate_series(1, ${CHANGES})`;
+  const ask = statementsOf(asked)[name as keyof ReturnType<typeof statementsOf>];
+  const read = await rowsRead(ask, `update feed set leased_until = null; ${before}`);
+  expect(read.length).toBeGreaterThan(0);
+  const more = read.filter(([table, rows]) => rows > PAGE.offset + PAGE.limit && !SMALL.includes(table));
+  expect(more).toStrictEqual(COUNTED[name] ?? []);
 });
 
 test("where no run has expired, none is read to find out", async () => {
-  // Those of other tests.
-  await seen(deleteExpiredRuns, "process_runs");
-  expect(await seen(deleteExpiredRuns, "process_runs")).toStrictEqual([0, 0, 0]);
+  const read = await rowsRead(
+    deleteExpiredRuns,
+    "delete from process_runs where requested_at < now() - interval '30 days'",
+  );
+  expect(new Set(read.map(([table, rows]) => `${table} ${rows}`))).toStrictEqual(new Set(["process_runs 0"]));
 });
 
+const MEMORY = { drained: "1:1:", purged: "5:9:5,8", batches: [], waitingSince: null, polledAt: 0, isLost: false };
+const NO_CHANGES = "update feed set leased_until = null; delete from changes";
+
 test("a poll of the feed leaves alone what is purged and not deleted yet", async () => {
-  const memory = { drained: "1:1:", purged: "5:9:5,8", batches: [], waitingSince: null, polledAt: 0, isLost: false };
-  const { text, params } = await captureStatement((db) => pollChanges(db, randomUUID(), memory, true));
-  const client = await records.pool.connect();
-  try {
-    await client.query("begin; delete from changes; update feed set leased_until = null");
+  const read = await rowsRead(
+    (db) => pollChanges(db, randomUUID(), MEMORY, true),
     // Purged, though others that had begun before were under way at that time.
-    await client.query("insert into changes (kind, xid) select 'company', '7' from generate_series(1, 10000)");
-    await client.query("insert into changes (kind, xid) values ('company', '5'), ('company', '8'), ('company', '9')");
-    const { rows } = await client.query(`explain (analyze, format json) ${text}`, params);
-    const nodes = nodesOf(rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] === "changes");
-    const seen = nodes.map((node) => Number(node["Actual Rows"]) + (node["Rows Removed by Filter"] ?? 0));
-    expect(seen).toStrictEqual([1, 2]);
+    `${NO_CHANGES}; insert into changes (kind, xid) select 'company', '7' from generate_series(1, ${CHANGES});
+     insert into changes (kind, xid) values ('company', '5'), ('company', '8'), ('company', '9')`,
+  );
+  const counts = read.flatMap(([table, rows]) => (table === "changes" ? [rows] : []));
+  // Counted, and read.
+  expect(counts.toSorted()).toStrictEqual([0, 0, 1, 1, 2, 2]);
+});
+
+test.for([
+  ["each of 5,000 changes", 4_998, { company: 4_998, key: 2 }],
+  ["everything in place of more", 4_999, { everything: 2 }],
+] as const)("a poll of the feed returns %s", async ([_, count, expected]) => {
+  const { text, params } = await captureStatement((db) => pollChanges(db, randomUUID(), MEMORY, true));
+  await client.query("begin");
+  try {
+    await client.query(
+      `${NO_CHANGES}; insert into changes (kind, xid) select 'company', '9' from generate_series(1, ${count});
+       insert into changes (kind, xid) values ('key', '5'), ('key', '8')`,
+    );
+    const { rows } = await client.query(text, params);
+    expect(rows[0].lease).not.toBeNull();
+    const kinds = Object.groupBy(rows.slice(1), ({ kind }) => kind);
+    expect(Object.fromEntries(Object.entries(kinds).map(([kind, all]) => [kind, all?.length]))).toStrictEqual(expected);
   } finally {
     await client.query("rollback");
-    client.release();
   }
 });

@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { getOwnApiKey, validateOwnApiKey } from "../../src/worker/api/api-key/query.ts";
+import { getApplicationForKey, listApplicationsForKey } from "../../src/worker/api/application/query.ts";
+import { getProcessForKey, listProcessesForKey, listRunsForKey } from "../../src/worker/api/process/query.ts";
+import {
+  createProcessForKey,
+  deleteProcessForKey,
+  triggerProcessForKey,
+  updateProcessForKey,
+} from "../../src/worker/api/process/write-query.ts";
+import { listProcessResourceTypesForKey } from "../../src/worker/api/process-resource-type/query.ts";
+import type { Database } from "../../src/worker/db/client.ts";
+import { recordUses } from "../../src/worker/db/usage.ts";
+import {
+  deleteDrained,
+  deleteExpiredRuns,
+  forgetFuture,
+  pollChanges,
+  releaseLease,
+} from "../../src/worker/feed/query.ts";
+
+/** Who asks, and for what. */
+export interface Asked {
+  keyHash: string;
+  applicationId: string;
+  processId: string;
+  limit: number;
+  offset: number;
+}
+
+const MEMORY = { drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: false };
+
+/** A function for each statement that the Worker sends, by the name of the operation or of the part of the feed. */
+export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
+  const key = { keyHash, trace: {} };
+  const page = { limit, offset };
+  const request = { operation: "POST /", idempotencyKey: "a", content: "{}", conditions: {}, dryRun: false };
+  const write = { ...key, ...ids, ...request };
+  const created = { type: "worker", entrypoint: "", is_ingress_enabled: false };
+  return {
+    getProcess: (db) => getProcessForKey(db, { ...key, ...ids }),
+    listProcesses: (db) => listProcessesForKey(db, { ...key, ...ids, ...page }),
+    listProcessRuns: (db) => listRunsForKey(db, { ...key, ...ids, ...page }),
+    getApplication: (db) => getApplicationForKey(db, { ...key, ...ids }),
+    listApplications: (db) => listApplicationsForKey(db, { ...key, ...page }),
+    listProcessResourceTypes: (db) => listProcessResourceTypesForKey(db, key),
+    getOwnApiKey: (db) => getOwnApiKey(db, key),
+    validateOwnApiKey: (db) => validateOwnApiKey(db, key),
+    recordUses: (db) => recordUses(db, [keyHash], {}),
+    createProcess: (db) => createProcessForKey(db, { ...write, columns: created, slug: "many" }),
+    updateProcess: (db) => updateProcessForKey(db, { ...write, columns: { port: 8080 } }),
+    deleteProcess: (db) => deleteProcessForKey(db, write),
+    triggerProcess: (db) => triggerProcessForKey(db, write),
+    pollChanges: (db) => pollChanges(db, randomUUID(), null, true),
+    deleteDrained: (db) => deleteDrained(db, MEMORY),
+    deleteExpiredRuns: (db) => deleteExpiredRuns(db),
+    releaseLease: (db) => releaseLease(db, randomUUID(), null),
+    forgetFuture: (db) => forgetFuture(db),
+  } satisfies Record<string, (db: Database) => Promise<unknown>>;
+}

@@ -1,0 +1,577 @@
+with
+  "access" as (
+    select
+      "api_keys"."id", "api_keys"."company_id", "api_key_tokens"."hash",
+      extract(
+        epoch
+        from
+          least("api_keys"."expires_at", "api_key_tokens"."expires_at") - now()
+      )::float8 as "seconds_left",
+      exists (
+        select
+        from
+          "api_key_capabilities"
+        where
+          (
+            "api_key_capabilities"."api_key_id" = "api_keys"."id"
+            and "api_key_capabilities"."permission" = $1
+            and (
+              "api_key_capabilities"."resource_id" is null
+              or "api_key_capabilities"."resource_id" = $2::uuid
+            )
+          )
+      ) as "is_permitted",
+      (
+        "api_key_tokens"."last_used_at" is null
+        or "api_key_tokens"."last_used_at" < now() - interval '1 minute'
+      ) as "is_use_due",
+      coalesce(
+        (
+          select
+            healthy_at between now() - interval '2 minutes' and now() + interval '1 minute'
+          from
+            "feed"
+        ),
+        false
+      ) as "is_feed_healthy",
+      coalesce(
+        (
+          select
+            not (healthy_at between now() - interval '2 minutes' and now() + interval '1 minute')
+          from
+            "feed"
+        ),
+        false
+      ) as "is_feed_silent"
+    from
+      "api_key_tokens"
+      inner join "api_keys" on "api_keys"."id" = "api_key_tokens"."api_key_id"
+    where
+      (
+        "api_key_tokens"."hash" = $3
+        and "api_keys"."is_enabled"
+        and (
+          "api_key_tokens"."expires_at" is null
+          or "api_key_tokens"."expires_at" > statement_timestamp()
+        )
+        and (
+          "api_keys"."expires_at" is null
+          or "api_keys"."expires_at" > statement_timestamp()
+        )
+      )
+  ),
+  "application" as (
+    select
+      "applications"."id", "applications"."company_id", "applications"."name", "applications"."display_name", "applications"."namespace", "applications"."status", "applications"."type", "applications"."source", "applications"."is_suspended", "applications"."project_id", "applications"."cluster_id", "applications"."docker_registry_credential_id", "applications"."created_by", "applications"."git_type", "applications"."repo_url", "applications"."default_branch", "applications"."docker_image", "applications"."auto_deploy", "applications"."allow_deploy_paths", "applications"."ignore_deploy_paths", "applications"."build_type", "applications"."build_path", "applications"."is_build_cache_enabled", "applications"."pack_builder", "applications"."buildpacks", "applications"."nixpacks_version", "applications"."dockerfile_path", "applications"."docker_context", "applications"."is_hibernation_enabled", "applications"."hibernate_after_seconds", "applications"."created_at", "applications"."updated_at"
+    from
+      "applications"
+      inner join "access" on (
+        "access"."company_id" = "applications"."company_id"
+        and "is_permitted"
+      )
+    where
+      "applications"."id" = $4::uuid
+    for no key update of
+      "applications"
+  ),
+  "target" as (
+    select
+      process.*
+    from
+      "processes" as process,
+      "application"
+    where
+      process.application_id = "application"."id"
+      and process.id = $5::uuid
+    for update of
+      process
+  ),
+  "grants" as (
+    select
+    from
+      "api_key_tokens"
+      join "api_keys" on "api_keys"."id" = "api_key_tokens"."api_key_id"
+      join "api_key_capabilities" on (
+        "api_key_capabilities"."api_key_id" = "api_keys"."id"
+        and "api_key_capabilities"."permission" = $6
+        and (
+          "api_key_capabilities"."resource_id" is null
+          or "api_key_capabilities"."resource_id" = $7::uuid
+        )
+      )
+    where
+      "api_key_tokens"."hash" = $8
+    for share
+  )
+select
+  set_config('process_api.application', "application"."id"::text, true),
+  (
+    select
+      count(*)
+    from
+      target
+  ),
+  (
+    select
+      count(*)
+    from
+      grants
+  )
+from
+  "application";
+
+with
+  "access" as (
+    select
+      "api_keys"."id", "api_keys"."company_id", "api_key_tokens"."hash",
+      extract(
+        epoch
+        from
+          least("api_keys"."expires_at", "api_key_tokens"."expires_at") - now()
+      )::float8 as "seconds_left",
+      exists (
+        select
+        from
+          "api_key_capabilities"
+        where
+          (
+            "api_key_capabilities"."api_key_id" = "api_keys"."id"
+            and "api_key_capabilities"."permission" = $1
+            and (
+              "api_key_capabilities"."resource_id" is null
+              or "api_key_capabilities"."resource_id" = $2::uuid
+            )
+          )
+      ) as "is_permitted",
+      (
+        "api_key_tokens"."last_used_at" is null
+        or "api_key_tokens"."last_used_at" < now() - interval '1 minute'
+      ) as "is_use_due",
+      coalesce(
+        (
+          select
+            healthy_at between now() - interval '2 minutes' and now() + interval '1 minute'
+          from
+            "feed"
+        ),
+        false
+      ) as "is_feed_healthy",
+      coalesce(
+        (
+          select
+            not (healthy_at between now() - interval '2 minutes' and now() + interval '1 minute')
+          from
+            "feed"
+        ),
+        false
+      ) as "is_feed_silent"
+    from
+      "api_key_tokens"
+      inner join "api_keys" on "api_keys"."id" = "api_key_tokens"."api_key_id"
+    where
+      (
+        "api_key_tokens"."hash" = $3
+        and "api_keys"."is_enabled"
+        and (
+          "api_key_tokens"."expires_at" is null
+          or "api_key_tokens"."expires_at" > statement_timestamp()
+        )
+        and (
+          "api_keys"."expires_at" is null
+          or "api_keys"."expires_at" > statement_timestamp()
+        )
+      )
+  ),
+  "application" as (
+    select
+      "applications"."id", "applications"."company_id", "applications"."name", "applications"."display_name", "applications"."namespace", "applications"."status", "applications"."type", "applications"."source", "applications"."is_suspended", "applications"."project_id", "applications"."cluster_id", "applications"."docker_registry_credential_id", "applications"."created_by", "applications"."git_type", "applications"."repo_url", "applications"."default_branch", "applications"."docker_image", "applications"."auto_deploy", "applications"."allow_deploy_paths", "applications"."ignore_deploy_paths", "applications"."build_type", "applications"."build_path", "applications"."is_build_cache_enabled", "applications"."pack_builder", "applications"."buildpacks", "applications"."nixpacks_version", "applications"."dockerfile_path", "applications"."docker_context", "applications"."is_hibernation_enabled", "applications"."hibernate_after_seconds", "applications"."created_at", "applications"."updated_at"
+    from
+      "applications"
+      inner join "access" on (
+        "access"."company_id" = "applications"."company_id"
+        and "is_permitted"
+      )
+    where
+      (
+        "applications"."id" = $4::uuid
+        and "applications"."id"::text = current_setting('process_api.application', true)
+      )
+  ),
+  "earlier" as (
+    select
+      body,
+      etag,
+      last_modified,
+      fingerprint = sha256(convert_to($5::text, 'UTF8')) as is_same
+    from
+      "idempotent_answers", "access"
+    where
+      api_key_id = "access"."id"
+      and operation = $6::text
+      and key = $7::text
+      and created_at > now() - interval '24 hours'
+  ),
+  "visible" as (
+    select
+      "applications"."id", "applications"."company_id", "applications"."name", "applications"."display_name", "applications"."namespace", "applications"."status", "applications"."type", "applications"."source", "applications"."is_suspended", "applications"."project_id", "applications"."cluster_id", "applications"."docker_registry_credential_id", "applications"."created_by", "applications"."git_type", "applications"."repo_url", "applications"."default_branch", "applications"."docker_image", "applications"."auto_deploy", "applications"."allow_deploy_paths", "applications"."ignore_deploy_paths", "applications"."build_type", "applications"."build_path", "applications"."is_build_cache_enabled", "applications"."pack_builder", "applications"."buildpacks", "applications"."nixpacks_version", "applications"."dockerfile_path", "applications"."docker_context", "applications"."is_hibernation_enabled", "applications"."hibernate_after_seconds", "applications"."created_at", "applications"."updated_at"
+    from
+      "applications"
+      inner join "access" on (
+        "access"."company_id" = "applications"."company_id"
+        and "is_permitted"
+      )
+    where
+      "applications"."id" = $8::uuid
+  ),
+  "grants" as (
+    select
+    from
+      "api_key_tokens"
+      join "api_keys" on "api_keys"."id" = "api_key_tokens"."api_key_id"
+      join "api_key_capabilities" on (
+        "api_key_capabilities"."api_key_id" = "api_keys"."id"
+        and "api_key_capabilities"."permission" = $9
+        and (
+          "api_key_capabilities"."resource_id" is null
+          or "api_key_capabilities"."resource_id" = $10::uuid
+        )
+      )
+    where
+      "api_key_tokens"."hash" = $11
+    for share
+  ),
+  "target" as (
+    select
+      process.*
+    from
+      "processes" as process,
+      "application"
+    where
+      process.application_id = "application"."id"
+      and process.id = $12::uuid
+    for update of
+      process
+  ),
+  "before" as (
+    select
+      json_build_object(
+        'id', "target"."id",
+        'app_id', "target"."application_id",
+        'key', "target"."key",
+        'type', "target"."type",
+        'display_name', "target"."display_name",
+        'entrypoint', "target"."entrypoint",
+        'port', "target"."port",
+        'is_ingress_enabled', "target"."is_ingress_enabled",
+        'ingress_protocol', "target"."ingress_protocol",
+        'scaling_strategy', "target"."scaling_strategy",
+        'resource_type_id', "target"."resource_type_id",
+        'resource_type_name', "process_resource_types"."name",
+        'cpu_limit', "process_resource_types"."cpu_millicores",
+        'memory_limit', "process_resource_types"."memory_megabytes",
+        'schedule', "target"."schedule",
+        'time_zone', "target"."time_zone",
+        'job_start_policy', "target"."job_start_policy",
+        'liveness_probe', "target"."liveness_probe",
+        'readiness_probe', "target"."readiness_probe",
+        'internal_hostname', "application"."name" || '-' || "target"."key" || '.' || "application"."namespace" || '.svc.cluster.local',
+        'created_at', to_char("target"."created_at" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        'updated_at', to_char("target"."updated_at" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+      )::text as "body",
+      greatest("target"."updated_at", "application"."updated_at", "process_resource_types"."updated_at") as "last_modified"
+    from
+      "target"
+      inner join "application" on true
+      left join "process_resource_types" on "process_resource_types"."id" = "target"."resource_type_id"
+  ),
+  "answer" as (
+    select
+      body,
+      last_modified,
+      case
+        when last_modified is not null then encode(substring(sha256(convert_to(body, 'UTF8')) for 16), 'hex')
+      end as etag
+    from
+      (
+        select
+          json_build_object('message', $13::text)::text as body,
+          null::timestamptz as last_modified
+      ) as answer
+  ),
+  "verdict" as (
+    select
+      coalesce(
+        (
+          select
+            is_same
+          from
+            earlier
+        ),
+        false
+      ) as is_replay,
+      case
+        when exists (
+          select
+          from
+            earlier
+        ) then (
+          select
+            'idempotency_key_reused'
+          from
+            earlier
+          where
+            not is_same
+        )
+        when exists (
+          select
+          from
+            visible
+        )
+        and not exists (
+          select
+          from
+            application
+        ) then 'overtaken'
+        when not exists (
+          select
+          from
+            target
+        ) then 'absent'
+        when (false)
+        and not exists (
+          select
+          from
+            "api_key_capabilities"
+          where
+            (
+              "api_key_capabilities"."api_key_id" = (
+                select
+                  "access"."id"
+                from
+                  "access"
+              )
+              and "api_key_capabilities"."permission" = $14
+              and (
+                "api_key_capabilities"."resource_id" is null
+                or "api_key_capabilities"."resource_id" = $15::uuid
+              )
+            )
+        ) then 'unreadable'
+        when case
+          when $16::text[] is not null then not (
+            (
+              select
+                encode(substring(sha256(convert_to(before.body, 'UTF8')) for 16), 'hex')
+              from
+                before
+            ) is not null
+            and array[
+              '*',
+              '"' || (
+                select
+                  encode(substring(sha256(convert_to(before.body, 'UTF8')) for 16), 'hex')
+                from
+                  before
+              ) || '"'
+            ] && $17::text[]
+          )
+          else coalesce(
+            date_trunc(
+              'second', (
+                select
+                  before.last_modified
+                from
+                  before
+              ) + interval '999999 microseconds'
+            ) > $18::timestamptz,
+            false
+          )
+        end
+        or (
+          $19::text[] is not null
+          and (
+            (
+              select
+                encode(substring(sha256(convert_to(before.body, 'UTF8')) for 16), 'hex')
+              from
+                before
+            ) is not null
+            and array[
+              '*',
+              '"' || (
+                select
+                  encode(substring(sha256(convert_to(before.body, 'UTF8')) for 16), 'hex')
+                from
+                  before
+              ) || '"'
+            ] && $20::text[]
+          )
+        ) then 'changed'
+        when exists (
+          select
+          from
+            target
+          where
+            type = 'web'
+        ) then 'web_process'
+      end as refusal
+  ),
+  "written" as (
+    select
+    from
+      verdict
+    where
+      refusal is null
+      and not is_replay
+      and not $21::boolean
+      and case
+        when exists (
+          select
+          from
+            application
+        ) then exists (
+          select
+          from
+            grants
+        )
+        else true
+      end
+  ),
+  "deleted" as (
+    delete from "processes" as process using target,
+    written
+    where
+      process.id = target.id
+  ),
+  "audited" as (
+    insert into
+      "audit_log" (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
+    select
+      "access"."id", "access"."company_id", "application"."id",
+      before.id,
+      $22::audited_operation,
+      before.body::jsonb,
+      null,
+      $23::uuid
+    from
+      written,
+      "access", "application",
+      answer,
+      (
+        select
+          target.id,
+          before.body
+        from
+          target,
+          before
+      ) as before
+    returning
+      id
+  ),
+  "kept" as (
+    insert into
+      "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
+    select
+      "access"."id",
+      $24::text,
+      $25::text,
+      sha256(convert_to($26::text, 'UTF8')),
+      body,
+      etag,
+      last_modified
+    from
+      written,
+      "access",
+      answer
+    where
+      $27::text is not null
+    on conflict (api_key_id, operation, key) do update
+    set
+      fingerprint = excluded.fingerprint,
+      body = excluded.body,
+      etag = excluded.etag,
+      last_modified = excluded.last_modified,
+      created_at = excluded.created_at
+  ),
+  "swept" as (
+    delete from "idempotent_answers"
+    where
+      ctid in (
+        select
+          old.ctid
+        from
+          "idempotent_answers" as old,
+          written
+        where
+          old.created_at < now() - interval '24 hours'
+          and old.key is distinct from $28::text
+        order by
+          old.created_at
+        limit
+          10
+        for update of
+          old skip locked
+      )
+  )
+select
+  "access"."id" as "keyId",
+  "access"."company_id" as "companyId",
+  "seconds_left" as "secondsLeft",
+  "is_permitted"
+  and case
+    when exists (
+      select
+      from
+        application
+    ) then exists (
+      select
+      from
+        grants
+    )
+    else true
+  end as "isPermitted",
+  "is_use_due" as "isUseDue",
+  "is_feed_healthy" as "isFeedHealthy",
+  "is_feed_silent" as "isFeedSilent",
+  verdict.refusal as "refusal",
+  null::text[] as "fields",
+  verdict.is_replay as "isReplay",
+  exists (
+    select
+    from
+      audited
+  ) as "isEffective",
+  case
+    when verdict.is_replay then earlier.body
+    else answer.body
+  end as "body",
+  case
+    when verdict.is_replay then earlier.etag
+    else answer.etag
+  end as "etag",
+  to_char(
+    case
+      when verdict.is_replay then earlier.last_modified
+      else answer.last_modified
+    end at time zone 'UTC',
+    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+  ) as "lastModified",
+  (
+    select
+      count(*)
+    from
+      (
+        select
+        from
+          "audit_log"
+        where
+          created_at > now() - interval '10 minutes'
+        limit
+          25
+      ) as recent
+  ) < 25 as "isPurgeAffordable"
+from
+  "access"
+  left join verdict on true
+  left join answer on true
+  left join earlier on true;
