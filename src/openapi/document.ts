@@ -68,6 +68,8 @@ to programs; \`x-error-reasons\` in the OpenAPI document and \`/docs#errors\` ex
 **Limits.** A key has ${KEY_LIMIT.requests} reads in ${KEY_LIMIT.periodSeconds} seconds and ${WRITE_LIMIT.requests} writes in ${WRITE_LIMIT.periodSeconds}, and an address ${ADDRESS_LIMIT.requests} requests in
 ${ADDRESS_LIMIT.periodSeconds}, in each data centre; a dry run is a write. Beyond that the response is 429 with \`Retry-After\`, and nothing was written. The next try may
 be refused as well, at the latest until \`x-ratelimit-reset\`. There is no \`x-ratelimit-remaining\`: data centres do not say it.
+What a key writes in a day (UTC) is also bounded, in all data centres together: 429 with \`write_quota_reached\` and a \`Retry-After\`
+until midnight, while reads, dry runs and repeated requests go on.
 `.trim();
 
 const INFO = {

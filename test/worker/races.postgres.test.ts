@@ -25,7 +25,17 @@ async function makePlace() {
   const { id: otherApplicationId } = await records.application(otherCompanyId);
   const { id: processId } = await records.process(applicationId, { type: "cron", schedule: "0 3 * * *" });
   const { id: sizeId } = await records.resourceType();
-  return { keyId, hash: sha256(token), token, applicationId, otherApplicationId, otherCompanyId, processId, sizeId };
+  return {
+    companyId,
+    keyId,
+    hash: sha256(token),
+    token,
+    applicationId,
+    otherApplicationId,
+    otherCompanyId,
+    processId,
+    sizeId,
+  };
 }
 
 const WRITES = {
@@ -227,6 +237,66 @@ test("a poll that waits for another's leaves it its lease, which has been renewe
   await first.query("update feed set holder = null, leased_until = null");
 });
 
+/** Another application of the same company, for the same key. */
+async function placeBeside(place: Place): Promise<Place> {
+  const { id: applicationId } = await records.application(place.companyId);
+  const { id: processId } = await records.process(applicationId, { type: "cron", schedule: "0 3 * * *" });
+  return { ...place, applicationId, processId };
+}
+
+/** How many bytes the key has written. */
+const writtenBy = async ({ keyId }: Place) =>
+  Number((await records.pool.query("select bytes from api_key_writes where api_key_id = $1", [keyId])).rows[0]?.bytes);
+const COUNT = "insert into api_key_writes values ($1, now() at time zone 'UTC', 0)";
+
+test.for(["first", "later"])(
+  "two %s writes of a key to different applications at once are both counted",
+  async (which) => {
+    const [place, alone] = [await makePlace(), await makePlace()];
+    await send(alone, "update");
+    await first.query("begin");
+    if (which === "later") await records.pool.query(COUNT, [place.keyId]);
+    const hold = which === "first" ? COUNT : "select from api_key_writes where api_key_id = $1 for update";
+    await first.query(hold, [place.keyId]);
+    const responses = [send(place, "update"), send(await placeBeside(place), "update")];
+    await untilWaiting(2);
+    await first.query("rollback");
+    for (const response of responses) expect((await response).status).toBe(200);
+    expect(await writtenBy(place)).toBe(2 * (await writtenBy(alone)));
+  },
+);
+
+test.for<[what: string, statement: string]>([
+  ["disables", "update api_keys set is_enabled = false where id = $1"],
+  ["deletes", "delete from api_keys where id = $1"],
+])("whoever %s a key while a write of it waits to be counted comes after it", async ([, statement]) => {
+  const place = await makePlace();
+  await records.pool.query(COUNT, [place.keyId]);
+  await first.query("begin");
+  await first.query("select from api_key_writes where api_key_id = $1 for update", [place.keyId]);
+  const response = send(place, "update");
+  await untilWaiting(1);
+  const change = late.query(statement, [place.keyId]).then(() => stateOf(place));
+  await untilWaiting(2);
+  await first.query("commit");
+  expect((await response).status).toBe(200);
+  expect((await change).audited).toBe("1");
+});
+
+test("a write that waits for somebody's process lets other writes of its key pass", async () => {
+  const place = await makePlace();
+  await records.pool.query(COUNT, [place.keyId]);
+  await first.query("begin");
+  await first.query("insert into processes (application_id, key, entrypoint) values ($1, 'worker', '')", [
+    place.applicationId,
+  ]);
+  const response = send(place, "create");
+  await untilWaiting(1);
+  expect((await send(await placeBeside(place), "create")).status).toBe(200);
+  await first.query("rollback");
+  expect((await response).status).toBe(200);
+});
+
 test("nothing is decided by what could not be held", async () => {
   const place = await makePlace();
   const enable = (isEnabled: boolean) =>
@@ -245,7 +315,14 @@ test("nothing is decided by what could not be held", async () => {
     await first.query("commit");
     return decided?.rows as never[];
   };
-  const request = { operation: "delete", idempotencyKey: null, content: "", conditions: {}, dryRun: false };
+  const request = {
+    operation: "delete",
+    idempotencyKey: null,
+    content: "",
+    conditions: {},
+    dryRun: false,
+    dailyBytes: 1,
+  };
   const { hash: keyHash, applicationId, processId } = place;
   const all = { ...request, keyHash, trace: {}, applicationId, processId };
   const row = await deleteProcessForKey({ transact } as Database, all);

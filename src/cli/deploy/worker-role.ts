@@ -25,6 +25,7 @@ const GRANTS = [
   "select (hash, api_key_id, masked, expires_at, last_used_at) on api_key_tokens",
   "select (api_key_id, permission, resource_id) on api_key_capabilities",
   "select (id, created_at) on audit_log",
+  "select (api_key_id, day, bytes) on api_key_writes",
   "select (holder, leased_until, healthy_at, memory) on feed",
   "select (ctid, xid, kind, resource_id, application_id, company_id, changed_at) on changes",
   "insert, delete on processes",
@@ -35,6 +36,7 @@ const GRANTS = [
   "insert (api_key_id, company_id, application_id, process_id, operation, before, after, request_id) on audit_log",
   "insert (api_key_id, operation, key, fingerprint, body, etag, last_modified) on idempotent_answers",
   "update (fingerprint, body, etag, last_modified, created_at), delete on idempotent_answers",
+  "insert (api_key_id, day, bytes), update (day, bytes) on api_key_writes",
   "update (last_used_at) on api_keys, api_key_tokens",
   // To lock what a write decides by, which takes the right to change a column.
   "update (updated_at) on applications",

@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { EXPECTED_TAGS } from "../../worker/shared/conditions.ts";
+import { SETTINGS } from "../../worker/shared/config.ts";
 import { errorBody, type Failure } from "../../worker/shared/errors.ts";
 import {
   ADDRESS_LIMIT,
@@ -14,7 +15,7 @@ import {
   WRITE_LIMIT,
 } from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS, type Examples } from "./examples.ts";
-import { headersOf } from "./headers.ts";
+import { headersOf, optionalHeadersOf } from "./headers.ts";
 
 export const errorSchema = z
   .strictObject({
@@ -37,7 +38,7 @@ export const errorSchema = z
 
 type FailedResponse = {
   description: string;
-  headers: Record<string, { $ref: string }>;
+  headers: Record<string, { $ref: string } | ReturnType<typeof optionalHeadersOf>[string]>;
   content: { "application/json": { schema: { $ref: string }; examples: Examples } };
 };
 
@@ -47,10 +48,12 @@ function failedResponse(
   description: string,
   headers: Parameters<typeof headersOf>,
   examples: FailureExamples,
+  optional: Parameters<typeof headersOf> = [],
 ): FailedResponse {
+  const always = headersOf("Error-Reason", "x-request-id", "Server-Timing", "Cache-Control", ...headers);
   return {
     description,
-    headers: headersOf("Error-Reason", "x-request-id", "Server-Timing", "Cache-Control", ...headers),
+    headers: { ...always, ...optionalHeadersOf(...optional) },
     content: {
       "application/json": {
         schema: { $ref: "#/components/schemas/Error" },
@@ -71,9 +74,20 @@ const unsupportedMediaType = (method: "Post" | "Patch"): FailedResponse =>
     coding: ["A body that is compressed", { reason: "unsupported_content_coding" }],
   });
 
+const RATE_LIMIT_HEADERS: Parameters<typeof headersOf> = [
+  "x-ratelimit-limit",
+  "x-ratelimit-reset",
+  "RateLimit-Policy",
+  "RateLimit",
+];
 const KEY_LIMITED: Failure = { reason: "rate_limited", ...KEY_LIMIT };
 const WRITES_LIMITED: Failure = { reason: "rate_limited", ...WRITE_LIMIT };
 const ADDRESS_LIMITED: Failure = { reason: "rate_limited", ...ADDRESS_LIMIT };
+const WRITTEN_ENOUGH: Failure = {
+  reason: "write_quota_reached",
+  bytes: SETTINGS.KEY_DAILY_WRITE_BYTES.default,
+  retryAfterSeconds: 3_600,
+};
 
 /** Below `components.responses`. */
 export const FAILED_RESPONSES = {
@@ -170,19 +184,21 @@ export const FAILED_RESPONSES = {
   }),
   TooManyRequests: failedResponse(
     "The rate limit of the API key or of the address is reached.",
-    ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
+    ["Retry-After", ...RATE_LIMIT_HEADERS],
     {
       key: ["The rate limit of the key", KEY_LIMITED],
       address: ["The rate limit of the address", ADDRESS_LIMITED],
     },
   ),
   TooManyWrites: failedResponse(
-    "The rate limit of the API key or of the address is reached. Nothing was written.",
-    ["Retry-After", "x-ratelimit-limit", "x-ratelimit-reset", "RateLimit-Policy", "RateLimit"],
+    "The rate limit of the API key or of the address is reached. A write is also refused if its key has written as much as it may in a day (UTC). Nothing was written.",
+    ["Retry-After", "Cache-Status"],
     {
       write: ["The rate limit of the key for writes", WRITES_LIMITED],
       address: ["The rate limit of the address", ADDRESS_LIMITED],
+      day: ["The bound of a day", WRITTEN_ENOUGH],
     },
+    RATE_LIMIT_HEADERS,
   ),
   HeaderTooLarge: failedResponse("A header is too large.", [], {
     header: [

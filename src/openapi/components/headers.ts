@@ -129,6 +129,15 @@ type HeaderName = keyof typeof HEADERS;
 export const headersOf = (...names: HeaderName[]): Record<string, { $ref: string }> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
+/** The same of headers that such a response has only sometimes, where others always have them. */
+export const optionalHeadersOf = (...names: HeaderName[]) =>
+  Object.fromEntries(
+    names.map((name) => {
+      const { description, schema }: Header = HEADERS[name];
+      return [name, { description, schema }];
+    }),
+  );
+
 /**
  * Below `components.parameters`. Each default says what a header does that is not sent, and is what an importer fills in for
  * all requests (openapi-to-postmanv2 6.3.3, `_resolveSchema`). Without one it makes up a value: a key that repeats one request,

@@ -95,6 +95,10 @@ const EXPLANATIONS: Record<Exclude<Reason, ReasonOfOperators>, Explanation> = {
     advice: "Send it without `Content-Encoding`.",
   },
   rate_limited: { description: "A rate limit is reached. Nothing was written.", advice: WAIT },
+  write_quota_reached: {
+    description: "The API key has written as much as it may in a day (UTC). Nothing was written.",
+    advice: "Wait `Retry-After` seconds, which may be hours. Reads, dry runs and repeated requests still work.",
+  },
   header_too_large: { description: "A header is too large.", advice: "`data.message` says how much may be sent." },
   invalid_row: { description: "What is stored breaks the schema of the response.", advice: OUR_FAULT },
   misconfigured: { description: "The service is wrongly set up.", advice: OUR_FAULT },

@@ -22,14 +22,14 @@ interface Write<Refusal extends string> {
  * Writes, purges what depends on it, and answers with what there is now.
  *
  * @throws HttpError `invalid_key`, `missing_permission`, `no_such_resource`, `precondition_failed`, `idempotency_key_reused`,
- *   what `failureOf` makes of other refusals: nothing was written then; `invalid_row` if the payload breaks the document
+ *   `write_quota_reached`, what `failureOf` makes of other refusals: nothing was written then; `invalid_row` if the payload breaks the document
  */
 export async function answerWrite<Refusal extends string>(call: Call, write: Write<Refusal>): Promise<Response> {
   const row = await write.send(requestOf(call, write.content));
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.note(row);
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
-  const failure = failureIn(row, write);
+  const failure = failureIn(call, row, write);
   if (failure !== undefined) throw new HttpError(failure, { ...UNCACHEABLE, ...keyHeader });
   const payload = parseValid(call, row.body, {});
   const headers: Record<string, string> = { "content-type": "application/json", ...UNCACHEABLE, ...keyHeader };
@@ -40,7 +40,7 @@ export async function answerWrite<Refusal extends string>(call: Call, write: Wri
   return new Response(JSON.stringify(payload), { headers });
 }
 
-function requestOf({ target, headers, query }: Call, content: unknown): WriteRequest {
+function requestOf({ target, headers, query, config }: Call, content: unknown): WriteRequest {
   const { idempotencyKey, conditions } = headers;
   return {
     operation: target,
@@ -48,6 +48,7 @@ function requestOf({ target, headers, query }: Call, content: unknown): WriteReq
     content: canonicalJson(content),
     conditions,
     dryRun: query.dry_run === true,
+    dailyBytes: config.keyDailyWriteBytes,
   };
 }
 
@@ -59,7 +60,8 @@ const canonicalJson = (content: unknown): string =>
   });
 
 function failureIn<Refusal extends string>(
-  { isPermitted, refusal, fields }: WriteRow<Refusal>,
+  { config }: Call,
+  { isPermitted, refusal, fields, secondsLeftToday }: WriteRow<Refusal>,
   { resource, failureOf }: Write<Refusal>,
 ): Failure | undefined {
   if (!isPermitted) return { reason: "missing_permission", permission: "APP:UPDATE" };
@@ -76,6 +78,8 @@ function failureIn<Refusal extends string>(
       return { reason: "precondition_failed" };
     case "idempotency_key_reused":
       return { reason: "idempotency_key_reused" };
+    case "write_quota_reached":
+      return { reason: "write_quota_reached", bytes: config.keyDailyWriteBytes, retryAfterSeconds: secondsLeftToday };
     default:
       return failureOf(refusal as Exclude<Refusal, CommonRefusal>, fields ?? []);
   }

@@ -5,6 +5,7 @@ import {
   boolean,
   check,
   customType,
+  date,
   foreignKey,
   index,
   integer as int,
@@ -520,6 +521,25 @@ export const idempotentAnswers = pgTable(
   (table) => [
     primaryKey({ columns: [table.apiKeyId, table.operation, table.key] }),
     index("idempotent_answers_created_at_idx").on(table.createdAt),
+  ],
+);
+
+/**
+ * How much a key has written in the day (UTC) on which it wrote last: one row for each key, so that nothing is left to sweep.
+ * Not columns of the key: all writes of a key at once share its row, and a change of that is purged.
+ */
+export const apiKeyWrites = pgTable(
+  "api_key_writes",
+  {
+    apiKeyId: uuid("api_key_id")
+      .primaryKey()
+      .references(() => apiKeys.id, { onDelete: "cascade" }),
+    day: date("day").notNull(),
+    bytes: bigint("bytes", { mode: "number" }).notNull(),
+  },
+  (table) => [
+    check("api_key_writes_day_finite", sql`isfinite(${table.day})`),
+    check("api_key_writes_bytes_range", isBetween(table.bytes, 0, MAX_SAFE_INTEGER)),
   ],
 );
 

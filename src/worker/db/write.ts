@@ -11,7 +11,7 @@ import { type Access, accessColumns, type Caller, holdGrants, isAlsoPermitted, k
 import type { Database } from "./client.ts";
 import { endOfSecond, isoTimestamp, toArray } from "./expressions.ts";
 import { etagOf } from "./json.ts";
-import { applications, type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
+import { apiKeyWrites, applications, type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
 import { defineStatement, type Statement } from "./statement.ts";
 import { type OwnApplication, ownApplication } from "./tenant.ts";
 
@@ -37,6 +37,8 @@ export interface WriteRow<Refusal extends string> extends Access {
   lastModified: string | null;
   /** Whether there is room for one more direct purge beside those of the feed. */
   isPurgeAffordable: boolean;
+  /** Seconds until the day ends in UTC, rounded up. */
+  secondsLeftToday: number;
 }
 
 /**
@@ -45,8 +47,15 @@ export interface WriteRow<Refusal extends string> extends Access {
  * - `unreadable`: the key is not permitted to read what the answer would show.
  * - `changed`: a condition does not hold.
  * - `idempotency_key_reused`: for another request than this.
+ * - `write_quota_reached`: the key has written its `dailyBytes` already.
  */
-export type CommonRefusal = "overtaken" | "absent" | "unreadable" | "changed" | "idempotency_key_reused";
+export type CommonRefusal =
+  | "overtaken"
+  | "absent"
+  | "unreadable"
+  | "changed"
+  | "idempotency_key_reused"
+  | "write_quota_reached";
 
 /** What every write is told, beside what it is about. */
 export interface WriteRequest {
@@ -57,6 +66,8 @@ export interface WriteRequest {
   content: string;
   conditions: Conditions;
   dryRun: boolean;
+  /** A key that has left so much behind today may write no more. */
+  dailyBytes: number;
 }
 
 /** The parts of a write, as SQL over `access`, `application` and its own common table expressions. */
@@ -98,6 +109,12 @@ const IF_MATCH = sql`${sql.placeholder("ifMatch")}::text[]`;
 const IF_NONE_MATCH = sql`${sql.placeholder("ifNoneMatch")}::text[]`;
 const IF_UNMODIFIED_SINCE = sql`${sql.placeholder("ifUnmodifiedSince")}::timestamptz`;
 export const IS_DRY_RUN = sql`${sql.placeholder("dryRun")}::boolean`;
+const DAILY_BYTES = sql`${sql.placeholder("dailyBytes")}::bigint`;
+
+const UTC_NOW = sql`statement_timestamp() at time zone 'UTC'`;
+const TODAY = sql`(${UTC_NOW})::date`;
+/** What a row takes beside its JSON, with its entries in indexes: 600 to 700 bytes were measured. */
+const ROW_BYTES = sql.raw("600");
 
 const partOf = (name: string, part: SQL): SQL => sql`${sql.identifier(name)} as (${part})`;
 const partsOf = (parts: Record<string, SQL>): SQL[] => Object.entries(parts).map(([name, part]) => partOf(name, part));
@@ -114,8 +131,8 @@ const HELD = sql`'process_api.application'`;
 
 /**
  * Builds a write when it is first asked for. It checks the key, its permission and its company, repeats an earlier answer of
- * the same `Idempotency-Key`, checks the precondition and the refusals, writes, records who has written what, and keeps its
- * answer. A write that is refused or only tried (`dryRun`) leaves nothing behind.
+ * the same `Idempotency-Key`, checks the precondition and the refusals, writes, records who has written what, keeps its
+ * answer, and counts how much that is. A write that is refused or only tried (`dryRun`) leaves nothing behind.
  */
 export function defineWrite<Refusal extends string>(define: DefineParts<Refusal>): () => Write<Refusal> {
   const hold = defineHold(define);
@@ -173,18 +190,38 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
         sql`select body, last_modified, case when last_modified is not null then ${etagOf(sql`body`)} end as etag
           from (${write.answer}) as answer`,
       ),
+      partOf(
+        "audit",
+        sql`select ${process} as process_id, ${before}::jsonb as before, ${after}::jsonb as after from answer, ${from}`,
+      ),
+      partOf(
+        "today",
+        sql`select bytes from ${apiKeyWrites}, ${access} where api_key_id = ${access.keyId} and day = ${TODAY}`,
+      ),
       partOf("verdict", verdictOf(write, mayRead)),
       partOf(
         "written",
         sql`select from verdict where refusal is null and not is_replay and not ${IS_DRY_RUN} and ${ARE_GRANTS_HELD}`,
       ),
+      // The first, because Postgres begins with the last: what may wait for others does not hold this key's other writes.
+      partOf(
+        "counted",
+        sql`insert into ${apiKeyWrites} as known (api_key_id, day, bytes)
+          select ${access.keyId}, ${TODAY}, sum(left_behind.bytes) from written, ${access}, (
+            select 2 * ${ROW_BYTES} + octet_length(body) + coalesce(octet_length(before::text), 0)
+              + coalesce(octet_length(after::text), 0) as bytes from audit, answer
+            union all select ${ROW_BYTES} + octet_length(body) from answer where ${IDEMPOTENCY_KEY} is not null
+          ) as left_behind group by ${access.keyId}
+          on conflict (api_key_id) do update set day = excluded.day,
+            bytes = excluded.bytes + case known.day when excluded.day then known.bytes else 0 end`,
+      ),
       ...partsOf(write.effects),
       partOf(
         "audited",
         sql`insert into ${auditLog} (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
-          select ${access.keyId}, ${access.companyId}, ${application.id}, ${process}, ${operation}::audited_operation,
-            ${before}, ${after}, ${sql.placeholder("requestId")}::uuid
-          from written, ${access}, ${application}, answer, ${from} returning id`,
+          select ${access.keyId}, ${access.companyId}, ${application.id}, process_id, ${operation}::audited_operation,
+            before, after, ${sql.placeholder("requestId")}::uuid
+          from written, ${access}, ${application}, audit returning id`,
       ),
       partOf(
         "kept",
@@ -210,6 +247,7 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
       etag: ofEarlierOr("etag"),
       lastModified: isoTimestamp(ofEarlierOr("last_modified")),
       isPurgeAffordable: IS_PURGE_AFFORDABLE,
+      secondsLeftToday: sql`ceil(extract(epoch from ${TODAY} + 1 - (${UTC_NOW})))::int`,
     };
     const list = Object.entries(row).map(([name, value]) => sql`${value} as ${sql.identifier(name)}`);
     return sql`${parts} select ${sql.join(list, sql`, `)}
@@ -227,6 +265,8 @@ function verdictOf<Refusal extends string>(
     unreadable: sql`(${reads}) and not ${mayRead}`,
     changed: isChanged(current),
     ...refusals,
+    // Last: whoever must wait knows that nothing else is against the write.
+    write_quota_reached: sql`not ${IS_DRY_RUN} and exists (select from today where bytes >= ${DAILY_BYTES})`,
   };
   const ordered = Object.entries<SQL>(cases).map(
     ([refusal, condition]) => sql`when ${condition} then ${sql.raw(`'${refusal}'`)}`,

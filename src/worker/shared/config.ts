@@ -5,6 +5,8 @@ export interface Config {
   databaseUrl: string;
   /** The most that one query may take, retries included. */
   databaseDeadlineMs: number;
+  /** How many bytes a key may write in a day (UTC). */
+  keyDailyWriteBytes: number;
   /** The secrets of operators who purge the edge: today's, and while it is rotated the one before. None: nobody can. */
   purgeSecrets: readonly string[];
   cache: CachePolicy;
@@ -26,6 +28,8 @@ const DAY_SECONDS = 86_400;
 /** Settings that are whole numbers. */
 export const SETTINGS = {
   DATABASE_DEADLINE_MS: { minimum: 100, maximum: 25_000, default: 3_000 },
+  // 5.8 kB for each of the 43,200 writes that a key may send to a data centre in a day.
+  KEY_DAILY_WRITE_BYTES: { minimum: 1_000_000, maximum: 999_999_999, default: 250_000_000 },
   EDGE_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 3_600 },
   EDGE_FRESH_WITHOUT_FEED_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
@@ -71,6 +75,7 @@ export function readConfig(env: object): Config {
   const config: Config = {
     databaseUrl: String(vars.DATABASE_URL),
     databaseDeadlineMs: numberOf("DATABASE_DEADLINE_MS"),
+    keyDailyWriteBytes: numberOf("KEY_DAILY_WRITE_BYTES"),
     purgeSecrets: PURGE_SECRETS.flatMap((name) => (vars[name] === undefined ? [] : [String(vars[name])])),
     cache: {
       freshSeconds: numberOf("EDGE_FRESH_SECONDS"),

@@ -24,6 +24,7 @@ export type Failure =
   | { reason: "no_cron_process" }
   | { reason: "no_room_for_key" }
   | { reason: "rate_limited"; name: string; requests: number; periodSeconds: number; retryAfterSeconds?: number }
+  | { reason: "write_quota_reached"; bytes: number; retryAfterSeconds: number }
   | { reason: "invalid_body"; expected: string }
   | { reason: "body_too_large"; maxBytes: number }
   | { reason: "missing_secret" }
@@ -246,6 +247,13 @@ function wordingOf(failure: Failure): Wording {
           "ratelimit-policy": `"${failure.name}";q=${failure.requests};w=${failure.periodSeconds}`,
           ratelimit: `"${failure.name}";r=0;t=${failure.periodSeconds}`,
         },
+      };
+    case "write_quota_reached":
+      return {
+        status: 429,
+        message: "This API key has written as much as it may in a day (UTC). Nothing was written.",
+        advice: `The limit is ${failure.bytes} bytes, counted with what is kept of each write. Try again after midnight (UTC).`,
+        headers: retryAfter(failure.retryAfterSeconds),
       };
     case "invalid_body":
       return {

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { CORS_HEADERS } from "../../../src/worker/gateway/cors.ts";
+import { SETTINGS } from "../../../src/worker/shared/config.ts";
 import { useApi } from "../../support/api.ts";
 import { responsesOf, validatorOf } from "../../support/document.ts";
 import { type Operation, operations } from "../../support/operations.ts";
@@ -99,6 +100,12 @@ async function provoke(operation: Operation): Promise<Answer[]> {
     await see("one that is not sure what it is", ask(`${path()}?dry_run=maybe`, key));
     await see("one that is misspelt", ask(`${path()}?dryrun=true`, key));
     await see("one that is conditional", ask(`${path()}?dry_run=true`, key, { "if-match": '"x"' }));
+    const writer = await records.key(companyId, { permissions: ["APP:READ", "APP:UPDATE"] });
+    await records.pool.query("insert into api_key_writes values ($1, (now() at time zone 'UTC')::date, $2)", [
+      writer.id,
+      SETTINGS.KEY_DAILY_WRITE_BYTES.default,
+    ]);
+    await see("one beyond the bound of a day", ask(path(), writer.token));
     const once = { "idempotency-key": randomUUID() };
     await see("one that is sent once", ask(path(), key, once));
     await see("one that is sent again", ask(path(), key, once));

@@ -24,7 +24,7 @@ const LIMITS: Record<string, readonly number[]> = {
 };
 
 /** Tables that no response shows anything of. */
-const UNSHOWN = ["api_key_events", "audit_log", "changes", "feed", "idempotent_answers"];
+const UNSHOWN = ["api_key_events", "api_key_writes", "audit_log", "changes", "feed", "idempotent_answers"];
 
 interface Column {
   name: string;

@@ -36,6 +36,7 @@ const VALID = {
   apiKeys: () => ({ companyId: own.companyId, name: "A key" }),
   apiKeyTokens: () => ({ apiKeyId: own.keyId, hash: sha256(randomUUID()), masked: "svl_00…ffff" }),
   apiKeyCapabilities: () => ({ apiKeyId: own.keyId, companyId: own.companyId, permission: "APP:UPDATE" }),
+  apiKeyWrites: () => ({ apiKeyId: own.keyId, day: "2025-01-30", bytes: 0 }),
   changes: () => ({ kind: "everything" }),
   feed: () => ({}),
 };
@@ -185,6 +186,10 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
     hash_length: rule("hash", [times(64, "0")], [times(62, "0"), times(66, "0")]),
     masked_pattern: rule("masked", ["svl_09…09af"], [...malformedMasks, `svl_${times(64, "a")}`]),
     ...iso("expires_at last_used_at"),
+  },
+  apiKeyWrites: {
+    day_finite: rule("day", ["0001-01-01", "9999-12-31"], ["infinity", "-infinity"]),
+    bytes_range: rule("bytes", [0, MAX], [-1, MAX + 1]),
   },
   changes: { changed_at_finite: rule("changed_at", [YEAR_ONE, BEYOND[0]], [BEYOND[1], BEYOND[3]]) },
   feed: {

@@ -9,6 +9,7 @@ test("without settings the configuration has its defaults, by which a miss is st
   expect(readConfig({ DATABASE_URL })).toStrictEqual({
     databaseUrl: DATABASE_URL,
     databaseDeadlineMs: 3_000,
+    keyDailyWriteBytes: 250_000_000,
     purgeSecrets: [],
     cache: {
       freshSeconds: 3_600,
@@ -25,6 +26,7 @@ test("each setting is read from its variable", () => {
   const vars = {
     DATABASE_URL: "postgres://user@host/database",
     DATABASE_DEADLINE_MS: "100",
+    KEY_DAILY_WRITE_BYTES: "999999999",
     EDGE_FRESH_SECONDS: "86400",
     EDGE_FRESH_WITHOUT_FEED_SECONDS: "1",
     EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0",
@@ -37,6 +39,7 @@ test("each setting is read from its variable", () => {
   expect(readConfig(vars)).toStrictEqual({
     databaseUrl: vars.DATABASE_URL,
     databaseDeadlineMs: 100,
+    keyDailyWriteBytes: 999_999_999,
     purgeSecrets: [SECRET, vars.PURGE_SECRET_PREVIOUS],
     cache: {
       freshSeconds: 86_400,

@@ -103,6 +103,7 @@ test("a body that nobody has checked is stored as the contract has it, or is a 4
         content: "",
         conditions: {},
         dryRun: false,
+        dailyBytes: 999_999_999,
         columns: { ...valid, ...("resource_type_id" in valid && { resource_type_id: sizeId }), ...junk },
       };
       const outcome = await outcomeOfWrite(
