@@ -58,6 +58,9 @@ test("list prints a line for each key, the oldest first, and one for each furthe
 
 test("show prints all details of a key, and list --json the same as an object", async () => {
   const { companyId, applicationId, live, rotating, second, spent } = await createKeys();
+  const today = "(now() at time zone 'UTC')::date";
+  const written = `insert into api_key_writes values ($1, ${today} - 1, 7), ($2, ${today}, 1234)`;
+  await records.pool.query(written, [live.id, rotating.id]);
   expect(lines((await keys(`show ${live.id}`)).stdout)).toStrictEqual([
     `id         ${live.id}`,
     `company    A company (${companyId})`,
@@ -67,16 +70,18 @@ test("show prints all details of a key, and list --json the same as an object", 
     `may        APP:READ of my-app (${applicationId})`,
     "expires    2099-12-31T23:59:59.999Z",
     "last used  never",
+    "written    0 bytes today (UTC)",
     "created    2025-01-01T00:00:00.000Z",
     "updated    2025-01-01T00:00:00.000Z",
     "history    none",
   ]);
-  expect(lines((await keys(`show ${rotating.id}`)).stdout).slice(4, 9)).toStrictEqual([
+  expect(lines((await keys(`show ${rotating.id}`)).stdout).slice(4, 10)).toStrictEqual([
     `token      ${masked(rotating.token)}  last used 2025-01-31T00:00:00.000Z`,
     `           ${masked(second)}  until 2099-12-31T23:59:59.999Z  never used`,
     "may        APP:READ of all applications",
     "expires    never",
     "last used  2025-01-31T00:00:00.000Z",
+    "written    1234 bytes today (UTC)",
   ]);
   expect((await keys(`show ${spent.id}`)).stdout).toContain("  expired 2025-01-31T00:00:00.000Z  never used\n");
   const created_at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -86,7 +91,7 @@ test("show prints all details of a key, and list --json the same as an object", 
     ...{ id: live.id, company: { id: companyId, name: "A company" }, name: "live", state: "live" },
     tokens: [{ ...unused, created_at }],
     capabilities: [{ permission: "APP:READ", resource_id: applicationId, resource_name: "my-app" }],
-    ...{ history: [], expires_at: "2099-12-31T23:59:59.999Z", last_used_at: null },
+    ...{ history: [], expires_at: "2099-12-31T23:59:59.999Z", last_used_at: null, bytes_written_today: 0 },
     ...{ created_at: "2025-01-01T00:00:00.000Z", updated_at: "2025-01-01T00:00:00.000Z" },
   });
   expect(await keysJson(`show ${live.id.toUpperCase()}`)).toStrictEqual(list[0]);

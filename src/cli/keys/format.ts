@@ -18,6 +18,8 @@ export const JSON_SHAPE = `A key in JSON:
   history       [{ event, made_by, created_at }], the oldest first; event is
                 "issued", "rotated", "disabled", "enabled" or "revoked", and
                 what other writers have done is not in it
+  bytes_written_today
+                in the day of UTC; at KEY_DAILY_WRITE_BYTES writes are refused
   expires_at, last_used_at, created_at, updated_at
                 ISO 8601 in UTC; the first two may be null`;
 
@@ -57,6 +59,7 @@ export function formatKey(key: Key): string {
     ...labelled("may", key.capabilities.map(describeCapability)),
     ["expires", key.expires_at ?? "never"],
     ["last used", key.last_used_at ?? "never"],
+    ["written", `${key.bytes_written_today} bytes today (UTC)`],
     ["created", key.created_at],
     ["updated", key.updated_at],
     ...labelled("history", key.history.map(describeEvent)),

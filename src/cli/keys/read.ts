@@ -6,6 +6,7 @@ import {
   apiKeyEvents,
   apiKeys,
   apiKeyTokens,
+  apiKeyWrites,
   applications,
   companies,
 } from "../../worker/db/schema.ts";
@@ -39,6 +40,8 @@ export interface Key {
   /** The key's own expiry; a token may expire sooner. */
   expires_at: string | null;
   last_used_at: string | null;
+  /** What counts towards `KEY_DAILY_WRITE_BYTES`. */
+  bytes_written_today: number;
   created_at: string;
   updated_at: string;
 }
@@ -132,6 +135,11 @@ const history = sql<Key["history"]>`(
   where past.api_key_id = ${apiKeys.id}
 )`;
 
+const bytesWrittenToday = sql<number>`coalesce((
+  select bytes from ${apiKeyWrites}
+  where ${apiKeyWrites.apiKeyId} = ${apiKeys.id} and day = (now() at time zone 'UTC')::date
+), 0)::float8`;
+
 async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
   const rows = await db
     .select({
@@ -145,6 +153,7 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
       history,
       expiresAt: isoTimestamp(apiKeys.expiresAt),
       lastUsedAt: isoTimestamp(apiKeys.lastUsedAt),
+      bytesWrittenToday,
       createdAt: isoTimestamp(apiKeys.createdAt),
       updatedAt: isoTimestamp(apiKeys.updatedAt),
     })
@@ -162,6 +171,7 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
     history: row.history,
     expires_at: row.expiresAt,
     last_used_at: row.lastUsedAt,
+    bytes_written_today: row.bytesWrittenToday,
     created_at: row.createdAt,
     updated_at: row.updatedAt,
   }));
