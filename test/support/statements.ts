@@ -34,7 +34,14 @@ const MEMORY = { drained: "1:1:", purged: "1:1:", batches: [], waitingSince: nul
 export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
   const key = { keyHash, trace: {} };
   const page = { limit, offset };
-  const request = { operation: "POST /", idempotencyKey: "a", content: "{}", conditions: {}, dryRun: false };
+  const request = {
+    operation: "POST /",
+    idempotencyKey: "a",
+    content: "{}",
+    conditions: {},
+    dryRun: false,
+    dailyBytes: 1_000_000,
+  };
   const write = { ...key, ...ids, ...request };
   const created = { type: "worker", entrypoint: "", is_ingress_enabled: false };
   return {

@@ -497,6 +497,24 @@ with
           left join "process_resource_types" on "process_resource_types"."id" = "candidate"."resource_type_id"
       ) as answer
   ),
+  "audit" as (
+    select
+      "candidate"."id" as process_id,
+      null::jsonb as before,
+      answer.body::jsonb::jsonb as after
+    from
+      answer,
+      "candidate"
+  ),
+  "today" as (
+    select
+      bytes
+    from
+      "api_key_writes", "access"
+    where
+      api_key_id = "access"."id"
+      and day = (statement_timestamp() at time zone 'UTC')::date
+  ),
   "verdict" as (
     select
       coalesce(
@@ -632,6 +650,14 @@ with
           where
             key is null
         ) then 'no_room_for_key'
+        when not $28::boolean
+        and exists (
+          select
+          from
+            today
+          where
+            bytes >= $29::bigint
+        ) then 'write_quota_reached'
       end as refusal
   ),
   "written" as (
@@ -641,7 +667,7 @@ with
     where
       refusal is null
       and not is_replay
-      and not $28::boolean
+      and not $30::boolean
       and case
         when exists (
           select
@@ -653,6 +679,40 @@ with
             grants
         )
         else true
+      end
+  ),
+  "counted" as (
+    insert into
+      "api_key_writes" as known (api_key_id, day, bytes)
+    select
+      "access"."id",
+      (statement_timestamp() at time zone 'UTC')::date,
+      sum(left_behind.bytes)
+    from
+      written,
+      "access",
+      (
+        select
+          2 * 600 + octet_length(body) + coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0) as bytes
+        from
+          audit,
+          answer
+        union all
+        select
+          600 + octet_length(body)
+        from
+          answer
+        where
+          $31::text is not null
+      ) as left_behind
+    group by
+      "access"."id"
+    on conflict (api_key_id) do update
+    set
+      day = excluded.day,
+      bytes = excluded.bytes + case known.day
+        when excluded.day then known.bytes
+        else 0
       end
   ),
   "created" as (
@@ -670,16 +730,16 @@ with
     insert into
       "audit_log" (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
     select
-      "access"."id", "access"."company_id", "application"."id", "candidate"."id",
-      $29::audited_operation,
-      null,
-      answer.body::jsonb,
-      $30::uuid
+      "access"."id", "access"."company_id", "application"."id",
+      process_id,
+      $32::audited_operation,
+      before,
+      after,
+      $33::uuid
     from
       written,
       "access", "application",
-      answer,
-      "candidate"
+      audit
     returning
       id
   ),
@@ -688,9 +748,9 @@ with
       "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
     select
       "access"."id",
-      $31::text,
-      $32::text,
-      sha256(convert_to($33::text, 'UTF8')),
+      $34::text,
+      $35::text,
+      sha256(convert_to($36::text, 'UTF8')),
       body,
       etag,
       last_modified
@@ -699,7 +759,7 @@ with
       "access",
       answer
     where
-      $34::text is not null
+      $37::text is not null
     on conflict (api_key_id, operation, key) do update
     set
       fingerprint = excluded.fingerprint,
@@ -719,7 +779,7 @@ with
           written
         where
           old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $35::text
+          and old.key is distinct from $38::text
         order by
           old.created_at
         limit
@@ -784,7 +844,14 @@ select
         limit
           25
       ) as recent
-  ) < 25 as "isPurgeAffordable"
+  ) < 25 as "isPurgeAffordable",
+  ceil(
+    extract(
+      epoch
+      from
+        (statement_timestamp() at time zone 'UTC')::date + 1 - (statement_timestamp() at time zone 'UTC')
+    )
+  )::int as "secondsLeftToday"
 from
   "access"
   left join verdict on true

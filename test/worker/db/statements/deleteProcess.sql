@@ -298,6 +298,31 @@ with
           null::timestamptz as last_modified
       ) as answer
   ),
+  "audit" as (
+    select
+      before.id as process_id,
+      before.body::jsonb::jsonb as before,
+      null::jsonb as after
+    from
+      answer,
+      (
+        select
+          target.id,
+          before.body
+        from
+          target,
+          before
+      ) as before
+  ),
+  "today" as (
+    select
+      bytes
+    from
+      "api_key_writes", "access"
+    where
+      api_key_id = "access"."id"
+      and day = (statement_timestamp() at time zone 'UTC')::date
+  ),
   "verdict" as (
     select
       coalesce(
@@ -414,6 +439,14 @@ with
           where
             type = 'web'
         ) then 'web_process'
+        when not $21::boolean
+        and exists (
+          select
+          from
+            today
+          where
+            bytes >= $22::bigint
+        ) then 'write_quota_reached'
       end as refusal
   ),
   "written" as (
@@ -423,7 +456,7 @@ with
     where
       refusal is null
       and not is_replay
-      and not $21::boolean
+      and not $23::boolean
       and case
         when exists (
           select
@@ -437,6 +470,40 @@ with
         else true
       end
   ),
+  "counted" as (
+    insert into
+      "api_key_writes" as known (api_key_id, day, bytes)
+    select
+      "access"."id",
+      (statement_timestamp() at time zone 'UTC')::date,
+      sum(left_behind.bytes)
+    from
+      written,
+      "access",
+      (
+        select
+          2 * 600 + octet_length(body) + coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0) as bytes
+        from
+          audit,
+          answer
+        union all
+        select
+          600 + octet_length(body)
+        from
+          answer
+        where
+          $24::text is not null
+      ) as left_behind
+    group by
+      "access"."id"
+    on conflict (api_key_id) do update
+    set
+      day = excluded.day,
+      bytes = excluded.bytes + case known.day
+        when excluded.day then known.bytes
+        else 0
+      end
+  ),
   "deleted" as (
     delete from "processes" as process using target,
     written
@@ -448,23 +515,15 @@ with
       "audit_log" (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
     select
       "access"."id", "access"."company_id", "application"."id",
-      before.id,
-      $22::audited_operation,
-      before.body::jsonb,
-      null,
-      $23::uuid
+      process_id,
+      $25::audited_operation,
+      before,
+      after,
+      $26::uuid
     from
       written,
       "access", "application",
-      answer,
-      (
-        select
-          target.id,
-          before.body
-        from
-          target,
-          before
-      ) as before
+      audit
     returning
       id
   ),
@@ -473,9 +532,9 @@ with
       "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
     select
       "access"."id",
-      $24::text,
-      $25::text,
-      sha256(convert_to($26::text, 'UTF8')),
+      $27::text,
+      $28::text,
+      sha256(convert_to($29::text, 'UTF8')),
       body,
       etag,
       last_modified
@@ -484,7 +543,7 @@ with
       "access",
       answer
     where
-      $27::text is not null
+      $30::text is not null
     on conflict (api_key_id, operation, key) do update
     set
       fingerprint = excluded.fingerprint,
@@ -504,7 +563,7 @@ with
           written
         where
           old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $28::text
+          and old.key is distinct from $31::text
         order by
           old.created_at
         limit
@@ -569,7 +628,14 @@ select
         limit
           25
       ) as recent
-  ) < 25 as "isPurgeAffordable"
+  ) < 25 as "isPurgeAffordable",
+  ceil(
+    extract(
+      epoch
+      from
+        (statement_timestamp() at time zone 'UTC')::date + 1 - (statement_timestamp() at time zone 'UTC')
+    )
+  )::int as "secondsLeftToday"
 from
   "access"
   left join verdict on true

@@ -276,6 +276,24 @@ with
           null::timestamptz as last_modified
       ) as answer
   ),
+  "audit" as (
+    select
+      run.process_id as process_id,
+      null::jsonb as before,
+      to_jsonb(run)::jsonb as after
+    from
+      answer,
+      run
+  ),
+  "today" as (
+    select
+      bytes
+    from
+      "api_key_writes", "access"
+    where
+      api_key_id = "access"."id"
+      and day = (statement_timestamp() at time zone 'UTC')::date
+  ),
   "verdict" as (
     select
       coalesce(
@@ -356,6 +374,14 @@ with
           where
             type is distinct from 'cron'
         ) then 'no_cron_process'
+        when not $20::boolean
+        and exists (
+          select
+          from
+            today
+          where
+            bytes >= $21::bigint
+        ) then 'write_quota_reached'
       end as refusal
   ),
   "written" as (
@@ -365,7 +391,7 @@ with
     where
       refusal is null
       and not is_replay
-      and not $20::boolean
+      and not $22::boolean
       and case
         when exists (
           select
@@ -377,6 +403,40 @@ with
             grants
         )
         else true
+      end
+  ),
+  "counted" as (
+    insert into
+      "api_key_writes" as known (api_key_id, day, bytes)
+    select
+      "access"."id",
+      (statement_timestamp() at time zone 'UTC')::date,
+      sum(left_behind.bytes)
+    from
+      written,
+      "access",
+      (
+        select
+          2 * 600 + octet_length(body) + coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0) as bytes
+        from
+          audit,
+          answer
+        union all
+        select
+          600 + octet_length(body)
+        from
+          answer
+        where
+          $23::text is not null
+      ) as left_behind
+    group by
+      "access"."id"
+    on conflict (api_key_id) do update
+    set
+      day = excluded.day,
+      bytes = excluded.bytes + case known.day
+        when excluded.day then known.bytes
+        else 0
       end
   ),
   "requested" as (
@@ -395,16 +455,15 @@ with
       "audit_log" (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
     select
       "access"."id", "access"."company_id", "application"."id",
-      run.process_id,
-      $21::audited_operation,
-      null,
-      to_jsonb(run),
-      $22::uuid
+      process_id,
+      $24::audited_operation,
+      before,
+      after,
+      $25::uuid
     from
       written,
       "access", "application",
-      answer,
-      run
+      audit
     returning
       id
   ),
@@ -413,9 +472,9 @@ with
       "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
     select
       "access"."id",
-      $23::text,
-      $24::text,
-      sha256(convert_to($25::text, 'UTF8')),
+      $26::text,
+      $27::text,
+      sha256(convert_to($28::text, 'UTF8')),
       body,
       etag,
       last_modified
@@ -424,7 +483,7 @@ with
       "access",
       answer
     where
-      $26::text is not null
+      $29::text is not null
     on conflict (api_key_id, operation, key) do update
     set
       fingerprint = excluded.fingerprint,
@@ -444,7 +503,7 @@ with
           written
         where
           old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $27::text
+          and old.key is distinct from $30::text
         order by
           old.created_at
         limit
@@ -509,7 +568,14 @@ select
         limit
           25
       ) as recent
-  ) < 25 as "isPurgeAffordable"
+  ) < 25 as "isPurgeAffordable",
+  ceil(
+    extract(
+      epoch
+      from
+        (statement_timestamp() at time zone 'UTC')::date + 1 - (statement_timestamp() at time zone 'UTC')
+    )
+  )::int as "secondsLeftToday"
 from
   "access"
   left join verdict on true

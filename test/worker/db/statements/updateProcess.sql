@@ -339,6 +339,45 @@ with
           left join "process_resource_types" on "process_resource_types"."id" = "candidate"."resource_type_id"
       ) as answer
   ),
+  "audit" as (
+    select
+      changed.id as process_id,
+      changed.before::jsonb as before,
+      changed.after::jsonb as after
+    from
+      answer,
+      (
+        select
+          target.id,
+          difference.*
+        from
+          target,
+          candidate,
+          before,
+          answer,
+          lateral (
+            select
+              jsonb_object_agg(key, old.value) as before,
+              jsonb_object_agg(key, new.value) as after
+            from
+              jsonb_each(before.body::jsonb) as old
+              join jsonb_each(answer.body::jsonb) as new using (key)
+            where
+              old.value <> new.value
+          ) as difference
+        where
+          row ("candidate".*) is distinct from row ("target".*)
+      ) as changed
+  ),
+  "today" as (
+    select
+      bytes
+    from
+      "api_key_writes", "access"
+    where
+      api_key_id = "access"."id"
+      and day = (statement_timestamp() at time zone 'UTC')::date
+  ),
   "verdict" as (
     select
       coalesce(
@@ -495,6 +534,14 @@ with
             and type is distinct from 'web'
             and type is distinct from 'worker'
         ) then 'manual_scaling_only'
+        when not $24::boolean
+        and exists (
+          select
+          from
+            today
+          where
+            bytes >= $25::bigint
+        ) then 'write_quota_reached'
       end as refusal
   ),
   "written" as (
@@ -504,7 +551,7 @@ with
     where
       refusal is null
       and not is_replay
-      and not $24::boolean
+      and not $26::boolean
       and case
         when exists (
           select
@@ -516,6 +563,40 @@ with
             grants
         )
         else true
+      end
+  ),
+  "counted" as (
+    insert into
+      "api_key_writes" as known (api_key_id, day, bytes)
+    select
+      "access"."id",
+      (statement_timestamp() at time zone 'UTC')::date,
+      sum(left_behind.bytes)
+    from
+      written,
+      "access",
+      (
+        select
+          2 * 600 + octet_length(body) + coalesce(octet_length(before::text), 0) + coalesce(octet_length(after::text), 0) as bytes
+        from
+          audit,
+          answer
+        union all
+        select
+          600 + octet_length(body)
+        from
+          answer
+        where
+          $27::text is not null
+      ) as left_behind
+    group by
+      "access"."id"
+    on conflict (api_key_id) do update
+    set
+      day = excluded.day,
+      bytes = excluded.bytes + case known.day
+        when excluded.day then known.bytes
+        else 0
       end
   ),
   "updated" as (
@@ -547,37 +628,15 @@ with
       "audit_log" (api_key_id, company_id, application_id, process_id, operation, before, after, request_id)
     select
       "access"."id", "access"."company_id", "application"."id",
-      changed.id,
-      $25::audited_operation,
-      changed.before,
-      changed.after,
-      $26::uuid
+      process_id,
+      $28::audited_operation,
+      before,
+      after,
+      $29::uuid
     from
       written,
       "access", "application",
-      answer,
-      (
-        select
-          target.id,
-          difference.*
-        from
-          target,
-          candidate,
-          before,
-          answer,
-          lateral (
-            select
-              jsonb_object_agg(key, old.value) as before,
-              jsonb_object_agg(key, new.value) as after
-            from
-              jsonb_each(before.body::jsonb) as old
-              join jsonb_each(answer.body::jsonb) as new using (key)
-            where
-              old.value <> new.value
-          ) as difference
-        where
-          row ("candidate".*) is distinct from row ("target".*)
-      ) as changed
+      audit
     returning
       id
   ),
@@ -586,9 +645,9 @@ with
       "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
     select
       "access"."id",
-      $27::text,
-      $28::text,
-      sha256(convert_to($29::text, 'UTF8')),
+      $30::text,
+      $31::text,
+      sha256(convert_to($32::text, 'UTF8')),
       body,
       etag,
       last_modified
@@ -597,7 +656,7 @@ with
       "access",
       answer
     where
-      $30::text is not null
+      $33::text is not null
     on conflict (api_key_id, operation, key) do update
     set
       fingerprint = excluded.fingerprint,
@@ -617,7 +676,7 @@ with
           written
         where
           old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $31::text
+          and old.key is distinct from $34::text
         order by
           old.created_at
         limit
@@ -652,8 +711,8 @@ select
       sent.key
     from
       target,
-      jsonb_each($32::jsonb) as sent,
-      jsonb_each($33::jsonb) as rule
+      jsonb_each($35::jsonb) as sent,
+      jsonb_each($36::jsonb) as rule
     where
       sent.key = rule.key
       and not coalesce(rule.value ? target.type::text, false)
@@ -695,7 +754,14 @@ select
         limit
           25
       ) as recent
-  ) < 25 as "isPurgeAffordable"
+  ) < 25 as "isPurgeAffordable",
+  ceil(
+    extract(
+      epoch
+      from
+        (statement_timestamp() at time zone 'UTC')::date + 1 - (statement_timestamp() at time zone 'UTC')
+    )
+  )::int as "secondsLeftToday"
 from
   "access"
   left join verdict on true
