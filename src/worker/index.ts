@@ -19,6 +19,7 @@ export default {
       db: openDatabase(config),
       purge: (options) => exports.Api({ props: {} }).purge(options),
       databaseDeadlineMs: config.databaseDeadlineMs,
+      auditDays: config.auditDays,
       durationMs: 60_000,
     });
     if (report !== undefined) {

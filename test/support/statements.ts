@@ -11,13 +11,8 @@ import {
 import { listProcessResourceTypesForKey } from "../../src/worker/api/process-resource-type/query.ts";
 import type { Database } from "../../src/worker/db/client.ts";
 import { recordUses } from "../../src/worker/db/usage.ts";
-import {
-  deleteDrained,
-  deleteExpiredRuns,
-  forgetFuture,
-  pollChanges,
-  releaseLease,
-} from "../../src/worker/feed/query.ts";
+import { forgetFuture, pollChanges, releaseLease } from "../../src/worker/feed/query.ts";
+import { sweep } from "../../src/worker/feed/sweeps.ts";
 
 /** Who asks, and for what. */
 export interface Asked {
@@ -28,7 +23,7 @@ export interface Asked {
   offset: number;
 }
 
-const MEMORY = { drained: "1:1:", purged: "1:1:", batches: [], waitingSince: null, polledAt: null, isLost: false };
+const EXPIRY = { drained: "1:1:", auditDays: 365 };
 
 /** A function for each statement that the Worker sends, by the name of the operation or of the part of the feed. */
 export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
@@ -59,8 +54,11 @@ export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
     deleteProcess: (db) => deleteProcessForKey(db, write),
     triggerProcess: (db) => triggerProcessForKey(db, write),
     pollChanges: (db) => pollChanges(db, randomUUID(), null, true),
-    deleteDrained: (db) => deleteDrained(db, MEMORY),
-    deleteExpiredRuns: (db) => deleteExpiredRuns(db),
+    deleteChanges: (db) => sweep(db, "changes", EXPIRY),
+    deleteRuns: (db) => sweep(db, "process_runs", EXPIRY),
+    deleteResponses: (db) => sweep(db, "idempotent_answers", EXPIRY),
+    deleteAudit: (db) => sweep(db, "audit_log", EXPIRY),
+    deleteKeyEvents: (db) => sweep(db, "api_key_events", EXPIRY),
     releaseLease: (db) => releaseLease(db, randomUUID(), null),
     forgetFuture: (db) => forgetFuture(db),
   } satisfies Record<string, (db: Database) => Promise<unknown>>;

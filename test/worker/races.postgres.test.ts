@@ -4,7 +4,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deleteProcessForKey } from "../../src/worker/api/process/write-query.ts";
 import type { Database, Reader } from "../../src/worker/db/client.ts";
-import { deleteExpiredRuns, pollChanges } from "../../src/worker/feed/query.ts";
+import { pollChanges } from "../../src/worker/feed/query.ts";
 import { useApi } from "../support/api.ts";
 import { connectionString } from "../support/database.ts";
 import { sha256, useRecords } from "../support/records.ts";
@@ -204,25 +204,6 @@ test("a permission that is given anew while a write waits for the old one is hel
   await late.query("commit");
   expect((await response).status).toBe(200);
   expect((await taken).audited).toBe("1");
-});
-
-test("the feed leaves an expired run that another holds, lest they wait for each other", async () => {
-  const { processId } = await makePlace();
-  const { rows } = await records.pool.query(
-    `insert into process_runs (process_id, requested_at) select $1, now() - interval '30 days 1 second' from generate_series(1, 2)
-      returning id`,
-    [processId],
-  );
-  const idsLeft = async () =>
-    (await records.pool.query("select id from process_runs where process_id = $1", [processId])).rows;
-  const query = (async ({ text, bind }, values) => (await late.query(text, bind(values))).rows) as Reader["query"];
-  await first.query("begin");
-  await first.query("select from process_runs where id = $1 for update", [rows[0].id]);
-  expect(await deleteExpiredRuns({ query })).toBe(true);
-  expect(await idsLeft()).toStrictEqual([rows[0]]);
-  await first.query("commit");
-  await deleteExpiredRuns({ query });
-  expect(await idsLeft()).toStrictEqual([]);
 });
 
 test("a poll that waits for another's leaves it its lease, which has been renewed meanwhile", async () => {

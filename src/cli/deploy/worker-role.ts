@@ -44,6 +44,7 @@ const GRANTS = [
   // For the feed.
   "update (holder, leased_until, healthy_at, memory) on feed",
   "update (xid), delete on changes",
+  "execute on function delete_expired_audit(integer), delete_expired_key_events(integer)",
 ];
 
 /** What this version or another has given. Not all that there is: some of it may be an extension's, and not ours to give. */

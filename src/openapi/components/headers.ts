@@ -1,6 +1,6 @@
 // Every header that an answer may carry, beside those that instruct browsers (src/worker/gateway/answer.ts).
 
-import { IDEMPOTENCY_KEY_PATTERN } from "../../worker/shared/limits.ts";
+import { IDEMPOTENCY_KEY_PATTERN, RESPONSE_HOURS } from "../../worker/shared/limits.ts";
 import { REASONS } from "./reasons.ts";
 
 interface Header {
@@ -175,8 +175,7 @@ export const HEADER_PARAMETERS = {
   "Idempotency-Key": {
     name: "Idempotency-Key",
     in: "header" as const,
-    description:
-      'A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within 24 hours, nothing is written again, and the response is the first one, with `Idempotent-Replayed: true`. Only what succeeded is kept. An empty value is no key, and neither is `""`.',
+    description: `A value of your choice for this request, such as a random UUID. If the same API key sends it again to the same path within ${RESPONSE_HOURS} hours, nothing is written again, and the response is the first one, with \`Idempotent-Replayed: true\`. Only what succeeded is kept. An empty value is no key, and neither is \`""\`.`,
     schema: { type: "string" as const, maxLength: 255, pattern: IDEMPOTENCY_KEY_PATTERN, default: "" },
   },
 };

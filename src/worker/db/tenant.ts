@@ -14,7 +14,7 @@ import {
   sql,
 } from "drizzle-orm";
 import type { QueryBuilder } from "drizzle-orm/pg-core";
-import { PAGE, RUN_DAYS } from "../shared/limits.ts";
+import { PAGE, RESPONSE_HOURS, RUN_DAYS } from "../shared/limits.ts";
 import type { KeyAccess, Permission } from "./access.ts";
 import { earliest } from "./expressions.ts";
 import {
@@ -123,6 +123,9 @@ export const processesIn = (query: QueryBuilder, page: PageOf<ReturnType<typeof 
 
 /** The moment up to which runs that were due are kept no longer. In hours: a day of a session's time zone may have 23 or 25. */
 export const RUNS_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RUN_DAYS * 24))} hours'`;
+
+/** Likewise for responses that are kept for an `Idempotency-Key`. */
+export const RESPONSES_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RESPONSE_HOURS))} hours'`;
 
 /** The runs of an {@link ownProcess} that are kept, the newest first; only a cron process has any. */
 export const ownRuns = (query: QueryBuilder, process: OwnProcess) =>

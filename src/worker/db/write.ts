@@ -13,12 +13,7 @@ import { endOfSecond, isoTimestamp, toArray } from "./expressions.ts";
 import { etagOf } from "./json.ts";
 import { apiKeyWrites, applications, type auditedOperation, auditLog, idempotentAnswers } from "./schema.ts";
 import { defineStatement, type Statement } from "./statement.ts";
-import { type OwnApplication, ownApplication } from "./tenant.ts";
-
-/** How many seconds an answer is kept for an `Idempotency-Key`. */
-const ANSWERS_LIVE = sql`interval '24 hours'`;
-/** Old answers that a write sweeps away: more than it adds, and too few to be noticed. */
-const SWEPT = 10;
+import { type OwnApplication, ownApplication, RESPONSES_EXPIRED } from "./tenant.ts";
 
 /** The outcome of a write. */
 export interface WriteRow<Refusal extends string> extends Access {
@@ -179,7 +174,7 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
         "earlier",
         sql`select body, etag, last_modified, fingerprint = ${FINGERPRINT} as is_same from ${idempotentAnswers}, ${access}
           where api_key_id = ${access.keyId} and operation = ${OPERATION} and key = ${IDEMPOTENCY_KEY}
-            and created_at > now() - ${ANSWERS_LIVE}`,
+            and created_at > ${RESPONSES_EXPIRED}`,
       ),
       partOf("visible", ownApplication(query, access, APPLICATION_ID)._.sql),
       // Others than the first statement has held, if they came meanwhile.
@@ -232,7 +227,6 @@ const defineDecision = <Refusal extends string>(define: DefineParts<Refusal>) =>
           on conflict (api_key_id, operation, key) do update set fingerprint = excluded.fingerprint, body = excluded.body,
             etag = excluded.etag, last_modified = excluded.last_modified, created_at = excluded.created_at`,
       ),
-      partOf("swept", SWEEP),
     );
     const ofEarlierOr = (column: string) =>
       sql.raw(`case when verdict.is_replay then earlier.${column} else answer.${column} end`);
@@ -285,13 +279,6 @@ function isChanged({ etag, lastModified }: NonNullable<WriteParts<string>["curre
   return sql`case when ${IF_MATCH} is not null then not ${isAmong(IF_MATCH)} else ${isNewer} end
     or (${IF_NONE_MATCH} is not null and ${isAmong(IF_NONE_MATCH)})`;
 }
-
-/** Not the one that this write may replace: Postgres lets a statement change a row once. */
-const SWEEP = sql`delete from ${idempotentAnswers} where ctid in (
-  select old.ctid from ${idempotentAnswers} as old, written
-  where old.created_at < now() - ${ANSWERS_LIVE} and old.key is distinct from ${IDEMPOTENCY_KEY}
-  order by old.created_at limit ${sql.raw(String(SWEPT))} for update of old skip locked
-)`;
 
 /** Every write that is audited may have purged: how many there were lately says how much of the platform's bucket is left. */
 const IS_PURGE_AFFORDABLE = sql`(select count(*) from (

@@ -4,16 +4,8 @@ import type { PurgeOptions, PurgeResult } from "../shared/cache.ts";
 import { slowMissMs } from "../shared/config.ts";
 import { PURGES } from "../shared/limits.ts";
 import { log } from "../shared/log.ts";
-import {
-  type Change,
-  deleteDrained,
-  deleteExpiredRuns,
-  forgetFuture,
-  type Memory,
-  type Poll,
-  pollChanges,
-  releaseLease,
-} from "./query.ts";
+import { type Change, forgetFuture, type Memory, type Poll, pollChanges, releaseLease } from "./query.ts";
+import { SWEPT_TABLES, sweep } from "./sweeps.ts";
 import { chainsOf, EVERYTHING, shorten, tagsOf } from "./tags.ts";
 
 export interface FeedOptions {
@@ -21,6 +13,8 @@ export interface FeedOptions {
   purge(options: PurgeOptions): Promise<PurgeResult>;
   /** The longest that a query may take. */
   databaseDeadlineMs: number;
+  /** How long audit_log and api_key_events are kept. */
+  auditDays: number;
   /** How long the run stays. */
   durationMs: number;
   /** The most that one purge may name. Default: the platform's. */
@@ -73,6 +67,7 @@ export async function runFeed({
   db,
   purge,
   databaseDeadlineMs,
+  auditDays,
   durationMs,
   maxTags = PURGES.maxTagsPerCall,
   now = Date.now,
@@ -82,8 +77,8 @@ export async function runFeed({
   const quietMs = slowMissMs({ databaseDeadlineMs });
   const endsAt = now() + durationMs;
   let memory: Memory | null = null;
-  let isAllDeleted = false;
-  let areRunsDeleted = false;
+  /** Tables that may have something to delete, in the order of their turns. */
+  const unswept = new Set(SWEPT_TABLES);
   let sleepMs = POLL_MS;
   let hasFailed = false;
   let isRestoreKnown = false;
@@ -115,8 +110,16 @@ export async function runFeed({
     else memory.waitingSince ??= Math.min(now(), Math.max(madeAt, polledAt ?? madeAt));
     oldestChangeSeconds = Math.max(oldestChangeSeconds, waitMs(memory) / 1_000);
     await purgeDue(memory, poll, begunAt);
-    if (!isAllDeleted) isAllDeleted = await deleteDrained(db, memory).catch(() => false);
-    if (!areRunsDeleted) areRunsDeleted = await deleteExpiredRuns(db).catch(() => false);
+    await sweepNext(memory);
+  }
+
+  /** One batch at each poll. A table from which nothing was deleted, or could be, has its next turn in the next run. */
+  async function sweepNext({ drained }: Memory): Promise<void> {
+    const [table] = unswept;
+    if (table === undefined) return;
+    unswept.delete(table);
+    const count = await sweep(db, table, { drained, auditDays }).catch(() => 0);
+    if (count > 0) unswept.add(table);
   }
 
   /** For how long the first or a second purge is overdue. */
@@ -148,7 +151,7 @@ export async function runFeed({
     const drained = due.at(-1)?.snapshot;
     if (drained !== undefined) {
       memory.drained = drained;
-      isAllDeleted = false;
+      unswept.add("changes");
     }
     if (ofChanges.length === 0) return;
     memory.batches.push({ snapshot, seenAt: startedAt, chains: shorten(ofChanges, maxTags) });

@@ -1,8 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Reader } from "../db/client.ts";
-import { applications, changes, feed, processRuns } from "../db/schema.ts";
+import { applications, changes, feed } from "../db/schema.ts";
 import { defineStatement } from "../db/statement.ts";
-import { RUNS_EXPIRED } from "../db/tenant.ts";
 import type { Tagged } from "../shared/cache.ts";
 
 /** A row of the outbox. */
@@ -57,10 +56,6 @@ export interface Poll {
 
 /** More are not read, and purged with everything there is. */
 const MAX_CHANGES = 5_000;
-/** How many are deleted at once. */
-const MAX_DELETED = 100_000;
-/** Likewise of runs. Each takes more: a row, four indexes and a lock. */
-const MAX_EXPIRED = 1_000;
 /** How long a run may be silent before another takes its place. */
 const LEASE = sql`interval '10 seconds'`;
 /** A lease for longer is nobody's. Longer than {@link LEASE}: while a poll waits for another's, its `now()` stands still. */
@@ -133,38 +128,6 @@ export async function pollChanges(
   const values = { holder, memory: memory && JSON.stringify(memory), isHealthy };
   const [first, ...waiting] = await db.query(pollStatement(), values, undefined);
   return first?.lease ? { ...first.lease, changes: waiting } : undefined;
-}
-
-const deleteStatement = defineStatement<{ count: number }>(() => {
-  const drained = sql`${sql.placeholder("drained")}::pg_snapshot`;
-  return sql`with deleted as (
-    delete from ${changes} where ctid = any(array(
-      select ctid from ${changes} where xid < pg_snapshot_xmax(${drained}) and pg_visible_in_snapshot(xid, ${drained})
-      limit ${sql.raw(String(MAX_DELETED))}
-    )) returning 1
-  ) select count(*)::int from deleted`;
-});
-
-/** Deletes changes that are purged for good. @returns whether none are left @throws DatabaseError */
-export async function deleteDrained(db: Reader, { drained }: Memory): Promise<boolean> {
-  const [row] = await db.query(deleteStatement(), { drained }, undefined);
-  return row === undefined || row.count < MAX_DELETED;
-}
-
-/** Runs that another holds are left: they may wait for one that is deleted here. */
-const expireStatement = defineStatement<{ count: number }>(
-  () => sql`with deleted as (
-    delete from ${processRuns} where id = any(array(
-      select id from ${processRuns} where requested_at <= ${RUNS_EXPIRED} order by requested_at
-      limit ${sql.raw(String(MAX_EXPIRED))} for update skip locked
-    )) returning 1
-  ) select count(*)::int from deleted`,
-);
-
-/** Deletes runs that are kept no longer, the oldest first. @returns whether none are left @throws DatabaseError */
-export async function deleteExpiredRuns(db: Reader): Promise<boolean> {
-  const [row] = await db.query(expireStatement(), {}, undefined);
-  return row === undefined || row.count < MAX_EXPIRED;
 }
 
 const releaseStatement = defineStatement(

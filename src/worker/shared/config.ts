@@ -9,6 +9,8 @@ export interface Config {
   keyDailyWriteBytes: number;
   /** The secrets of operators who purge the edge: today's, and while it is rotated the one before. None: nobody can. */
   purgeSecrets: readonly string[];
+  /** How long it is kept who has written what, and who has changed which key. */
+  auditDays: number;
   cache: CachePolicy;
 }
 
@@ -30,6 +32,8 @@ export const SETTINGS = {
   DATABASE_DEADLINE_MS: { minimum: 100, maximum: 25_000, default: 3_000 },
   // 5.8 kB for each of the 43,200 writes that a key may send to a data centre in a day.
   KEY_DAILY_WRITE_BYTES: { minimum: 1_000_000, maximum: 999_999_999, default: 250_000_000 },
+  /** At the least as long as the database insists on (drizzle/0016_delete_expired.sql). */
+  AUDIT_DAYS: { minimum: 30, maximum: 3_650, default: 365 },
   EDGE_FRESH_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 3_600 },
   EDGE_FRESH_WITHOUT_FEED_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
   EDGE_STALE_WHILE_REVALIDATE_SECONDS: { minimum: 0, maximum: DAY_SECONDS, default: 30 },
@@ -77,6 +81,7 @@ export function readConfig(env: object): Config {
     databaseDeadlineMs: numberOf("DATABASE_DEADLINE_MS"),
     keyDailyWriteBytes: numberOf("KEY_DAILY_WRITE_BYTES"),
     purgeSecrets: PURGE_SECRETS.flatMap((name) => (vars[name] === undefined ? [] : [String(vars[name])])),
+    auditDays: numberOf("AUDIT_DAYS"),
     cache: {
       freshSeconds: numberOf("EDGE_FRESH_SECONDS"),
       freshWithoutFeedSeconds: numberOf("EDGE_FRESH_WITHOUT_FEED_SECONDS"),

@@ -61,6 +61,9 @@ export const PAGE = { defaultLimit: 25, maxLimit: 100, maxOffset: 10_000, maxTot
 /** How long a run of a process is kept once it was due. The trigger `record_run_changes` (drizzle) says the same. */
 export const RUN_DAYS = 30;
 
+/** How long a response is kept for an `Idempotency-Key`. */
+export const RESPONSE_HOURS = 24;
+
 /**
  * The platform's limits on purges: those of the Free plan on every plan, for all Workers of an account together.
  *

@@ -12,6 +12,7 @@ import { run } from "../../support/command.ts";
 import { connectionString as owner } from "../../support/database.ts";
 import { operations } from "../../support/operations.ts";
 import { useRecords } from "../../support/records.ts";
+import { countOf, EXPIRING, insertAged, newOwners } from "../feed/expiring.ts";
 
 describe("the Worker's role", async () => {
   const env = { MIGRATION_DATABASE_URL: owner };
@@ -45,20 +46,18 @@ describe("the Worker's role", async () => {
       const db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString }));
       await records.company();
       await records.pool.query("update companies set name = 'Changed'");
-      const { process_id } = await records.pathIds(await records.company());
-      await records.pool.query("update process_runs set requested_at = '2020-01-01' where process_id = $1", [
-        process_id,
-      ]);
+      const owners = await newOwners(records);
+      for (const table of EXPIRING) await insertAged(records.pool, table, owners, "31 days");
       const purge = vi.fn(async () => ({ success: true, errors: [] }));
       let now = 0;
       const sleep = async (ms: number) => {
         now += ms;
       };
-      await runFeed({ db, purge, databaseDeadlineMs: 100, durationMs: 10_000, now: () => now, sleep });
+      await runFeed({ db, purge, databaseDeadlineMs: 100, auditDays: 30, durationMs: 60_000, now: () => now, sleep });
       expect(purge).toHaveBeenCalled();
       expect((await records.pool.query("select from changes")).rowCount).toBe(0);
-      const runs = "select from process_runs where process_id = $1";
-      expect((await records.pool.query(runs, [process_id])).rowCount).toBe(0);
+      for (const table of EXPIRING)
+        expect([table, await countOf(records.pool, table, owners)]).toStrictEqual([table, 0]);
     } finally {
       await endpoint.close();
     }

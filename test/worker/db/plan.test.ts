@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../../src/worker/db/client.ts";
-import { deleteExpiredRuns, pollChanges } from "../../../src/worker/feed/query.ts";
+import { pollChanges } from "../../../src/worker/feed/query.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
 import { captureStatement, captureStatements, type Sent } from "../../support/statement.ts";
 import { type Asked, statementsOf } from "../../support/statements.ts";
@@ -125,22 +125,20 @@ const COUNTED: Record<string, [string, number][]> = {
   pollChanges: [["changes", 5_001]],
 };
 
-test.for(Object.keys(statementsOf(asked)))("%s reads what it shows", async (name) => {
-  const before = `insert into changes (kind) select 'company' from generate_series(1, ${CHANGES})`;
-  const ask = statementsOf(asked)[name as keyof ReturnType<typeof statementsOf>];
-  const read = await rowsRead(ask, `update feed set leased_until = null; ${before}`);
-  expect(read.length).toBeGreaterThan(0);
-  const more = read.filter(([table, rows]) => rows > PAGE.offset + PAGE.limit && !SMALL.includes(table));
-  expect(more).toStrictEqual(COUNTED[name] ?? []);
-});
+/** They call functions, of which a plan shows nothing (test/worker/feed/sweeps.test.ts). */
+const CALLS = ["deleteAudit", "deleteKeyEvents"];
 
-test("where no run has expired, none is read to find out", async () => {
-  const read = await rowsRead(
-    deleteExpiredRuns,
-    "delete from process_runs where requested_at < now() - interval '30 days'",
-  );
-  expect(new Set(read.map(([table, rows]) => `${table} ${rows}`))).toStrictEqual(new Set(["process_runs 0"]));
-});
+test.for(Object.keys(statementsOf(asked)).filter((name) => !CALLS.includes(name)))(
+  "%s reads what it shows",
+  async (name) => {
+    const before = `insert into changes (kind) select 'company' from generate_series(1, ${CHANGES})`;
+    const ask = statementsOf(asked)[name as keyof ReturnType<typeof statementsOf>];
+    const read = await rowsRead(ask, `update feed set leased_until = null; ${before}`);
+    expect(read.length).toBeGreaterThan(0);
+    const more = read.filter(([table, rows]) => rows > PAGE.offset + PAGE.limit && !SMALL.includes(table));
+    expect(more).toStrictEqual(COUNTED[name] ?? []);
+  },
+);
 
 const MEMORY = { drained: "1:1:", purged: "5:9:5,8", batches: [], waitingSince: null, polledAt: 0, isLost: false };
 const NO_CHANGES = "update feed set leased_until = null; delete from changes";

@@ -23,16 +23,17 @@ const MAX_TAGS = 6;
 /** Until the body of a miss has arrived and is stored, after its query. */
 const MAX_STORING_MS = 4_900;
 
-/** `now()` is looked up in `moved` before it is in `pg_catalog`. Few rows are many here. */
-const MOVE_CLOCK = `
+/** `now()` is looked up in `moved` before it is in `pg_catalog`. */
+export const MOVE_CLOCK = `
   create schema moved;
   create table moved.clock (now timestamptz not null);
   insert into moved.clock values (to_timestamp(0));
   create function moved.now() returns timestamptz language sql stable as 'select now from moved.clock';
   alter table changes alter changed_at set default moved.now();
   alter table audit_log alter created_at set default moved.now();
-  create or replace function max_changes() returns integer language sql immutable as 'select 4';
   do $$ begin execute format('alter database %I set search_path = moved, pg_catalog, public', current_database()); end $$`;
+/** In one statement. */
+const MAX_CHANGES = "create or replace function max_changes() returns integer language sql immutable as 'select 4'";
 
 type Answer = { status: number; body: string; headers: Headers };
 const isSame = (a: Answer, b: Answer): boolean => a.status === b.status && a.body === b.body;
@@ -89,7 +90,7 @@ export class World {
 
   async open(): Promise<void> {
     const client = await this.#pool.connect();
-    await client.query(MOVE_CLOCK);
+    await client.query(`${MOVE_CLOCK}; ${MAX_CHANGES}`);
     // This session has the search path of before.
     client.release(true);
     this.clock.spawn(async () => {

@@ -11,6 +11,7 @@ test("without settings the configuration has its defaults, by which a miss is st
     databaseDeadlineMs: 3_000,
     keyDailyWriteBytes: 250_000_000,
     purgeSecrets: [],
+    auditDays: 365,
     cache: {
       freshSeconds: 3_600,
       freshWithoutFeedSeconds: 30,
@@ -27,6 +28,7 @@ test("each setting is read from its variable", () => {
     DATABASE_URL: "postgres://user@host/database",
     DATABASE_DEADLINE_MS: "100",
     KEY_DAILY_WRITE_BYTES: "999999999",
+    AUDIT_DAYS: "30",
     EDGE_FRESH_SECONDS: "86400",
     EDGE_FRESH_WITHOUT_FEED_SECONDS: "1",
     EDGE_STALE_WHILE_REVALIDATE_SECONDS: "0",
@@ -41,6 +43,7 @@ test("each setting is read from its variable", () => {
     databaseDeadlineMs: 100,
     keyDailyWriteBytes: 999_999_999,
     purgeSecrets: [SECRET, vars.PURGE_SECRET_PREVIOUS],
+    auditDays: 30,
     cache: {
       freshSeconds: 86_400,
       freshWithoutFeedSeconds: 1,

@@ -740,7 +740,7 @@ describe("Idempotency-Key", () => {
     for (const _ of [1, 2]) expect(await trigger(path, withKey(key))).toMatchObject({ status: 200, isReplay: false });
   });
 
-  test("is known for a day, then forgotten and swept away by later writes", async () => {
+  test("is known for a day, then forgotten", async () => {
     const { path } = await create(ofType("cron"));
     const key = randomUUID();
     const age = "update idempotent_answers set created_at = now() - $2::interval where key = $1";
@@ -752,9 +752,6 @@ describe("Idempotency-Key", () => {
       await records.pool.query(age, [key, "24 hours 1 second"]);
     }
     expect((await read(`${path}/runs`)).body.total).toBe(2);
-    // Others may be due as well.
-    for (let n = 0; n < 20 && (await countKept(key)) !== 0; n++) await trigger(path);
-    expect(await countKept(key)).toBe(0);
   });
 
   test.for(["é", "x".repeat(256)])("is at most 255 printable ASCII characters, and not %j", async (key) => {

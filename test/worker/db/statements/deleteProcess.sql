@@ -551,26 +551,6 @@ with
       etag = excluded.etag,
       last_modified = excluded.last_modified,
       created_at = excluded.created_at
-  ),
-  "swept" as (
-    delete from "idempotent_answers"
-    where
-      ctid in (
-        select
-          old.ctid
-        from
-          "idempotent_answers" as old,
-          written
-        where
-          old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $31::text
-        order by
-          old.created_at
-        limit
-          10
-        for update of
-          old skip locked
-      )
   )
 select
   "access"."id" as "keyId",

@@ -664,26 +664,6 @@ with
       etag = excluded.etag,
       last_modified = excluded.last_modified,
       created_at = excluded.created_at
-  ),
-  "swept" as (
-    delete from "idempotent_answers"
-    where
-      ctid in (
-        select
-          old.ctid
-        from
-          "idempotent_answers" as old,
-          written
-        where
-          old.created_at < now() - interval '24 hours'
-          and old.key is distinct from $34::text
-        order by
-          old.created_at
-        limit
-          10
-        for update of
-          old skip locked
-      )
   )
 select
   "access"."id" as "keyId",
@@ -711,8 +691,8 @@ select
       sent.key
     from
       target,
-      jsonb_each($35::jsonb) as sent,
-      jsonb_each($36::jsonb) as rule
+      jsonb_each($34::jsonb) as sent,
+      jsonb_each($35::jsonb) as rule
     where
       sent.key = rule.key
       and not coalesce(rule.value ? target.type::text, false)

@@ -11,8 +11,10 @@ with
           where
             xid < pg_snapshot_xmax($1::pg_snapshot)
             and pg_visible_in_snapshot(xid, $2::pg_snapshot)
+          order by
+            xid
           limit
-            100000
+            10000
         )
       )
     returning

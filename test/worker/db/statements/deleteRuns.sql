@@ -2,10 +2,10 @@ with
   deleted as (
     delete from "process_runs"
     where
-      id = any (
+      ctid = any (
         array(
           select
-            id
+            ctid
           from
             "process_runs"
           where

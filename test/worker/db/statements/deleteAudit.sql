@@ -1,0 +1,2 @@
+select
+  delete_expired_audit ($1) as count;
