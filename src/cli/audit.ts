@@ -5,7 +5,7 @@ import { apiKeys, auditLog } from "../worker/db/schema.ts";
 import { type Database, findDatabase, withDatabase } from "./support/database.ts";
 import { usageError } from "./support/errors.ts";
 import { note, print, printable, printJson } from "./support/output.ts";
-import { parseId, parseWholeNumber } from "./support/parse.ts";
+import { parseCount, parseId } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
 
 interface AuditOptions {
@@ -112,7 +112,7 @@ export default await command(import.meta, () =>
     .option("--application <id>", "of the processes of this application", parseId)
     .option("--key <id>", "by this API key", parseId)
     .option("--request <id>", "by this request", parseId)
-    .option("--limit <number>", "so many at most", parseWholeNumber, 50)
+    .option("--limit <number>", "so many at most", parseCount, 50)
     .option("--json", "print a list of objects")
     .addHelpText("after", NOTES)
     .action(audit),

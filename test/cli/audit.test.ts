@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import command, { selectEntries } from "../../src/cli/audit.ts";
 import { auditLog } from "../../src/worker/db/schema.ts";
-import { readRows } from "../support/plan.ts";
+import { readsOf } from "../support/plan.ts";
 import { useRecords } from "../support/records.ts";
 import { expectError, onDatabase } from "./command.ts";
 
@@ -110,9 +110,9 @@ test("audit reads no entry that it does not show, however many there are of othe
       [randomUUID(), 0],
     ] as const) {
       if (id === null) continue;
-      const { sql, params } = selectEntries(records.db, { [by]: id, limit: 50 }).toSQL();
+      const query = selectEntries(records.db, { [by]: id, limit: 50 }).toSQL();
       // In the index, and then by their ids.
-      expect([by, ...(await readRows(records.pool, "audit_log", sql, params))]).toStrictEqual([by, shown, shown]);
+      expect([by, (await readsOf(records.pool, "audit_log", query)).rows]).toStrictEqual([by, [shown, shown]]);
     }
   }
 });

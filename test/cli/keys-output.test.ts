@@ -1,9 +1,12 @@
 // What the commands for keys print, and what they never print.
+import { randomUUID } from "node:crypto";
 import { eq } from "drizzle-orm";
-import { describe, expect, test } from "vitest";
-import { apiKeyTokens } from "../../src/worker/db/schema.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { follows, selectKeys } from "../../src/cli/keys/read.ts";
+import { apiKeys, apiKeyTokens } from "../../src/worker/db/schema.ts";
+import { readsOf } from "../support/plan.ts";
 import { sha256, useRecords } from "../support/records.ts";
-import { keys, keysJson, lines, masked } from "./command.ts";
+import { expectError, keys, keysJson, lines, masked } from "./command.ts";
 
 const records = useRecords();
 
@@ -52,7 +55,7 @@ test("list prints a line for each key, the oldest first, and one for each furthe
   ]);
   // Without --company, it lists the keys of all companies.
   const other = await records.key(await records.company());
-  const { stdout: everything } = await keys("list");
+  const { stdout: everything } = await keys("list --limit 1000000");
   for (const { id } of [all.live, other]) expect(everything).toContain(id);
 });
 
@@ -96,6 +99,82 @@ test("show prints all details of a key, and list --json the same as an object", 
   });
   expect(await keysJson(`show ${live.id.toUpperCase()}`)).toStrictEqual(list[0]);
   expect(list).toMatchObject([{}, { tokens: [{}, {}] }, {}, {}, { tokens: [{ is_expired: true }] }, { tokens: [] }]);
+});
+
+/** Reads all pages of a list, each after the last key of the page before. @returns the ids on each page */
+async function readPages(options: string): Promise<string[][]> {
+  const pages: string[][] = [];
+  for (let after = "", hasMore = true; hasMore; ) {
+    const { exitCode, stdout, stderr } = await keys(`list --json ${options}${after}`);
+    const page = JSON.parse(stdout).map(({ id }: { id: string }) => id);
+    pages.push(page);
+    after = ` --after ${page.at(-1)}`;
+    hasMore = stderr !== "";
+    expect([exitCode, stderr]).toStrictEqual([0, hasMore ? `There are more keys: add${after}\n` : ""]);
+  }
+  return pages;
+}
+
+test("list goes on after the last key of a page, and says whether there are more", async () => {
+  const companyIds = [await records.company(), await records.company()].sort();
+  const ids: string[][] = [];
+  for (const companyId of companyIds) {
+    // The second and the third are of one age.
+    const days = [3, 2, 2, 1].map((day) => records.key(companyId, { createdAt: new Date(Date.UTC(2025, 0, day)) }));
+    const [third, a, b, first] = (await Promise.all(days)).map(({ id }) => id) as [string, string, string, string];
+    ids.push([first, ...[a, b].sort(), third]);
+  }
+  const [mine = [], others = []] = ids;
+  expect(await readPages(`--company ${companyIds[0]} --limit 3`)).toStrictEqual([mine.slice(0, 3), mine.slice(3)]);
+  expect(await readPages(`--company ${companyIds[0]} --limit 4`)).toStrictEqual([mine]);
+  const everything = (await readPages("--limit 20")).flat();
+  expect(everything.filter((id) => ids.flat().includes(id))).toStrictEqual([...mine, ...others]);
+  expect(new Set(everything).size).toBe(everything.length);
+  const { stdout, stderr } = await keys(`list --company ${companyIds[0]} --limit 1`);
+  expect([lines(stdout).length, stderr]).toStrictEqual([2, `There are more keys: add --after ${mine[0]}\n`]);
+  const end = await keys(`list --company ${companyIds[0]} --after ${mine[3]}`);
+  expect(end).toStrictEqual({ exitCode: 0, stdout: "", stderr: "There are no more keys.\n" });
+});
+
+test("list refuses to go on after a key that there is not, and a page of nothing", async () => {
+  const id = randomUUID();
+  expectError(await keys(`list --after ${id}`), 1, `There is no key ${id}.`);
+  const { id: other } = await records.key(await records.company());
+  const companyId = await records.company();
+  expectError(
+    await keys(`list --company ${companyId} --after ${other}`),
+    1,
+    `There is no key ${other} of this company.`,
+  );
+  expectError(await keys("list --limit 0"), 2, "Expected at least 1.");
+});
+
+test("a page of keys reads no key that it does not show, however many the company has", async () => {
+  const companyIds = [await records.company(), await records.company()];
+  await records.pool.query(
+    "insert into api_keys (company_id, name, created_at) select company_id, 'Many', '2025-01-01'::timestamptz + n * interval '1 s' from unnest($1::uuid[]) company_id, generate_series(1, 5000) n",
+    [companyIds],
+  );
+  onTestFinished(async () => {
+    await records.pool.query("delete from api_keys where company_id = any($1)", [companyIds]);
+  });
+  await records.pool.query("vacuum analyze api_keys");
+  const [companyId = ""] = companyIds;
+  const last = { companyId, createdAt: new Date("2025-01-01T01:00:00Z"), id: randomUUID() };
+  const blocks = [];
+  for (const condition of [
+    undefined,
+    eq(apiKeys.companyId, companyId),
+    follows(last, undefined),
+    follows(last, companyId),
+  ]) {
+    const query = selectKeys(records.db, condition).limit(50).toSQL();
+    const reads = await readsOf(records.pool, "api_keys", query);
+    expect([query.sql, reads.rows]).toStrictEqual([query.sql, [50]]);
+    blocks.push(reads.blocks);
+  }
+  // Nor does it pass over those before the page, 3,600 of them in the index.
+  expect(Math.max(...blocks)).toBeLessThan(Math.min(...blocks) + 10);
 });
 
 test("list says that a company has no keys, and prints an empty list as JSON", async () => {

@@ -1,4 +1,4 @@
-import { asc, eq, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
 import {
   apiKeyCapabilities,
@@ -48,15 +48,41 @@ export interface Key {
 
 type Reader = Pick<Database, "select">;
 
-/** Every key, by company and age. */
-export const readKeys = (db: Reader, companyId?: string): Promise<Key[]> =>
-  select(db, companyId === undefined ? undefined : eq(apiKeys.companyId, companyId));
+export interface Page {
+  /** Of all if undefined. */
+  companyId?: string | undefined;
+  /** The id of the key that the page follows. */
+  after?: string | undefined;
+  limit: number;
+}
+
+/** @throws CommandError if there is no key `after` */
+export async function readKeys(db: Reader, { companyId, after, limit }: Page): Promise<Key[]> {
+  const isOfCompany = companyId === undefined ? undefined : eq(apiKeys.companyId, companyId);
+  if (after === undefined) return (await selectKeys(db, isOfCompany).limit(limit)).map(toKey);
+  const [last] = await db
+    .select()
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, after), isOfCompany));
+  if (last === undefined) throw new CommandError(`There is no key ${after}${isOfCompany ? " of this company" : ""}.`);
+  return (await selectKeys(db, follows(last, companyId)).limit(limit)).map(toKey);
+}
+
+type Place = Pick<typeof apiKeys.$inferSelect, "companyId" | "createdAt" | "id">;
+
+/** What comes after a key. With both conditions on the company Postgres would read all of its keys up to this one. */
+export function follows(last: Place, ofCompany: string | undefined): SQL {
+  const createdAt = sql.param(last.createdAt, apiKeys.createdAt);
+  return ofCompany === undefined
+    ? sql`(${apiKeys.companyId}, ${apiKeys.createdAt}, ${apiKeys.id}) > (${last.companyId}, ${createdAt}, ${last.id})`
+    : sql`${apiKeys.companyId} = ${ofCompany} and (${apiKeys.createdAt}, ${apiKeys.id}) > (${createdAt}, ${last.id})`;
+}
 
 /** @throws CommandError if there is no such key */
 export async function readKey(db: Reader, id: string): Promise<Key> {
-  const [key] = await select(db, eq(apiKeys.id, id));
-  if (key === undefined) throw new CommandError(`There is no key ${id}.`);
-  return key;
+  const [row] = await selectKeys(db, eq(apiKeys.id, id));
+  if (row === undefined) throw new CommandError(`There is no key ${id}.`);
+  return toKey(row);
 }
 
 /**
@@ -140,8 +166,9 @@ const bytesWrittenToday = sql<number>`coalesce((
   where ${apiKeyWrites.apiKeyId} = ${apiKeys.id} and day = (now() at time zone 'UTC')::date
 ), 0)::float8`;
 
-async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
-  const rows = await db
+/** By company and age, in the order of an index: what is read of it is what is shown. */
+export const selectKeys = (db: Reader, condition: SQL | undefined) =>
+  db
     .select({
       id: apiKeys.id,
       company: { id: companies.id, name: companies.name },
@@ -160,8 +187,10 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
     .from(apiKeys)
     .innerJoin(companies, eq(companies.id, apiKeys.companyId))
     .where(condition)
-    .orderBy(asc(companies.name), asc(companies.id), asc(apiKeys.createdAt), asc(apiKeys.id));
-  return rows.map((row) => ({
+    .orderBy(asc(apiKeys.companyId), asc(apiKeys.createdAt), asc(apiKeys.id));
+
+function toKey(row: Awaited<ReturnType<typeof selectKeys>>[number]): Key {
+  return {
     id: row.id,
     company: row.company,
     name: row.name,
@@ -174,7 +203,7 @@ async function select(db: Reader, condition: SQL | undefined): Promise<Key[]> {
     bytes_written_today: row.bytesWrittenToday,
     created_at: row.createdAt,
     updated_at: row.updatedAt,
-  }));
+  };
 }
 
 function stateOf({

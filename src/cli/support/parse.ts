@@ -42,6 +42,12 @@ export function parseWholeNumber(text: string): number {
   return Number(text);
 }
 
+export function parseCount(text: string): number {
+  const count = parseWholeNumber(text);
+  if (count === 0) throw new InvalidArgumentError("Expected at least 1.");
+  return count;
+}
+
 function readDuration(text: string): number | undefined {
   if (text === "0") return 0;
   const [, count, unit = ""] = DURATION_PATTERN.exec(text) ?? [];

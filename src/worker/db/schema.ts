@@ -386,7 +386,7 @@ export const apiKeys = pgTable(
     updatedAt: updatedAt(),
   },
   (table) => [
-    index("api_keys_company_id_idx").on(table.companyId),
+    index("api_keys_company_id_created_at_id_idx").on(table.companyId, table.createdAt, table.id).concurrently(),
     unique("api_keys_id_company_id_key").on(table.id, table.companyId),
     check("api_keys_id_uuid", isUuid(table.id)),
     check("api_keys_name_length", hasLength(table.name, 1, 255)),
