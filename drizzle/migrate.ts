@@ -40,7 +40,7 @@ export class FailedStatementError extends Error {
   }
 }
 
-interface Migration {
+export interface Migration {
   /** Its file, without `.sql`. */
   tag: string;
   /** When it was generated, in milliseconds since the epoch: Drizzle's order. */
@@ -211,7 +211,7 @@ function pendingOf(migrations: readonly Migration[], applied: ReadonlyMap<number
   });
 }
 
-function readMigrations(folder: string): Migration[] {
+export function readMigrations(folder: string): Migration[] {
   const journal = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"));
   const files = readMigrationFiles({ migrationsFolder: folder });
   return files.map(({ folderMillis, hash, sql }, index) => ({
