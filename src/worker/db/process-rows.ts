@@ -25,30 +25,35 @@ export const lockProcess = (application: OwnApplication, id: SQL): SQL =>
  *
  * @param columns of the table by their names, as jsonb: all that its creator may decide
  * @param slug what its key is made of: `slug`, `slug-2`, … shortened to fit. Looks for one that no other process has where the
- *   one before is taken, in some 2 log₂ n steps: it doubles the number until one is free, then halves the gap. The key is null
- *   where there is no room for one.
+ *   one before is taken, in some 2 log₂ n steps: it doubles the number until one is free, then halves the gap. Where that
+ *   leads to no number that fits, it tries them all in their order. The key is null where there is no room for one.
  */
 export const createCandidate = (application: OwnApplication, columns: SQL, slug: SQL): SQL => {
   const room = sql`${sql.raw(String(MAX_LABEL_LENGTH - 1))} - char_length(${application.name})`;
   const suffix = (n: string) => sql.raw(`(case ${n} when 1 then '' else '-' || ${n} end)`);
   const keyOf = (n: string) => sql`case when ${room} > char_length(${suffix(n)})
     then rtrim(left(${slug}, ${room} - char_length(${suffix(n)})), '-') || ${suffix(n)} end`;
-  // Neither EXISTS, for which Postgres would read all keys of the application, nor without OFFSET, once for each use of it.
-  const key = sql`with recursive probe (taken, free, n) as (
+  const ofApplication = sql`from ${processes} where application_id = ${application.id}`;
+  // Not EXISTS, for which Postgres would read all keys of the application.
+  const isTaken = sql`((select count(*) ${ofApplication} and key = tried.key) > 0
+    or tried.key = ${sql.raw(`'${WEB_KEY}'`)} and ${columns} ->> 'type' <> 'web')`;
+  // Without OFFSET Postgres would look once for each use of what it has found. An int cannot be doubled for ever.
+  const nextFree = sql`with recursive probe (taken, free, n) as (
       select 0, null::int, 1
       union all
       select next.taken, next.free, case when next.free is null then 2 * next.taken else (next.taken + next.free) / 2 end
       from probe, lateral (select ${keyOf("n")} as key) as tried, lateral (
-        select (select count(*) from ${processes} where application_id = ${application.id} and key = tried.key) > 0
-          or tried.key = ${sql.raw(`'${WEB_KEY}'`)} and ${columns} ->> 'type' <> 'web' as is_taken offset 0
+        select ${isTaken} as is_taken offset 0
       ) as found, lateral (
         select case when is_taken then n else probe.taken end as taken, case when is_taken then probe.free else n end as free
       ) as next
-      where probe.free is null or probe.free - probe.taken > 1
+      where probe.free is null and probe.taken < 1000000 or probe.free - probe.taken > 1
     ) select ${keyOf("free")} from probe where free - taken = 1`;
+  const firstFree = sql`select key from generate_series(1, (select count(*) + 2 ${ofApplication})) as n,
+    lateral (select ${keyOf("n")} as key) as tried where key is not null and not ${isTaken} order by n limit 1`;
   return sql`select candidate.* from ${application}, jsonb_populate_record(null::${processes}, ${columns} || jsonb_build_object(
     'id', gen_random_uuid(), 'application_id', ${application.id}, 'display_order', 0, 'created_at', now(), 'updated_at', now(),
-    'key', (${key})
+    'key', coalesce((${nextFree}), (${firstFree}))
   )) as candidate`;
 };
 

@@ -147,6 +147,19 @@ describe("POST creates", () => {
     expectRefusal(refused, 400, "The name of this application is too long for one more process.");
   });
 
+  test.for([
+    ["that a process has left, where later ones do not fit", "b".repeat(59), [1, 2, 3, 4, 6, 7, 8, 9], "w-5"],
+    ["that is free, where every power of two is taken", "c", Array.from({ length: 31 }, (_, i) => 2 ** i), "w-3"],
+  ] as const)("a key with a number %s", async ([, name, taken, key]) => {
+    const application = await records.application(own.companyId, { name });
+    for (const n of taken) await records.process(application.id, { type: "worker", key: n === 1 ? "w" : `w-${n}` });
+    const { answer } = await create(
+      ofType("worker", { display_name: "W" }),
+      `/v3/applications/${application.id}/processes`,
+    );
+    expect(answer.body.key).toBe(key);
+  });
+
   // Clients write null where they have no value: https://github.com/usesend/useSend/issues/132
   test.for(["web", "worker", "cron", "job"])("a %s process, for which null is as good as nothing", async (type) => {
     const optional = [

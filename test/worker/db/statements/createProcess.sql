@@ -244,118 +244,189 @@ with
           'display_order', 0,
           'created_at', now(),
           'updated_at', now(),
-          'key', (
-            with recursive
-              probe (taken, free, n) as (
-                select
-                  0,
-                  null::int,
-                  1
-                union all
-                select
-                  next.taken,
-                  next.free,
-                  case
-                    when next.free is null then 2 * next.taken
-                    else (next.taken + next.free) / 2
-                  end
-                from
-                  probe,
-                  lateral (
-                    select
-                      case
-                        when 62 - char_length("application"."name") > char_length(
-                          (
+          'key', coalesce(
+            (
+              with recursive
+                probe (taken, free, n) as (
+                  select
+                    0,
+                    null::int,
+                    1
+                  union all
+                  select
+                    next.taken,
+                    next.free,
+                    case
+                      when next.free is null then 2 * next.taken
+                      else (next.taken + next.free) / 2
+                    end
+                  from
+                    probe,
+                    lateral (
+                      select
+                        case
+                          when 62 - char_length("application"."name") > char_length(
+                            (
+                              case n
+                                when 1 then ''
+                                else '-' || n
+                              end
+                            )
+                          ) then rtrim(
+                            left(
+                              $13::text,
+                              62 - char_length("application"."name") - char_length(
+                                (
+                                  case n
+                                    when 1 then ''
+                                    else '-' || n
+                                  end
+                                )
+                              )
+                            ),
+                            '-'
+                          ) || (
                             case n
                               when 1 then ''
                               else '-' || n
                             end
                           )
-                        ) then rtrim(
-                          left(
-                            $13::text,
-                            62 - char_length("application"."name") - char_length(
-                              (
-                                case n
-                                  when 1 then ''
-                                  else '-' || n
-                                end
-                              )
-                            )
-                          ),
-                          '-'
-                        ) || (
-                          case n
+                        end as key
+                    ) as tried,
+                    lateral (
+                      select
+                        (
+                          (
+                            select
+                              count(*)
+                            from
+                              "processes"
+                            where
+                              application_id = "application"."id"
+                              and key = tried.key
+                          ) > 0
+                          or tried.key = 'web'
+                          and $14::jsonb ->> 'type' <> 'web'
+                        ) as is_taken
+                      offset
+                        0
+                    ) as found,
+                    lateral (
+                      select
+                        case
+                          when is_taken then n
+                          else probe.taken
+                        end as taken,
+                        case
+                          when is_taken then probe.free
+                          else n
+                        end as free
+                    ) as next
+                  where
+                    probe.free is null
+                    and probe.taken < 1000000
+                    or probe.free - probe.taken > 1
+                )
+              select
+                case
+                  when 62 - char_length("application"."name") > char_length(
+                    (
+                      case free
+                        when 1 then ''
+                        else '-' || free
+                      end
+                    )
+                  ) then rtrim(
+                    left(
+                      $15::text,
+                      62 - char_length("application"."name") - char_length(
+                        (
+                          case free
                             when 1 then ''
-                            else '-' || n
+                            else '-' || free
                           end
                         )
-                      end as key
-                  ) as tried,
-                  lateral (
-                    select
-                      (
-                        select
-                          count(*)
-                        from
-                          "processes"
-                        where
-                          application_id = "application"."id"
-                          and key = tried.key
-                      ) > 0
-                      or tried.key = 'web'
-                      and $14::jsonb ->> 'type' <> 'web' as is_taken
-                    offset
-                      0
-                  ) as found,
-                  lateral (
-                    select
-                      case
-                        when is_taken then n
-                        else probe.taken
-                      end as taken,
-                      case
-                        when is_taken then probe.free
-                        else n
-                      end as free
-                  ) as next
-                where
-                  probe.free is null
-                  or probe.free - probe.taken > 1
-              )
-            select
-              case
-                when 62 - char_length("application"."name") > char_length(
-                  (
+                      )
+                    ),
+                    '-'
+                  ) || (
                     case free
                       when 1 then ''
                       else '-' || free
                     end
                   )
-                ) then rtrim(
-                  left(
-                    $15::text,
-                    62 - char_length("application"."name") - char_length(
-                      (
-                        case free
+                end
+              from
+                probe
+              where
+                free - taken = 1
+            ),
+            (
+              select
+                key
+              from
+                generate_series(
+                  1,
+                  (
+                    select
+                      count(*) + 2
+                    from
+                      "processes"
+                    where
+                      application_id = "application"."id"
+                  )
+                ) as n,
+                lateral (
+                  select
+                    case
+                      when 62 - char_length("application"."name") > char_length(
+                        (
+                          case n
+                            when 1 then ''
+                            else '-' || n
+                          end
+                        )
+                      ) then rtrim(
+                        left(
+                          $16::text,
+                          62 - char_length("application"."name") - char_length(
+                            (
+                              case n
+                                when 1 then ''
+                                else '-' || n
+                              end
+                            )
+                          )
+                        ),
+                        '-'
+                      ) || (
+                        case n
                           when 1 then ''
-                          else '-' || free
+                          else '-' || n
                         end
                       )
-                    )
-                  ),
-                  '-'
-                ) || (
-                  case free
-                    when 1 then ''
-                    else '-' || free
-                  end
+                    end as key
+                ) as tried
+              where
+                key is not null
+                and not (
+                  (
+                    select
+                      count(*)
+                    from
+                      "processes"
+                    where
+                      application_id = "application"."id"
+                      and key = tried.key
+                  ) > 0
+                  or tried.key = 'web'
+                  and $17::jsonb ->> 'type' <> 'web'
                 )
-              end
-            from
-              probe
-            where
-              free - taken = 1
+              order by
+                n
+              limit
+                1
+            )
           )
         )
       ) as candidate
@@ -417,9 +488,9 @@ with
                     order by
                       "processes"."display_order", "processes"."created_at", "processes"."id"
                     limit
-                      $16
+                      $18
                     offset
-                      $17
+                      $19
                   ) "listed"
                   inner join "processes" on "processes"."id" = "listed"."id"
               ) "process"
@@ -445,16 +516,16 @@ with
               order by
                 "processes"."display_order", "processes"."created_at", "processes"."id"
               limit
-                $18
+                $20
             ) as counted
         ),
-        'offset', $19::int,
-        'limit', $20::int
+        'offset', $21::int,
+        'limit', $22::int
       ) as "json"
     from
       "application"
     limit
-      $21
+      $23
   ),
   "answer" as (
     select
@@ -567,36 +638,15 @@ with
                 from
                   "access"
               )
-              and "api_key_capabilities"."permission" = $22
+              and "api_key_capabilities"."permission" = $24
               and (
                 "api_key_capabilities"."resource_id" is null
-                or "api_key_capabilities"."resource_id" = $23::uuid
+                or "api_key_capabilities"."resource_id" = $25::uuid
               )
             )
         ) then 'unreadable'
         when case
-          when $24::text[] is not null then not (
-            (
-              select
-                encode(substring(sha256(convert_to(list.json::text, 'UTF8')) for 16), 'hex')
-              from
-                list
-            ) is not null
-            and array[
-              '*',
-              '"' || (
-                select
-                  encode(substring(sha256(convert_to(list.json::text, 'UTF8')) for 16), 'hex')
-                from
-                  list
-              ) || '"'
-            ] && $25::text[]
-          )
-          else false
-        end
-        or (
-          $26::text[] is not null
-          and (
+          when $26::text[] is not null then not (
             (
               select
                 encode(substring(sha256(convert_to(list.json::text, 'UTF8')) for 16), 'hex')
@@ -612,6 +662,27 @@ with
                   list
               ) || '"'
             ] && $27::text[]
+          )
+          else false
+        end
+        or (
+          $28::text[] is not null
+          and (
+            (
+              select
+                encode(substring(sha256(convert_to(list.json::text, 'UTF8')) for 16), 'hex')
+              from
+                list
+            ) is not null
+            and array[
+              '*',
+              '"' || (
+                select
+                  encode(substring(sha256(convert_to(list.json::text, 'UTF8')) for 16), 'hex')
+                from
+                  list
+              ) || '"'
+            ] && $29::text[]
           )
         ) then 'changed'
         when exists (
@@ -650,13 +721,13 @@ with
           where
             key is null
         ) then 'no_room_for_key'
-        when not $28::boolean
+        when not $30::boolean
         and exists (
           select
           from
             today
           where
-            bytes >= $29::bigint
+            bytes >= $31::bigint
         ) then 'write_quota_reached'
       end as refusal
   ),
@@ -667,7 +738,7 @@ with
     where
       refusal is null
       and not is_replay
-      and not $30::boolean
+      and not $32::boolean
       and case
         when exists (
           select
@@ -703,7 +774,7 @@ with
         from
           answer
         where
-          $31::text is not null
+          $33::text is not null
       ) as left_behind
     group by
       "access"."id"
@@ -732,10 +803,10 @@ with
     select
       "access"."id", "access"."company_id", "application"."id",
       process_id,
-      $32::audited_operation,
+      $34::audited_operation,
       before,
       after,
-      $33::uuid
+      $35::uuid
     from
       written,
       "access", "application",
@@ -748,9 +819,9 @@ with
       "idempotent_answers" (api_key_id, operation, key, fingerprint, body, etag, last_modified)
     select
       "access"."id",
-      $34::text,
-      $35::text,
-      sha256(convert_to($36::text, 'UTF8')),
+      $36::text,
+      $37::text,
+      sha256(convert_to($38::text, 'UTF8')),
       body,
       etag,
       last_modified
@@ -759,7 +830,7 @@ with
       "access",
       answer
     where
-      $37::text is not null
+      $39::text is not null
     on conflict (api_key_id, operation, key) do update
     set
       fingerprint = excluded.fingerprint,
