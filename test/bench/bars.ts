@@ -1,6 +1,7 @@
 import type { Report } from "./bench.ts";
 import type { ContenderName } from "./contenders.ts";
 import type { Curve } from "./goodput.ts";
+import { AUDIT_OF_KEY, CREATE, CREATE_IN_LARGE, GET, LIST, LIST_AT_END, LIST_OF_MANY, POLL } from "./growth.ts";
 import type { Measured } from "./measure.ts";
 import type { Backlog, Neighbours } from "./motion.ts";
 import { type BesideMisses, USUAL_WORKER } from "./overload.ts";
@@ -28,6 +29,7 @@ export function barsOf({
   hitsBesideMisses,
   neighbours,
   backlog,
+  growth,
 }: Report): Bar[] {
   return [
     ...(rows === undefined ? [] : rowBars(rows)),
@@ -39,6 +41,7 @@ export function barsOf({
     ...(neighbours === undefined ? [] : [neighboursBar(neighbours)]),
     ...(freshness ?? []).map(freshnessBar),
     ...(backlog === undefined ? [] : backlogBars(backlog)),
+    ...(growth === undefined ? [] : growthBars(growth)),
   ];
 }
 
@@ -105,6 +108,24 @@ function backlogBars({ changes, revokedMs, drainedMs, pollMs }: Backlog): Bar[] 
     atMost(20, `a poll ${behind}, ms of Postgres`, pollMs),
   ];
 }
+
+function growthBars(all: NonNullable<Report["growth"]>): Bar[] {
+  const [first, last] = [all[0], all.at(-1)];
+  const of = (what: string) => last?.times[what]?.ms as number;
+  const rows = `from ${first?.rows.toLocaleString("en")} to ${last?.rows.toLocaleString("en")} rows`;
+  return [
+    ...[GET, LIST].map((what) => atMost(1.5, `${what}, ${rows}`, growthOf(what, all))),
+    atMost(3, `${LIST_OF_MANY} / of a small one`, of(LIST_OF_MANY) / of(LIST)),
+    atMost(10, `${LIST_AT_END} / 25 of a small one`, of(LIST_AT_END) / of(LIST)),
+    atMost(3, `${CREATE_IN_LARGE} / in a small one`, of(CREATE_IN_LARGE) / of(CREATE)),
+    atMost(1, `${AUDIT_OF_KEY}, ms`, of(AUDIT_OF_KEY)),
+    atMost(5, `${POLL}, ms`, of(POLL)),
+  ];
+}
+
+/** How much longer a statement takes with the most rows than with the fewest. */
+export const growthOf = (what: string, all: NonNullable<Report["growth"]>): number =>
+  (all.at(-1)?.times[what]?.relative as number) / (all[0]?.times[what]?.relative as number);
 
 function freshnessBar({ changesPerMinute, afterSeconds, changes }: NonNullable<Report["freshness"]>[number]): Bar {
   const isBucketSpent = changesPerMinute > 60 || afterSeconds > 0;

@@ -11,6 +11,7 @@ import { costsOf, type MonthlyCost } from "./costs.ts";
 import { startDatabaseSide } from "./database.ts";
 import { type Freshness, measureFreshness, startFeeding } from "./freshness.ts";
 import type { Curve } from "./goodput.ts";
+import { type Growth, measureGrowth } from "./growth.ts";
 import { measureAll, type Row } from "./measure.ts";
 import { type Memory, measureMemory } from "./memory.ts";
 import { type Backlog, measureBacklog, measureNeighbours, type Neighbours } from "./motion.ts";
@@ -48,11 +49,12 @@ interface Parts {
   writers: WriterCost[];
   freshness: Freshness[];
   backlog: Backlog;
+  growth: Growth[];
 }
 
 export type PartName = keyof Parts;
 
-/** In the order in which they run: `freshness` and `backlog` revoke keys. */
+/** In the order in which they run: `freshness` and `backlog` revoke keys, and `growth` fills the database. */
 export const PARTS = [
   "start",
   "rows",
@@ -67,6 +69,7 @@ export const PARTS = [
   "writers",
   "freshness",
   "backlog",
+  "growth",
 ] as const satisfies PartName[];
 
 export interface Report extends Partial<Parts> {
@@ -151,6 +154,7 @@ const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
   writers: ({ connectionString, plan }) => measureWriters(connectionString, plan.writers),
   freshness: runFreshness,
   backlog: measureBacklog,
+  growth: ({ connectionString, plan }) => measureGrowth(connectionString, plan.growth),
 };
 
 function describeMachine(): Report["machine"] {

@@ -1,3 +1,4 @@
+import type { GrowthPlan } from "./growth.ts";
 import type { Until } from "./load.ts";
 import type { Population } from "./population.ts";
 
@@ -31,6 +32,7 @@ export interface Plan {
   backlog: { changes: number };
   /** How many rows are written at once when the triggers are measured, and how often. */
   writers: { rows: readonly number[]; times: number };
+  growth: GrowthPlan;
 }
 
 export interface OverloadPlan {
@@ -59,7 +61,7 @@ export interface FreshnessPlan {
   pollMs: number;
 }
 
-/** `npm run bench`: twenty minutes on two cores, and the feed's parts sixteen minutes more. */
+/** `npm run bench`: twenty minutes on two cores, the feed's parts sixteen minutes more, and `growth` a quarter of an hour. */
 export const FULL: Plan = {
   population: { keys: 1_000, processes: 100_000 },
   delaysMs: [0, 40],
@@ -98,6 +100,7 @@ export const FULL: Plan = {
     pollMs: 100,
   },
   writers: { rows: [1, 1_000, 100_000], times: 9 },
+  growth: { rows: [100_000, 1_000_000, 10_000_000], times: 51, large: 50_000, runs: 43_200, changes: 200_000 },
 };
 
 /** `--smoke`: everything once and briefly, however busy the machine is. Its numbers mean nothing. */
@@ -126,4 +129,5 @@ export const SMOKE: Plan = {
   backlog: { changes: 6_000 },
   freshness: { rates: [{ changesPerMinute: 600, seconds: 0.5 }], pollMs: 100 },
   writers: { rows: [1, 10], times: 1 },
+  growth: { rows: [1_000, 2_000], times: 1, large: 100, runs: 100, changes: 10 },
 };

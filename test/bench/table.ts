@@ -1,5 +1,5 @@
 // A report for people: Markdown, because the README has the last one.
-import { barsOf } from "./bars.ts";
+import { barsOf, growthOf } from "./bars.ts";
 import type { Report } from "./bench.ts";
 import type { Curve, Goodput } from "./goodput.ts";
 import type { Backlog, Neighbours } from "./motion.ts";
@@ -24,6 +24,7 @@ export function toMarkdown(report: Report): string {
     ...(report.freshness === undefined ? [] : [FRESHNESS, freshness(report.freshness)]),
     ...(report.backlog === undefined ? [] : [backlog(report.backlog)]),
     ...(report.writers === undefined ? [] : [WRITERS, writers(report.writers)]),
+    ...(report.growth === undefined ? [] : [growing(plan), growth(report.growth)]),
     TIERS,
     tiers(report),
     ...(report.costs.length === 0 ? [] : [COSTS, costs(report)]),
@@ -36,6 +37,8 @@ const FRESHNESS =
   "**Freshness.** From a commit, by whoever, to the first answer that shows it, and from a key's revocation to 401; in the cache before, asked for ten times a second; the platform's limits on purges hold.";
 const WRITERS =
   "**What the outbox costs writers.** One statement on `processes`, in milliseconds, with its triggers and without them.";
+const growing = ({ growth: { large, runs, changes } }: Report["plan"]) =>
+  `**Growth.** How long Postgres runs each statement, by its own account, in milliseconds, with so many processes, as many rows of the audit log and a tenth as many keys. The largest application has ${fixed(large, 0)} processes and the largest company as many applications, one process ${fixed(runs, 0)} runs; ${fixed(changes, 0)} changes wait. Growth is in proportion to a statement that reads no table, run by turns.`;
 const TIERS =
   "**Many data centres.** A model with lower and upper tiers, 100,000 requests a second, 100,000 processes and the same Zipf's law everywhere: one key for each process, nothing evicted or changed. Fresh for 30 seconds without the feed, for an hour with it.";
 const COSTS =
@@ -223,6 +226,17 @@ function writers(costs: NonNullable<Report["writers"]>): string {
       fixed(withoutMs, 2),
       fixed(withMs, 2),
       fixed(withMs / withoutMs, 2),
+    ]),
+  );
+}
+
+function growth(all: NonNullable<Report["growth"]>): string {
+  return table(
+    ["statement", ...all.map(({ rows }) => fixed(rows, 0)), "growth"],
+    Object.keys(all[0]?.times ?? {}).map((what) => [
+      what,
+      ...all.map(({ times }) => fixed(times[what]?.ms as number, 2)),
+      fixed(growthOf(what, all), 2),
     ]),
   );
 }
