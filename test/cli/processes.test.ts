@@ -23,6 +23,7 @@ test.for([
   ["audit", `--key ${ID}`, 0, "", "Nothing was written.\n"],
   ["purge", "--key - --url https://a", 2, "", "error: Nothing to purge: name an id (see --help).\n"],
   ["stats", "--since 0", 2, "", "error: option '--since <duration>' argument '0' is invalid. Expected 1m to 90d.\n"],
+  ["storage", "now", 2, "", "error: too many arguments. Expected 0 arguments but got 1: now.\n"],
   ["db:migrate", "", 0, "", "Nothing to migrate.\n"],
 ] as const)("npm run %s -- %s", async ([script, args, exitCode, stdout, stderr]) => {
   const child = start(script, args);

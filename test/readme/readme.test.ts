@@ -106,8 +106,18 @@ const listKeys = async (): Promise<Key[]> => JSON.parse((await npmRun("npm run k
 test("there is no command that is not run here", () => {
   const headings = blocks.filter(({ language }) => language === "sh").map(({ heading }) => heading);
   expect([...new Set(headings)]).toStrictEqual([
-    ...["Process API", "Keys", "Audit", "Purges", "Monitoring", "Set up", "Alerts", "Look first"],
-    ...["The database is away", "Overloaded", "The feed is late or silent", "A key has leaked"],
+    ...[
+      "Process API",
+      "Keys",
+      "Audit",
+      "What is kept, and for how long",
+      "Purges",
+      "Monitoring",
+      "Set up",
+      "Alerts",
+      "Look first",
+    ],
+    ...["The database is away", "Overloaded", "The feed is late or silent", "The database is full", "A key has leaked"],
     ...["Restore to a point in time", "Call it", "A typed client in five minutes", "Write", "Caching"],
   ]);
 });
@@ -187,6 +197,11 @@ test("Alerts: each has its row, and the check prints no others", async () => {
   const alerts = [...stdout.matchAll(/^([^:\n]+).*\n/gm)].map(([, name]) => name);
   expect(exitCode).toBe(alerts.length === 0 ? 0 : 1);
   expect(rows).toEqual(expect.arrayContaining(alerts));
+});
+
+test("What is kept, The database is full: what each table takes is told, before and after what has expired is deleted", async () => {
+  const shown = (await performAll("What is kept, and for how long")) + (await performAll("The database is full"));
+  expect(shown.match(/^audit_log +\d.* 365 days$/gm)?.length).toBe(3);
 });
 
 test("Overloaded, A key has leaked: one is switched off and on, the other revoked", async () => {

@@ -1,6 +1,7 @@
 import "../support/quiet.ts";
-import { SETTINGS } from "../../worker/shared/config.ts";
+import { mistakeIn, SETTINGS, settingIn } from "../../worker/shared/config.ts";
 import { context } from "../support/context.ts";
+import { usageError } from "../support/errors.ts";
 
 /** The settings of wrangler.toml that a deployment needs. */
 export interface WorkerConfig {
@@ -13,8 +14,11 @@ export interface WorkerConfig {
   customDomains: readonly { pattern: string }[];
   /** Whether the Worker is also at its workers.dev URL. */
   hasWorkersDev: boolean;
+  /** How long the audit log is kept. */
+  auditDays: number;
 }
 
+/** @throws CommandError if the Worker would not take AUDIT_DAYS */
 export async function readWorkerConfig(): Promise<WorkerConfig> {
   // It takes a second to load: what is wrong with the environment is told before.
   const { unstable_readConfig: readConfig } = await import("wrangler");
@@ -26,8 +30,11 @@ export async function readWorkerConfig(): Promise<WorkerConfig> {
   const api = exports.Api as { cache?: { enabled: boolean } } | undefined;
   const secondsOf = (setting: keyof typeof SETTINGS) => Number(vars[setting] ?? SETTINGS[setting].default);
   const isCached = (api?.cache?.enabled ?? cache?.enabled ?? false) && secondsOf("EDGE_FRESH_SECONDS") > 0;
+  const auditDays = settingIn(vars, "AUDIT_DAYS");
+  if (auditDays === undefined) throw usageError(`${mistakeIn("AUDIT_DAYS")} in wrangler.toml.`);
   return {
     name,
+    auditDays,
     requiredSecrets: secrets?.required ?? [],
     isCached,
     hasFeed:

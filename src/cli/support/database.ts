@@ -1,12 +1,13 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import type { Reader } from "../../worker/db/client.ts";
 import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { isLoopback } from "./loopback.ts";
 import { findRunning } from "./running.ts";
 
-export type Database = NodePgDatabase;
+export type Database = NodePgDatabase & { $client: pg.Client | pg.Pool };
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 
 /** Which database a command works on. */
@@ -76,6 +77,18 @@ export async function withDatabase<T>(target: DatabaseTarget, work: (db: Databas
     await client.end().catch(() => {});
   }
 }
+
+/** Sends the Worker's statements. */
+export const readerOf = ({ $client }: Database): Reader => ({
+  query: async ({ text, bind }, values) => {
+    const params = bind(values);
+    try {
+      return (await $client.query(text, params)).rows as never[];
+    } catch (error) {
+      throw new DrizzleQueryError(text, params, error as Error);
+    }
+  },
+});
 
 /**
  * Runs one transaction. Waits for others only where it locks rows.

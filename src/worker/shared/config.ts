@@ -68,13 +68,9 @@ export function readConfig(env: object): Config {
   const vars = env as Record<string, unknown>;
   const mistakes: string[] = [];
   const numberOf = (name: keyof typeof SETTINGS): number => {
-    const { minimum, maximum, default: fallback } = SETTINGS[name];
-    const text = vars[name] ?? String(fallback);
-    const value = typeof text === "string" && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= minimum && value <= maximum)) {
-      mistakes.push(`${name} is not a whole number from ${minimum} to ${maximum}`);
-    }
-    return value;
+    const value = settingIn(vars, name);
+    if (value === undefined) mistakes.push(mistakeIn(name));
+    return value ?? 0;
   };
   const config: Config = {
     databaseUrl: String(vars.DATABASE_URL),
@@ -103,6 +99,18 @@ export function readConfig(env: object): Config {
   configs.set(env, config);
   return config;
 }
+
+/** @returns undefined if it is malformed, or not within its bounds */
+export function settingIn(vars: Record<string, unknown>, name: keyof typeof SETTINGS): number | undefined {
+  const { minimum, maximum, default: fallback } = SETTINGS[name];
+  const text = vars[name] ?? String(fallback);
+  const value = typeof text === "string" && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= minimum && value <= maximum ? value : undefined;
+}
+
+/** What is wrong with a setting that is. */
+export const mistakeIn = (name: keyof typeof SETTINGS): string =>
+  `${name} is not a whole number from ${SETTINGS[name].minimum} to ${SETTINGS[name].maximum}`;
 
 /** The runtime hands every request of an isolate the same `env`. */
 const configs = new WeakMap<object, Config>();

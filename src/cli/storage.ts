@@ -1,0 +1,157 @@
+// `npm run storage`: what each table takes, since when, and for how long, for operators.
+import { sql } from "drizzle-orm";
+import { isoTimestamp } from "../worker/db/expressions.ts";
+import { changes, feed } from "../worker/db/schema.ts";
+import { SWEPT_TABLES, type SweptTable, sweep } from "../worker/feed/sweeps.ts";
+import { SETTINGS } from "../worker/shared/config.ts";
+import { RESPONSE_HOURS, RUN_DAYS } from "../worker/shared/limits.ts";
+import { type Database, findDatabase, readerOf, withDatabase } from "./support/database.ts";
+import { note, print, printable, printJson, table } from "./support/output.ts";
+import { command, createProgram } from "./support/program.ts";
+
+interface StorageOptions {
+  sweep?: boolean;
+  json?: boolean;
+}
+
+/** A table, as `--json` prints it. */
+interface Storage {
+  table: string;
+  bytes: number;
+  rows: number;
+  is_estimate: boolean;
+  since: string | null;
+  kept: string | null;
+}
+
+/** Of a table with more, Postgres' own estimate is shown. */
+const COUNTED_ROWS = 100_000;
+/** Until every response that the edge may have cached before has expired, whatever the settings. */
+const CHANGE_DAYS = (SETTINGS.EDGE_FRESH_SECONDS.maximum + SETTINGS.EDGE_STALE_IF_ERROR_SECONDS.maximum) / (24 * 3_600);
+
+const NOTES = `
+Prints a line for each table, the largest first: what it takes with its indexes, how many
+rows it has (estimated from ${COUNTED_ROWS} on), when its oldest row is from where that can be
+told quickly, and for how long it is kept. With --json a list of objects:
+  table        its name
+  bytes        with indexes and what is stored outside of rows
+  rows         how many
+  is_estimate  whether they were estimated
+  since        when the oldest row is from, ISO 8601 in UTC, or null
+  kept         for how long, in words, or null
+
+With --sweep it first deletes what is kept no longer, with the statements of the feed,
+and what the feed has not purged for ${CHANGE_DAYS} days: nothing is cached for so long. It may run at
+any time, also beside the feed.
+
+How long the audit log is kept, wrangler.toml says (AUDIT_DAYS under [vars]). The database
+is that of DATABASE_URL, or of a running \`npm run dev\`.`;
+
+/** When the oldest row is from, through an index. */
+const MOMENTS: Record<SweptTable, string> = {
+  changes: "select changed_at from changes order by xid limit 1",
+  process_runs: "select min(requested_at) from process_runs",
+  idempotent_answers: "select min(created_at) from idempotent_answers",
+  audit_log: "select min(created_at) from audit_log",
+  api_key_events: "select min(created_at) from api_key_events",
+};
+
+async function showStorage({ sweep: isSweep, json }: StorageOptions): Promise<void> {
+  const target = findDatabase();
+  const { readWorkerConfig } = await import("./deploy/worker-config.ts");
+  const { auditDays } = await readWorkerConfig();
+  const tables = await withDatabase(target, async (db) => {
+    if (isSweep) await sweepAll(db, auditDays);
+    return readTables(db, auditDays);
+  });
+  await (json ? printJson(tables) : print(formatTables(tables)));
+}
+
+/** Batch by batch, each a transaction of its own. */
+async function sweepAll(db: Database, auditDays: number): Promise<void> {
+  const { rows } = await db.execute<{ drained: string }>(sql`select memory ->> 'drained' as drained from ${feed}`);
+  const expiry = { drained: String(rows[0]?.drained), auditDays };
+  for (const name of SWEPT_TABLES) {
+    let deleted = await untilNone(() => sweep(readerOf(db), name, expiry));
+    if (name === "changes") deleted += await untilNone(() => sweepForgotten(db));
+    if (deleted > 0) note(`Deleted ${deleted} rows of ${name}.`);
+  }
+}
+
+/** Repeats a batch until it deletes nothing. @returns how many rows were deleted */
+async function untilNone(batch: () => Promise<number>): Promise<number> {
+  let deleted = 0;
+  for (let count = await batch(); count > 0; count = await batch()) deleted += count;
+  return deleted;
+}
+
+/** Deletes a batch of changes that no feed has purged. */
+async function sweepForgotten(db: Database): Promise<number> {
+  const { rowCount } = await db.execute(sql`delete from ${changes} where ctid = any(array(
+    select ctid from ${changes} where changed_at < now() - ${CHANGE_DAYS} * interval '24 hours' order by xid limit 10000
+  ))`);
+  return rowCount ?? 0;
+}
+
+async function readTables(db: Database, auditDays: number): Promise<Storage[]> {
+  const KEPT: Record<SweptTable, string> = {
+    changes: "until purged",
+    process_runs: `${RUN_DAYS} days`,
+    idempotent_answers: `${RESPONSE_HOURS} hours`,
+    audit_log: `${auditDays} days`,
+    api_key_events: `${auditDays} days`,
+  };
+  const { rows } = await db.execute<{ name: string; bytes: number; estimate: number }>(
+    sql`select relname as name, pg_total_relation_size(oid)::float8 as bytes, reltuples::float8 as estimate from pg_class
+      where relnamespace = 'public'::regnamespace and relkind = 'r' order by bytes desc, name`,
+  );
+  const tables: Storage[] = [];
+  for (const { name, bytes, estimate } of rows) {
+    const moment = (MOMENTS as Record<string, string>)[name] ?? "null::timestamptz";
+    const { rows } = await db.execute<{ count: number; since: string | null }>(
+      sql`select ${isoTimestamp(sql.raw(`(${moment})`))} as since,
+        (select count(*)::int from (select from ${sql.identifier(name)} limit ${COUNTED_ROWS + 1}) as counted) as count`,
+    );
+    const { count = 0, since = null } = rows[0] ?? {};
+    const isEstimate = count > COUNTED_ROWS;
+    tables.push({
+      table: name,
+      bytes,
+      rows: isEstimate ? Math.max(count, estimate) : count,
+      is_estimate: isEstimate,
+      since,
+      kept: (KEPT as Record<string, string>)[name] ?? null,
+    });
+  }
+  return tables;
+}
+
+const formatTables = (tables: readonly Storage[]): string =>
+  table(
+    ["TABLE", "SIZE", "ROWS", "SINCE", "KEPT"],
+    tables.map(({ table, bytes, rows, is_estimate, since, kept }) => [
+      printable(table),
+      formatBytes(bytes),
+      `${is_estimate ? "about " : ""}${rows}`,
+      since ?? "–",
+      kept ?? "–",
+    ]),
+  );
+
+const UNITS = ["kB", "MB", "GB", "TB"];
+
+/** The smallest table has 8 KB. */
+function formatBytes(bytes: number): string {
+  const power = Math.max(1, Math.min(UNITS.length, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  return `${(bytes / 1_000 ** power).toFixed(1)} ${UNITS[power - 1]}`;
+}
+
+export default await command(import.meta, () =>
+  createProgram("storage")
+    .usage("[options]     (npm run storage -- …)")
+    .description("Shows what each table takes, since when, and for how long it is kept.")
+    .option("--sweep", "first delete what is kept no longer")
+    .option("--json", "print a list of objects")
+    .addHelpText("after", NOTES)
+    .action(showStorage),
+);
