@@ -144,7 +144,7 @@ export async function runFeed({
     const { fullAt } = memory.bucket ?? FULL_BUCKET;
     memory.bucket = { fullAt: isPurged ? Math.max(fullAt, now()) + TOKEN_MS : now() + BUCKET_MS, spentAt: begunAt };
     if (!isPurged) {
-      warn(memory, changes.length);
+      warn(memory);
       return;
     }
     memory.batches = memory.batches.slice(due.length);
@@ -179,10 +179,10 @@ export async function runFeed({
   }
 
   /** Once a run. That others have spent the tokens is nothing unusual; a change that waits for a minute is. */
-  function warn(memory: Memory, changes: number): void {
+  function warn(memory: Memory): void {
     if (hasFailed) return;
     hasFailed = true;
     const oldestSeconds = waitMs(memory) / 1_000;
-    log(oldestSeconds > 60 ? "error" : "warn", "purge_refused", { changes, oldestSeconds });
+    log(oldestSeconds > 60 ? "error" : "warn", "purge_refused", { oldestSeconds });
   }
 }
