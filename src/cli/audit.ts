@@ -52,6 +52,8 @@ async function audit(options: AuditOptions): Promise<void> {
     throw usageError("Say of what: --process, --application, --key or --request.");
   }
   const entries = (await withDatabase(findDatabase(), (db) => selectEntries(db, options))) as Entry[];
+  if (entries.length === options.limit)
+    note(`These are the latest ${options.limit}. There may be older ones: add --limit.`);
   if (options.json) return printJson(entries);
   return entries.length === 0 ? note("Nothing was written.") : print(entries.map(formatEntry).join("\n\n"));
 }
@@ -112,7 +114,7 @@ export default await command(import.meta, () =>
     .option("--application <id>", "of the processes of this application", parseId)
     .option("--key <id>", "by this API key", parseId)
     .option("--request <id>", "by this request", parseId)
-    .option("--limit <number>", "so many at most", parseCount, 50)
+    .option("--limit <number>", "print at most this many", parseCount, 50)
     .option("--json", "print a list of objects")
     .addHelpText("after", NOTES)
     .action(audit),

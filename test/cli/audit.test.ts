@@ -48,6 +48,13 @@ test("audit finds the latest entries by process, application, key and request, a
   }
 });
 
+test("audit says that there may be older entries than it shows", async () => {
+  const said = [await audit(`--key ${key} --limit 2`), await audit(`--key ${key} --limit 4`)].map(
+    ({ stderr }) => stderr,
+  );
+  expect(said).toStrictEqual(["These are the latest 2. There may be older ones: add --limit.\n", ""]);
+});
+
 test("audit shows who changed which field, when, and by which request", async () => {
   const { exitCode, stdout, stderr } = await audit(`--process ${processId}`);
   expect([exitCode, stderr, stdout.split("\n")]).toStrictEqual([
