@@ -172,7 +172,7 @@ async function assertIndexesValid(client: pg.Client, pending: readonly Migration
   if (invalid.length === 0) return;
   const drops = invalid.map((name) => `drop index concurrently "${name}";`).join(" ");
   throw new MigrationError(
-    `what an interrupted CREATE INDEX CONCURRENTLY has left is invalid, and no migration drops it. Drop it, and run the migrations again: ${drops}`,
+    `an interrupted CREATE INDEX CONCURRENTLY has left an invalid index that no pending migration drops. Drop it, and run the migrations again: ${drops}`,
   );
 }
 

@@ -10,9 +10,9 @@ const NOTES = `
 The database is that of DATABASE_URL, or of a running \`npm run dev\`. With Neon it
 must be the direct URL, without -pooler in its host.
 
-Pending migrations are applied in one transaction, all of them or none. One whose first
-line is "${OUTSIDE_MARK}" runs alone, after those before it are
-committed; if it fails, mend what was wrong and run this command again. Runs at the same
+Consecutive migrations share a transaction: all of them are applied, or none. One whose
+first line is "${OUTSIDE_MARK}" runs alone, after those before it are
+committed; if it fails, fix the cause and run this command again. Runs at the same
 time wait for each other. Prints each migration once it is committed, a line each; if
 there are none, says so on stderr.
 

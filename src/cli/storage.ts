@@ -40,7 +40,7 @@ told quickly, and for how long it is kept. With --json a list of objects:
   since        when the oldest row is from, ISO 8601 in UTC, or null
   kept         for how long, in words, or null
 
-With --sweep it first deletes what is kept no longer, with the statements of the feed,
+With --sweep it first deletes what has expired, with the statements of the feed,
 and what the feed has not purged for ${CHANGE_DAYS} days: nothing is cached for so long. It may run at
 any time, also beside the feed.
 
@@ -150,7 +150,7 @@ export default await command(import.meta, () =>
   createProgram("storage")
     .usage("[options]     (npm run storage -- …)")
     .description("Shows what each table takes, since when, and for how long it is kept.")
-    .option("--sweep", "first delete what is kept no longer")
+    .option("--sweep", "first delete what has expired")
     .option("--json", "print a list of objects")
     .addHelpText("after", NOTES)
     .action(showStorage),

@@ -89,7 +89,7 @@ const KEPT_DAYS: Record<Expiring, number> = {
   audit_log: 90,
   api_key_events: 90,
 };
-test("--sweep deletes what is kept no longer, as wrangler.toml says, and then tells what is left", async () => {
+test("--sweep deletes what has expired, as wrangler.toml says, and then tells what is left", async () => {
   const owners = await newOwners(records);
   const root = keptFor("90");
   await storage("--sweep", { root });

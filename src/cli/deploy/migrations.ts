@@ -35,5 +35,5 @@ export function describeFailure(error: unknown): string {
 function describeFailedStatement({ tag, cause, invalidIndexes }: FailedStatementError): string {
   const failure = `${tag}.sql: ${describeFailure(cause)}`;
   if (invalidIndexes.length === 0) return failure;
-  return `${failure}. Invalid now, until the migrations are run again: ${invalidIndexes.join(", ")}`;
+  return `${failure}. Left invalid until the migrations are run again: ${invalidIndexes.join(", ")}`;
 }

@@ -19,7 +19,7 @@ export const JSON_SHAPE = `A key in JSON:
                 "issued", "rotated", "disabled", "enabled" or "revoked", and
                 what other writers have done is not in it
   bytes_written_today
-                in the day of UTC; at KEY_DAILY_WRITE_BYTES writes are refused
+                since midnight (UTC); from KEY_DAILY_WRITE_BYTES on, writes are refused
   expires_at, last_used_at, created_at, updated_at
                 ISO 8601 in UTC; the first two may be null`;
 

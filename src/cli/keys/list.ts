@@ -34,8 +34,8 @@ export function defineList(program: Command): void {
       "Lists keys by company (in the order of their ids) and age, with a line for each of their tokens. EXPIRES is of the token, or of the key if that is sooner; LAST USED is of the token, or of the key if it has none.",
     )
     .option("--company <id or name>", "of this company alone: an id, or the exact name")
-    .option("--limit <number>", "so many at most", parseCount, 50)
-    .option("--after <key id>", "those that follow this key: the last of the page before", parseId)
+    .option("--limit <number>", "print at most this many", parseCount, 50)
+    .option("--after <key id>", "continue after this key, the last of the previous page", parseId)
     .option("--json", "print a list of objects (see `keys --help`)")
     .addHelpText("after", `\n${UNCOUNTED_USES}`)
     .action(listKeys);

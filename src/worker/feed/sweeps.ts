@@ -1,4 +1,4 @@
-// Deletes what is kept no longer, in batches that are over before anybody notices.
+// Deletes what has expired, in batches that are over before anybody notices.
 import { sql } from "drizzle-orm";
 import type { Reader } from "../db/client.ts";
 import { changes, idempotentAnswers, processRuns } from "../db/schema.ts";

@@ -252,7 +252,7 @@ function wordingOf(failure: Failure): Wording {
       return {
         status: 429,
         message: "This API key has written as much as it may in a day (UTC). Nothing was written.",
-        advice: `The limit is ${failure.bytes} bytes, counted with what is kept of each write. Try again after midnight (UTC).`,
+        advice: `The limit is ${failure.bytes} bytes, including what is stored for each write. Try again after midnight (UTC).`,
         headers: retryAfter(failure.retryAfterSeconds),
       };
     case "invalid_body":

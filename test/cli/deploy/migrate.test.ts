@@ -108,7 +108,7 @@ describe("db:migrate", () => {
     await query("insert into first values (1), (1)");
     writeMigrations(root, UNIQUE);
     const stderr =
-      'error: Not migrated: 0001_unique.sql: SQLSTATE 23505: could not create unique index "first_id". Invalid now, until the migrations are run again: first_id\n';
+      'error: Not migrated: 0001_unique.sql: SQLSTATE 23505: could not create unique index "first_id". Left invalid until the migrations are run again: first_id\n';
     for (const _ of ["once", "and again"]) {
       expect(await migrate()).toStrictEqual({ exitCode: 1, stdout: "", stderr });
       expect(await query(invalid)).toHaveLength(1);
@@ -119,7 +119,7 @@ describe("db:migrate", () => {
   });
 
   const DROP_IT =
-    'error: Not migrated: what an interrupted CREATE INDEX CONCURRENTLY has left is invalid, and no migration drops it. Drop it, and run the migrations again: drop index concurrently "first_id";\n';
+    'error: Not migrated: an interrupted CREATE INDEX CONCURRENTLY has left an invalid index that no pending migration drops. Drop it, and run the migrations again: drop index concurrently "first_id";\n';
 
   test.for([
     ["passes over it", { "0001_lone": outside(build.replace("concurrently", "concurrently if not exists")) }],
