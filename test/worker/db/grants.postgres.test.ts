@@ -60,6 +60,7 @@ describe("the Worker's role", async () => {
         expect([table, await countOf(records.pool, table, owners)]).toStrictEqual([table, 0]);
     } finally {
       await endpoint.close();
+      await records.pool.query("update feed set healthy_at = null");
     }
   });
 

@@ -1,6 +1,6 @@
 // What the feed deletes, and how much of it at once.
 import { randomBytes, randomUUID } from "node:crypto";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Reader } from "../../../src/worker/db/client.ts";
 import { runFeed } from "../../../src/worker/feed/index.ts";
 import { SWEPT_TABLES, type SweptTable, sweep } from "../../../src/worker/feed/sweeps.ts";
@@ -49,6 +49,8 @@ beforeAll(async () => {
   await records.pool.query("delete from changes");
   for (const table of SWEPT_TABLES) while ((await batchOf(table)) > 0);
 });
+
+afterAll(() => records.pool.query("update feed set healthy_at = null"));
 
 test.for<[Expiring, string]>([
   ["process_runs", "30 days"],
