@@ -52,10 +52,10 @@ export interface Migration {
 }
 
 /**
- * Brings a database to the newest schema. Migrations between two that run outside a transaction are applied in one transaction.
- * Runs at the same time wait for each other.
+ * Brings a database to the newest schema. Consecutive migrations are applied in one transaction, those outside a transaction one by
+ * one. Runs at the same time wait for each other.
  *
- * Drizzle's own migrator has one transaction for all. Its journal and its files are kept.
+ * Drizzle's own migrator would apply all in one transaction. Files and journal are as it has them.
  *
  * @param connectionString a direct connection: a lock of the session does not hold through a transaction pooler
  * @param folder holds the migrations and their journal
@@ -101,8 +101,8 @@ export async function migrate(
  */
 async function lock(client: pg.Client): Promise<void> {
   for (;;) {
-    const { rows } = await client.query("select pg_try_advisory_lock($1) as is_taken", [MIGRATION_LOCK_ID]);
-    if (rows[0].is_taken) return;
+    const { rows } = await client.query("select pg_try_advisory_lock($1) as is_ours", [MIGRATION_LOCK_ID]);
+    if (rows[0].is_ours) return;
     await setTimeout(LOCK_POLL_MS);
   }
 }
@@ -144,7 +144,7 @@ const SET_TIMEOUTS = `
   select set_config(name, case name when 'lock_timeout' then $1 else '0' end, false) from pg_settings
   where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')`;
 
-/** @param later what is still to come */
+/** @param later those that are still to come */
 async function applyOutside(client: pg.Client, migration: Migration, later: readonly Migration[]): Promise<void> {
   for (const statement of migration.statements) {
     const isConcurrent = /\bconcurrently\b/i.test(statement);
@@ -162,7 +162,8 @@ async function applyOutside(client: pg.Client, migration: Migration, later: read
  * An interrupted build leaves its index, which writers keep up to date and no reader uses, and over which
  * `CREATE INDEX … IF NOT EXISTS` passes.
  *
- * @param pending begin the indexes that they drop anew
+ * @param pending those that will be applied: what they drop may be invalid
+ * @throws MigrationError that names what is invalid and not dropped
  */
 async function assertIndexesValid(client: pg.Client, pending: readonly Migration[]): Promise<void> {
   const dropped = pending.flatMap(({ statements }) =>
