@@ -44,8 +44,8 @@ describe("the Worker's role", async () => {
     const endpoint = await startNeonEndpoint({ connectionString });
     try {
       const db = openDatabase(readConfig({ DATABASE_URL: endpoint.connectionString }));
-      await records.company();
-      await records.pool.query("update companies set name = 'Changed'");
+      const companyId = await records.company();
+      await records.pool.query("update companies set name = 'Changed' where id = $1", [companyId]);
       const owners = await newOwners(records);
       for (const table of EXPIRING) await insertAged(records.pool, table, owners, "31 days");
       const purge = vi.fn(async () => ({ success: true, errors: [] }));
