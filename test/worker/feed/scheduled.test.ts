@@ -4,6 +4,7 @@ import { FEED } from "../../../src/worker/shared/analytics.ts";
 import { useApi } from "../../support/api.ts";
 import { createOwnProcess } from "../../support/own-process.ts";
 import { bearer, useRecords } from "../../support/records.ts";
+import { countOf, insertAged, newOwners } from "./expiring.ts";
 
 const api = useApi({ isOwn: true });
 const records = useRecords();
@@ -26,7 +27,7 @@ test.for([
   expect(silent).toHaveLength(seconds === 30 ? 1 : 0);
 });
 
-test("purges what plain SQL has changed, and responses are kept for long; then it says how long changes waited", async () => {
+test("purges what plain SQL has changed, and responses are kept for long; deletes what is a year old; then says how long changes waited", async () => {
   const companyId = await records.company();
   const application = await records.application(companyId);
   const process = await records.process(application.id);
@@ -34,6 +35,9 @@ test("purges what plain SQL has changed, and responses are kept for long; then i
   const get = () => api.fetch(`/v3/applications/${application.id}/processes/${process.id}`, bearer(token));
   const cacheStatus = async () => (await get()).headers.get("cache-status");
 
+  const owners = await newOwners(records);
+  await insertAged(records.pool, "audit_log", owners, "365 days 1 second");
+  await insertAged(records.pool, "audit_log", owners, "364 days");
   // Without a heartbeat, for 30 seconds.
   await get();
   expect(await cacheStatus()).toMatch(/; hit; ttl=30$/);
@@ -55,6 +59,7 @@ test("purges what plain SQL has changed, and responses are kept for long; then i
 
   await api.dataPoints();
   await run;
+  expect(await countOf(records.pool, "audit_log", owners)).toBe(1);
   const [point, ...others] = await api.dataPoints();
   expect([point, others]).toMatchObject([
     { keyId: FEED, route: FEED, version: expect.stringMatching(/^[0-9a-f-]{36}$/) },
