@@ -32,7 +32,7 @@ beforeAll(async () => {
     `with others as (
        insert into processes (application_id, key, entrypoint, type)
          select id, key, '', case key when 'web' then 'web'::process_type end
-         from applications, (values ('web'), ('a'), ('b')) as key (key) where company_id = $1 and name like '%0'
+         from applications, (values ('web'), ('a'), ('b')) as key (key) where company_id = $1 and name like 'many-%0'
      )
      insert into processes (application_id, key, entrypoint, type)
        select $2, 'many' || case n when 1 then '' else '-' || n end, '', 'cron' from generate_series(1, ${MANY}) n returning id`,
