@@ -1,5 +1,5 @@
 // Measures how the time that a statement takes grows with what the tables hold.
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
 import { selectEntries } from "../../src/cli/audit.ts";
@@ -10,6 +10,8 @@ import type { Database } from "../../src/worker/db/client.ts";
 import { pollChanges } from "../../src/worker/feed/query.ts";
 import { captureStatements, type Sent } from "../support/statement.ts";
 import { withClient } from "./client.ts";
+import { hashOf } from "./population.ts";
+import { timesOf } from "./statement.ts";
 import { median } from "./statistics.ts";
 
 /** The times of the statements with so many processes, as many rows of the audit log, and a tenth as many keys. */
@@ -147,19 +149,12 @@ async function timeOf(client: pg.Client, sent: readonly Sent[], times: number): 
   for (let n = 0; n < times; n++) {
     await client.query("begin");
     let ms = 0;
-    for (const one of sent) ms += await executionMs(client, one);
+    for (const one of sent) ms += (await timesOf(client, one)).executionMs;
     await client.query("rollback");
-    all.push({ ms, relative: ms / (await executionMs(client, YARDSTICK)) });
+    all.push({ ms, relative: ms / (await timesOf(client, YARDSTICK)).executionMs });
   }
   return { ms: median(all.map((time) => time.ms)), relative: median(all.map((time) => time.relative)) };
 }
-
-async function executionMs(client: pg.Client, { text, params }: Sent): Promise<number> {
-  const { rows } = await client.query(`explain (analyze, timing off, summary, format json) ${text}`, params);
-  return rows[0]["QUERY PLAN"][0]["Execution Time"];
-}
-
-const tokenHash = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 async function writeOurs(client: pg.Client, { large, runs, changes }: GrowthPlan): Promise<Ours> {
   const ours: Ours = { applications: new Map(), processId: "", keyId: "", keys: new Map() };
@@ -172,7 +167,7 @@ async function writeOurs(client: pg.Client, { large, runs, changes }: GrowthPlan
          select $1, 'ours-' || n, 'Ours', now() - n * interval '1 minute' from generate_series(1, $2::int) n returning id`,
       [companyId, count],
     );
-    const key = { all: tokenHash(`all of ${count}`), each: tokenHash(`each of ${count}`) };
+    const key = { all: hashOf({ token: `all of ${count}` }), each: hashOf({ token: `each of ${count}` }) };
     for (const [kind, hash] of Object.entries(key)) {
       const [{ id }] = await query("insert into api_keys (company_id, name) values ($1, 'Ours') returning id", [
         companyId,

@@ -46,7 +46,7 @@ export function targetOf({ keys }: Population, n: number): Target {
 }
 
 /** The SHA-256 of a target's token, as the database has it. */
-export const hashOf = ({ token }: Target): string => createHash("sha256").update(token).digest("hex");
+export const hashOf = ({ token }: Pick<Target, "token">): string => createHash("sha256").update(token).digest("hex");
 
 /** Writes a population into a migrated database. */
 export async function populate(connectionString: string, { keys, processes }: Population): Promise<void> {

@@ -23,8 +23,17 @@ export async function measureStatement(connectionString: string, targets: readon
 }
 
 /** The same of any statement, which is run. */
-export async function timeOf(client: pg.Client, { text, params }: Sent): Promise<number> {
+export async function timeOf(client: pg.Client, sent: Sent): Promise<number> {
+  const { planningMs, executionMs } = await timesOf(client, sent);
+  return planningMs + executionMs;
+}
+
+/** How long Postgres plans a statement, and how long it runs it, by its own account. */
+export async function timesOf(
+  client: pg.Client,
+  { text, params }: Sent,
+): Promise<{ planningMs: number; executionMs: number }> {
   const { rows } = await client.query(`explain (analyze, timing off, summary, format json) ${text}`, params);
   const [plan] = rows[0]["QUERY PLAN"];
-  return plan["Planning Time"] + plan["Execution Time"];
+  return { planningMs: plan["Planning Time"], executionMs: plan["Execution Time"] };
 }

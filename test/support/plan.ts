@@ -1,17 +1,22 @@
 import type pg from "pg";
 
-interface Plan {
-  "Node Type": string;
+export interface Plan {
   "Relation Name"?: string;
   "Actual Rows": number;
   "Actual Loops": number;
   "Rows Removed by Filter"?: number;
+  "Rows Removed by Index Recheck"?: number;
   "Shared Hit Blocks": number;
   "Shared Read Blocks": number;
   Plans?: Plan[];
 }
 
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+export const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+/** How many rows a node has read of its table, or of an index. */
+export const rowsReadBy = (node: Plan): number =>
+  node["Actual Loops"] *
+  (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0));
 
 /**
  * Runs a statement.
@@ -27,7 +32,7 @@ export async function readsOf(
   const explained = await pool.query(`explain (analyze, buffers, format json) ${sql}`, params);
   const nodes = nodesOf(explained.rows[0]["QUERY PLAN"][0].Plan).filter((node) => node["Relation Name"] === table);
   return {
-    rows: nodes.map((node) => (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"]),
+    rows: nodes.map(rowsReadBy),
     blocks: nodes.reduce((sum, node) => sum + node["Shared Hit Blocks"] + node["Shared Read Blocks"], 0),
   };
 }

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../../src/worker/db/client.ts";
 import { pollChanges } from "../../../src/worker/feed/query.ts";
+import { nodesOf, type Plan, rowsReadBy } from "../../support/plan.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
 import { captureStatement, captureStatements, type Sent } from "../../support/statement.ts";
 import { type Asked, statementsOf } from "../../support/statements.ts";
@@ -79,17 +80,6 @@ afterAll(async () => {
   client.release();
 });
 
-interface Plan {
-  "Relation Name"?: string;
-  "Actual Rows"?: number;
-  "Actual Loops"?: number;
-  "Rows Removed by Filter"?: number;
-  "Rows Removed by Index Recheck"?: number;
-  Plans?: Plan[];
-}
-
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-
 /** How many rows each node has read of its table, the most first; nothing of what is sent stays. */
 async function rowsRead(ask: (db: Database) => Promise<unknown>, before = "select"): Promise<[string, number][]> {
   const sent = await captureStatements(ask);
@@ -100,11 +90,7 @@ async function rowsRead(ask: (db: Database) => Promise<unknown>, before = "selec
     for (const { text, params } of sent) plans.push(await explain({ text, params }));
     return plans.flatMap(nodesOf).flatMap((node): [string, number][] => {
       const table = node["Relation Name"];
-      const rows =
-        (node["Actual Rows"] ?? 0) +
-        (node["Rows Removed by Filter"] ?? 0) +
-        (node["Rows Removed by Index Recheck"] ?? 0);
-      return table === undefined ? [] : [[table, rows * (node["Actual Loops"] ?? 1)]];
+      return table === undefined ? [] : [[table, rowsReadBy(node)]];
     });
   } finally {
     await client.query("rollback");
