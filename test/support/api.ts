@@ -35,6 +35,8 @@ export interface TestApi {
   /** From now on that clock runs as well. */
   runClock(): Promise<void>;
   purge(changed: object, secret?: string): Promise<Response>;
+  /** Asks the Api past the gateway and the cache, as this key, for this operation. @returns the status */
+  askDirectly(path: string, token: string, operation?: string): Promise<unknown>;
   /** Runs the feed for its minute, as the cron trigger does. */
   runFeed(): Promise<unknown>;
   /** Sets the platform's answer to every purge from now on; null: it takes them. */
@@ -200,6 +202,7 @@ async function start({ connectionString = sharedDatabase, limits, vars = {} }: T
         headers: { authorization: `Bearer ${secret}` },
         body: JSON.stringify(changed),
       }),
+    askDirectly: (path, token, operation) => command("ask-api", { path, keyHash: sha256(token), operation }),
     runFeed: async () => (await miniflare.getWorker()).scheduled({ cron: "* * * * *" }),
     refusePurge: async (error) => void (await command("refuse-purge", error)),
     dataPoints: async () => ((await command("data-points")) as StampedPoint[]).map(byName),

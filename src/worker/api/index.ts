@@ -1,16 +1,19 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { operations } from "#openapi";
 import type { Access } from "../db/access.ts";
 import { type Database, openDatabase } from "../db/client.ts";
 import { UsageRecorder } from "../db/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
-import { CONDITIONS_HEADER, KEY_HASH_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
+import { CONDITIONS_HEADER, KEY_HASH_HEADER, OPERATION_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
 import { logOncePerMinute } from "../shared/log.ts";
-import { matchPath, type Parameter } from "../shared/operations.ts";
+import type { Operation, Parameter } from "../shared/operations.ts";
 import { costHeader, logIds, readTrace, type Trace } from "../shared/trace.ts";
 import type { ApiProps, Handler } from "./call.ts";
 import { failureOf } from "./failure.ts";
 import { HANDLERS } from "./handlers.ts";
+
+const OPERATIONS = new Map(operations.map((one) => [one.id, one]));
 
 /**
  * The cached entrypoint: behind the edge's cache, reached by the gateway alone, through `ctx.exports`, with a URL in
@@ -42,17 +45,16 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     const { keyHash } = this.ctx.props;
     // Fails closed: the gateway has not looked at a caller without one.
     if (keyHash === undefined) throw new HttpError({ reason: "missing_key" });
+    const operation = OPERATIONS.get(request.headers.get(OPERATION_HEADER) ?? "");
+    if (operation?.method !== request.method) throw new Error("The gateway has named no operation of this method");
     const url = new URL(request.url);
-    const match = matchPath(url.pathname.split("/")).find((one) => one.operation.method === request.method);
-    if (match === undefined) throw new HttpError({ reason: "no_such_endpoint" });
-    const { operation, segments } = match;
     const config = readConfig(this.env);
     const { db, usage } = databaseOf(config);
     const isPurgeable = this.#isPurgeable;
     if (!isPurgeable) logOncePerMinute("no_cache", logIds(trace));
     return (HANDLERS[operation.id] as Handler)({
       operation,
-      path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
+      path: readPath(operation, url),
       query: Object.fromEntries(operation.query.map((parameter) => [parameter.name, readValue(parameter, url)])),
       target: `${request.method} ${url.pathname}`,
       headers: {
@@ -92,6 +94,13 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   get #isPurgeable(): boolean {
     return this.ctx.cache !== undefined || readConfig(this.env).cache.freshSeconds === 0;
   }
+}
+
+/** The parameters of a path, by their places in the template. */
+function readPath({ template }: Operation, { pathname }: URL): Record<string, string> {
+  const segments = pathname.split("/");
+  const parts = template.split("/").map((part, i) => [part, segments[i] as string] as const);
+  return Object.fromEntries(parts.flatMap(([part, it]) => (part.startsWith("{") ? [[part.slice(1, -1), it]] : [])));
 }
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {

@@ -1,32 +1,27 @@
 // One URL for each thing that can be asked for, so that all spellings of it share an entry of the cache.
 import { HttpError, MAX_NAME_LENGTH } from "../shared/errors.ts";
-import { type Match, matchPath, type Parameter } from "../shared/operations.ts";
+import type { Operation, Parameter } from "../shared/operations.ts";
 import { isUuid } from "../shared/uuid.ts";
-
-/** Finds what can be done at the path of a URL, whatever the method and however the path is spelt. */
-export function matchUrl(url: string): Match[] {
-  const path = url.slice(url.indexOf("/", "https://".length)).split(/[?#]/, 1)[0] as string;
-  return matchPath(path.split("/").map(decode));
-}
 
 /**
  * Writes the path and the query of a request in canonical form: ids in lower case, known parameters in the order of the
  * document, without those that have their default. A read ignores query parameters that it does not know: official clients
  * send `limit` and `offset` to operations that have no pages. A write refuses them: a misspelt `dry_run` would write.
  *
+ * @param path its parameters by name, decoded
  * @throws HttpError `invalid_parameter`, `unknown_parameter`, naming the first that is invalid
  */
-export function canonicalUrl({ operation, segments }: Match, url: string): string {
-  let index = 0;
-  const path = operation.template.replaceAll(/\{\w+\}/g, () => {
-    const parameter = operation.path[index] as Parameter;
-    return String(parse("path", parameter, segments[index++] as string));
-  });
-  if (operation.query.length === 0) return path;
+export function canonicalUrl(operation: Operation, path: Record<string, string>, url: string): string {
+  let canonical = operation.template;
+  for (const parameter of operation.path) {
+    const { name } = parameter;
+    canonical = canonical.replace(`{${name}}`, String(parse("path", parameter, path[name] as string)));
+  }
+  if (operation.query.length === 0) return canonical;
   const { searchParams } = new URL(url);
   if (operation.method !== "GET") assertKnown(operation.query, searchParams);
   const query = canonicalQuery(operation.query, searchParams);
-  return query === "" ? path : `${path}?${query}`;
+  return query === "" ? canonical : `${canonical}?${query}`;
 }
 
 function canonicalQuery(parameters: readonly Parameter[], query: URLSearchParams): string {
@@ -79,15 +74,5 @@ function wordsOf(schema: Parameter["schema"]): string {
       return `an integer from ${schema.minimum} to ${schema.maximum}`;
     case "boolean":
       return "true or false";
-  }
-}
-
-/** A malformed escape stays as it is, and matches nothing. */
-function decode(segment: string): string {
-  if (!segment.includes("%")) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
   }
 }

@@ -1,6 +1,7 @@
 // The Worker's front: everything that a request passes on the way to the cached Api, and the answer on the way back.
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { operations } from "#openapi";
 import { KEYLESS, UNMATCHED, writeDataPoint } from "../shared/analytics.ts";
 import { clientHeaders, UNCACHEABLE, writeHeaders } from "../shared/cache.ts";
 import { ConfigError, FEED_BOUND_MS, readConfig, slowMissMs } from "../shared/config.ts";
@@ -9,6 +10,7 @@ import {
   CONDITIONS_HEADER,
   KEY_HASH_HEADER,
   KEY_ID_HEADER,
+  OPERATION_HEADER,
   PURGED_HEADER,
   WEAK_DATE_HEADER,
 } from "../shared/internal-headers.ts";
@@ -23,13 +25,13 @@ import {
   WRITE_LIMIT,
 } from "../shared/limits.ts";
 import { describeError, log, logOncePerMinute } from "../shared/log.ts";
-import type { Match } from "../shared/operations.ts";
+import type { Operation } from "../shared/operations.ts";
 import { logIds, type Trace, traceHeaders } from "../shared/trace.ts";
 import { type Answer, answerFailure, json, toResponse } from "./answer.ts";
 import { ALIASES, ASSET_PATHS, readAsset, readNotFoundPage, redirectAlias, redirectToDocs } from "./assets.ts";
 import { hashToken, holdsSecret, readApiKey } from "./bearer.ts";
 import { readJson, readText } from "./body.ts";
-import { canonicalUrl, matchUrl } from "./canonical-url.ts";
+import { canonicalUrl } from "./canonical-url.ts";
 import { evaluate, passesCache, readConditions } from "./conditional.ts";
 import { preflightHeaders } from "./cors.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
@@ -49,7 +51,7 @@ type Handler = (c: GatewayContext) => Answer | Promise<Answer>;
 
 const PURGE_PATH = "/ops/purge";
 /** What every live key may ask for. */
-const VALIDATE_PATH = "/v3/api-keys/validate";
+const VALIDATE = operations.find(({ id }) => id === "validateApiKeyV3") as Operation;
 const ownWrites = new OwnWrites();
 
 /** Every path but those that `publish` names asks for a key or a secret. */
@@ -62,7 +64,9 @@ export function createGateway(): Hono<GatewayEnv> {
   for (const path of ASSET_PATHS) publish(path, (c) => readAsset(c.env.ASSETS, c.req.raw));
   publish("/health", (c) => json({ status: "ok", version: c.env.CF_VERSION_METADATA?.id }));
   app.all(PURGE_PATH, handle(byMethod({ POST: purge }), PURGE_PATH));
-  app.all("/v3/*", handle(callApi));
+  for (const [template, there] of Map.groupBy(operations, (one) => one.template)) {
+    app.all(template.replaceAll(/\{(\w+)\}/g, ":$1"), handle(callApi(there), template));
+  }
   app.notFound(handle(() => throwFailure({ reason: "no_such_endpoint" })));
   return app;
 }
@@ -73,7 +77,7 @@ const refusals = new RefusalSampler();
  * Stands around every handler, so that no answer leaves without its id, its headers, its data point and its line in the
  * log.
  *
- * @param template of the path, where the handler does not find it out
+ * @param template of the path; absent if there is no such endpoint
  */
 const handle =
   (handler: Handler, template?: string) =>
@@ -159,11 +163,11 @@ const allowedMethods = (methods: readonly string[]): string[] => [
 ];
 
 /** Answers OPTIONS, a preflight or not (RFC 9110, section 9.3.7). */
-const answerOptions = (allowed: readonly string[], matches: readonly Match[] = []): Answer => ({
+const answerOptions = (allowed: readonly string[], there: readonly Operation[] = []): Answer => ({
   status: 204,
   headers: Object.assign(
     { allow: allowed.join(", "), ...preflightHeaders(allowed), ...UNCACHEABLE },
-    ...matches.map(({ operation }) => operation.bodyFields && acceptedBy(operation.method)),
+    ...there.map(({ bodyFields, method }) => bodyFields && acceptedBy(method)),
   ),
   body: null,
 });
@@ -216,36 +220,38 @@ class ApiFailure extends HttpError {
   }
 }
 
-/** Passes a request on to the cached Api, in the one form that names what was asked for. */
-async function callApi(c: GatewayContext): Promise<Answer> {
-  const { method, url, headers: requestHeaders } = c.req.raw;
-  const matches = matchUrl(url);
-  const [first] = matches;
-  if (first === undefined) return throwFailure({ reason: "no_such_endpoint" });
-  c.set("template", first.operation.template);
-  const wanted = method === "HEAD" ? "GET" : method;
-  const match = matches.find(({ operation }) => operation.method === wanted);
-  if (match === undefined) {
-    const allowed = allowedMethods(matches.map(({ operation }) => operation.method));
-    if (method === "OPTIONS") return answerOptions(allowed, matches);
-    return throwFailure({ reason: "method_not_allowed", allowed });
-  }
-  const keyHash = await readKeyHash(requestHeaders);
-  const { exports } = c.executionCtx as ExecutionContext;
-  const api: ApiStub = exports.Api({ props: { keyHash } });
-  return method === wanted && method !== "GET"
-    ? writeThrough(c, match, api, keyHash)
-    : readThrough(c, match, api, keyHash);
+/** Passes requests for the operations of a path on to the cached Api, in the one form that names what was asked for. */
+function callApi(there: readonly Operation[]): Handler {
+  const allowed = allowedMethods(there.map(({ method }) => method));
+  return async (c) => {
+    const { method, headers } = c.req.raw;
+    const operation = there.find((one) => one.method === (method === "HEAD" ? "GET" : method));
+    if (operation === undefined) {
+      return method === "OPTIONS"
+        ? answerOptions(allowed, there)
+        : throwFailure({ reason: "method_not_allowed", allowed });
+    }
+    const keyHash = await readKeyHash(headers);
+    const { exports } = c.executionCtx as ExecutionContext;
+    const api: ApiStub = exports.Api({ props: { keyHash } });
+    return operation.method === "GET"
+      ? readThrough(c, operation, api, keyHash)
+      : writeThrough(c, operation, api, keyHash);
+  };
 }
 
-async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
+const apiHeaders = (c: GatewayContext, { id }: Operation): Record<string, string> => ({
+  ...traceHeaders(c.var.trace),
+  [OPERATION_HEADER]: id,
+});
+
+async function readThrough(c: GatewayContext, operation: Operation, api: ApiStub, keyHash: string): Promise<Answer> {
   const { url, headers: requestHeaders } = c.req.raw;
   await spend(KEY_LIMIT, c.env, keyHash);
   const ask = (forwarded: string | null): Promise<Response> => {
-    const request = new Request(`https://api${canonicalUrl(match, url)}`, {
-      // Authorization stays behind: the cache has rules of its own for it, and the Api needs only its hash. The id is not
-      // part of the cache's key.
-      headers: traceHeaders(c.var.trace),
+    // Authorization stays behind: the cache has rules of its own for it, and the Api needs only its hash.
+    const request = new Request(`https://api${canonicalUrl(operation, c.req.param(), url)}`, {
+      headers: apiHeaders(c, operation),
     });
     const asked = forwarded === null ? api.fetch(request) : api.fetchUncached(request);
     return c.var.timing.ask(c.var.requestId, asked);
@@ -268,18 +274,18 @@ async function readThrough(c: GatewayContext, match: Match, api: ApiStub, keyHas
   return { status: 304, headers: validators, body: null };
 }
 
-async function writeThrough(c: GatewayContext, match: Match, api: ApiStub, keyHash: string): Promise<Answer> {
+async function writeThrough(c: GatewayContext, operation: Operation, api: ApiStub, keyHash: string): Promise<Answer> {
   const { url, method, headers: requestHeaders } = c.req.raw;
   await spend(WRITE_LIMIT, c.env, keyHash);
   try {
     const idempotencyKey = readIdempotencyKey(requestHeaders);
     const headers = {
-      ...traceHeaders(c.var.trace),
+      ...apiHeaders(c, operation),
       ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
       [CONDITIONS_HEADER]: JSON.stringify(readConditions(requestHeaders)),
     };
-    const body = match.operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null;
-    const request = new Request(`https://api${canonicalUrl(match, url)}`, { method, headers, body });
+    const body = operation.bodyFields ? await readJson(c, MAX_BODY_BYTES) : null;
+    const request = new Request(`https://api${canonicalUrl(operation, c.req.param(), url)}`, { method, headers, body });
     return await answerWrite(c, keyHash, await c.var.timing.ask(c.var.requestId, api.fetchUncached(request)));
   } catch (error) {
     if (isAboutContent(error)) await requireKey(c, api);
@@ -309,7 +315,7 @@ const isAboutContent = (error: unknown): boolean =>
 /** A stranger is told that, and nothing of what was sent. @throws ApiFailure if the Api has not found the key */
 async function requireKey(c: GatewayContext, api: ApiStub): Promise<void> {
   if (c.var.keyId !== undefined) return;
-  const request = new Request(`https://api${VALIDATE_PATH}`, { headers: traceHeaders(c.var.trace) });
+  const request = new Request(`https://api${VALIDATE.template}`, { headers: apiHeaders(c, VALIDATE) });
   const response = await c.var.timing.ask(c.var.requestId, api.fetchUncached(request));
   await passFailure(c, response, writeHeaders(response.headers));
 }

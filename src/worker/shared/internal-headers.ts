@@ -1,5 +1,7 @@
 // Headers between the gateway and the Api. The gateway passes none of them on.
 
+/** To the Api: the `operationId` of what it is asked for. Not part of the cache's key, whose path and query say the same. */
+export const OPERATION_HEADER = "x-operation";
 /** To the Api: the id of the request that it works for. Not part of the cache's key. */
 export const REQUEST_ID_HEADER = "x-request-id";
 /** From the Api: the hash of the key that it has responded to. */

@@ -1,5 +1,4 @@
-// The operations of the OpenAPI document, and how a request finds its own.
-import { operations } from "#openapi";
+// What dist/openapi.js is made of (shared/openapi.d.ts).
 
 export interface Operation {
   /** `operationId` of the document. */
@@ -36,33 +35,4 @@ export interface ValidationError {
   /** A JSON pointer. */
   instancePath: string;
   params: Record<string, unknown>;
-}
-
-/** An operation, and the segments of a path that stand for its parameters, in their order. */
-export interface Match {
-  operation: Operation;
-  segments: readonly string[];
-}
-
-const TEMPLATES = operations.map((operation) => ({ operation, parts: operation.template.split("/") }));
-
-/**
- * Finds what can be done at a path: one match for each method that it takes.
- *
- * @param path decoded, segment by segment
- */
-export function matchPath(path: readonly string[]): Match[] {
-  const matches: Match[] = [];
-  for (const { operation, parts } of TEMPLATES) {
-    if (parts.length !== path.length) continue;
-    const segments: string[] = [];
-    const isMatch = parts.every((part, i) => {
-      const segment = path[i];
-      if (!part.startsWith("{")) return part === segment;
-      if (segment) segments.push(segment);
-      return segment;
-    });
-    if (isMatch) matches.push({ operation, segments });
-  }
-  return matches;
 }

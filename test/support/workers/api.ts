@@ -4,11 +4,18 @@ import "../../../src/local/loopback.ts";
 import { Dataset } from "../../../src/local/analytics/dataset.ts";
 import { type CacheFault, cached } from "../../../src/local/cache/index.ts";
 import gateway, { Api as UncachedApi } from "../../../src/worker/index.ts";
+import { OPERATION_HEADER } from "../../../src/worker/shared/internal-headers.ts";
 
 /** What a test file begins with. */
 interface Start {
   /** Instead of the environment's; null unsets one. */
   vars: Record<string, string | null>;
+}
+
+interface DirectCall {
+  path: string;
+  keyHash: string;
+  operation?: string;
 }
 
 /** The time at which the clock stands, until a test lets it run. */
@@ -76,6 +83,12 @@ const COMMANDS: Record<string, (value: never, ctx: ExecutionContext) => unknown>
   },
   "/test/refuse-purge": (error: CachePurgeError | null) => {
     refusal = error ?? undefined;
+  },
+  "/test/ask-api": async ({ path, keyHash, operation }: DirectCall, ctx) => {
+    const request = new Request(`https://api${path}`, operation ? { headers: { [OPERATION_HEADER]: operation } } : {});
+    // The types of RPC get lost in a Response.
+    const api = ctx.exports.Api({ props: { keyHash } }) as { fetchUncached(request: Request): Promise<unknown> };
+    return ((await api.fetchUncached(request)) as Response).status;
   },
   "/test/data-points": () => dataset.take(),
   "/test/mark-logs": (mark: string) => {

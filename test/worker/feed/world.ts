@@ -1,5 +1,6 @@
 // A database, an edge that keeps whatever it is given, and feeds that have troubles, on a clock that the test moves.
 import pg from "pg";
+import { operations } from "#openapi";
 import type { Handler } from "../../../src/worker/api/call.ts";
 import { HANDLERS } from "../../../src/worker/api/handlers.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
@@ -10,7 +11,6 @@ import { readConfig } from "../../../src/worker/shared/config.ts";
 import { HttpError, outcomeOf } from "../../../src/worker/shared/errors.ts";
 import { PURGED_HEADER } from "../../../src/worker/shared/internal-headers.ts";
 import { PURGES } from "../../../src/worker/shared/limits.ts";
-import { matchPath } from "../../../src/worker/shared/operations.ts";
 import type { Random } from "../../support/random.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -22,6 +22,19 @@ const SILENCE_MS = 2 * MINUTE_MS;
 const MAX_TAGS = 6;
 /** Until the body of a miss has arrived and is stored, after its query. */
 const MAX_STORING_MS = 4_900;
+
+const ROUTES = operations.map((operation) => ({
+  operation,
+  pattern: new RegExp(`^${operation.template.replaceAll(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`),
+}));
+
+function operationAt(method: string, path: string) {
+  for (const { operation, pattern } of ROUTES) {
+    const match = pattern.exec(path);
+    if (match !== null && operation.method === method) return { operation, parameters: { ...match.groups } };
+  }
+  throw new Error(`No operation at ${path}`);
+}
 
 /** `now()` is looked up in `moved` before it is in `pg_catalog`. */
 export const MOVE_CLOCK = `
@@ -144,9 +157,7 @@ export class World {
 
   /** Asks the Api, and so the database, past the cache. */
   async #call(keyHash: string, method: string, path: string, body = "", onWritten = () => {}): Promise<Answer> {
-    const match = matchPath(path.split("/")).find(({ operation }) => operation.method === method);
-    if (match === undefined) throw new Error(`No operation at ${path}`);
-    const { operation, segments } = match;
+    const { operation, parameters } = operationAt(method, path);
     const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, conditions: {} } };
     const services = { config, isPurgeable: true, db: this.#db, caller: { keyHash, trace: {} }, note: () => {} };
     try {
@@ -155,7 +166,7 @@ export class World {
         ...services,
         operation,
         body: async () => body,
-        path: Object.fromEntries(operation.path.map(({ name }, i) => [name, segments[i] as string])),
+        path: parameters,
         query: { limit: 25, offset: 0 },
         purge: async (tags) => {
           onWritten();

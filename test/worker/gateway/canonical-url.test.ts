@@ -14,7 +14,7 @@ const operation: Operation = {
 };
 const ID = "fb5e5168-4281-4bec-94c5-0d1584e9e657";
 const canonical = (id: string, query: string) =>
-  canonicalUrl({ operation, segments: [id] }, `https://host/v3/things/${id}${query}`);
+  canonicalUrl(operation, { id }, `https://host/v3/things/${id}${query}`);
 
 test.for([
   ["?from=3", "?from=3"],

@@ -3,9 +3,11 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS } from "../../../drizzle/seed.ts";
-import { canonicalUrl, matchUrl } from "../../../src/worker/gateway/canonical-url.ts";
+import { OPERATION_HEADER } from "../../../src/worker/shared/internal-headers.ts";
 import { useApi } from "../../support/api.ts";
 import { isError } from "../../support/contract.ts";
+import { askGateway, canonicalOf } from "../../support/gateway.ts";
+import { operations } from "../../support/operations.ts";
 
 const api = useApi();
 
@@ -16,13 +18,6 @@ const NIL = "00000000-0000-0000-0000-000000000000";
 const MAX = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const ENCODED = [...processId].map((character) => `%${character.charCodeAt(0).toString(16)}`).join("");
 
-/** The canonical path of a request target, as the runtime hands it over; undefined if there is no endpoint. */
-function canonical(target: string): string | undefined {
-  const { url } = new Request(`https://host${target}`);
-  const match = matchUrl(url).find(({ operation }) => operation.method === "GET");
-  return match && canonicalUrl(match, url);
-}
-
 test.for([
   ["upper case in the ids", `/v3/applications/${applicationId.toUpperCase()}/processes/${processId.toUpperCase()}`],
   ["unknown query parameters", `${PATH}?utm_source=mail&x&y=1`],
@@ -32,8 +27,8 @@ test.for([
   ["encoded dot segments", `/v3/%2e/x/%2E%2e/applications/${applicationId}/processes/${processId}`],
   ["the nil UUID", `${LIST}/${NIL}`, `${LIST}/${NIL}`],
   ["the max UUID in upper case", `${LIST}/${MAX.toUpperCase()}`, `${LIST}/${MAX}`],
-])("%s is one spelling of a process: %s", ([_, target, expected = PATH]) => {
-  expect(canonical(String(target))).toBe(expected);
+])("%s is one spelling of a process: %s", async ([_, target, expected = PATH]) => {
+  expect(await canonicalOf(String(target))).toBe(expected);
 });
 
 test.for([
@@ -47,8 +42,8 @@ test.for([
   ["a segment less", "/v3/resources"],
   ["the root of the version", "/v3"],
   ["a backslash", PATH.replace("/v3/", "/v3\\x\\")],
-] as const)("no endpoint has %s: %s", ([_, target]) => {
-  expect(canonical(target)).toBeUndefined();
+] as const)("no endpoint has %s: %s", async ([_, target]) => {
+  expect(await canonicalOf(target)).toBeUndefined();
 });
 
 test.for([
@@ -66,10 +61,28 @@ test.for([
     "00000000-0000-0000-0000-000000000001",
     "fb5e5168-4281-9bec-94c5-0d1584e9e657",
   ].map((id) => ["process_id", `${LIST}/${id}`] as const),
-] as const)("the parameter %s is no UUID in %s", ([parameter, target]) => {
-  const failure = { reason: "invalid_parameter", place: "path", parameter, expected: "a UUID" };
-  expect(() => canonical(target)).toThrow(expect.objectContaining({ failure }));
+] as const)("the parameter %s is no UUID in %s", async ([parameter, target]) => {
+  await expect(canonicalOf(target)).rejects.toThrow(`The path parameter "${parameter}" is invalid: expected a UUID.`);
 });
+
+test("the Api is told which operation is asked for, whatever the client says", async () => {
+  for (const { id, method, path } of operations) {
+    if (method === "PATCH" || method === "POST") continue;
+    const { asked } = await askGateway(path(), method);
+    expect([asked?.method, asked?.headers.get(OPERATION_HEADER)]).toStrictEqual([method, id]);
+  }
+  expect((await askGateway(PATH, "HEAD")).asked?.headers.get(OPERATION_HEADER)).toBe("getProcessV3");
+});
+
+test.for([["no operation"], ["an unknown one", "getNothingV3"], ["one of another method", "deleteProcessV3"]] as const)(
+  "the Api answers nothing where it is told %s",
+  async ([_, operation]) => {
+    const before = api.queries();
+    expect(await api.askDirectly(PATH, SEED_TOKENS.full, operation)).toBe(500);
+    expect(api.queries()).toBe(before);
+    expect(await api.askDirectly(PATH, SEED_TOKENS.full, "getProcessV3")).toBe(200);
+  },
+);
 
 /** A GET whose request target is sent as it is written: fetch() would tidy it up. */
 async function getRaw(target: string): Promise<{ status: number; body: unknown }> {

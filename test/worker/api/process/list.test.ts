@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { canonicalUrl, matchUrl } from "../../../../src/worker/gateway/canonical-url.ts";
-import type { HttpError } from "../../../../src/worker/shared/errors.ts";
 import { useApi } from "../../../support/api.ts";
 import { expectValid, isProcess } from "../../../support/contract.ts";
+import { canonicalOf } from "../../../support/gateway.ts";
 import { bearer, useCompany, useRecords } from "../../../support/records.ts";
 import { expectPagesInOrder, type Place, readPage } from "../pages.ts";
 
@@ -48,16 +47,12 @@ describe("GET /v3/applications/{id}/processes", () => {
     expect(await list("?offset=1")).toStrictEqual({ data: [], total: 1, offset: 1, limit: 25 });
   });
 
-  /** The query in canonical form, or the name of the parameter that is refused. */
-  function canonicalQuery(query: string): unknown {
-    const url = `https://host/v3/applications/00000000-0000-4000-8000-000000000011/processes?${query}`;
-    const match = matchUrl(url).find(({ operation }) => operation.method === "GET");
-    try {
-      return match && canonicalUrl(match, url).split("?")[1];
-    } catch (error) {
-      return (error as HttpError).failure;
-    }
-  }
+  /** The query in canonical form, or what is said of the parameter that is refused. */
+  const canonicalQuery = (query: string): Promise<string | undefined> =>
+    canonicalOf(`/v3/applications/00000000-0000-4000-8000-000000000011/processes?${query}`).then(
+      (url) => url?.split("?")[1],
+      ({ message }) => message,
+    );
 
   test.for([
     [
@@ -66,11 +61,11 @@ describe("GET /v3/applications/{id}/processes", () => {
       ["0", "101", "-1", "1.0", "1e1", "", " 1", "+1", "0x1", "ten", "9".repeat(20)],
     ],
     ["offset", "an integer from 0 to 10000", ["-1", "10001", "NaN"]],
-  ] as const)("refuses a %s that is not %s", ([parameter, expected, values]) => {
-    const failure = { reason: "invalid_parameter", place: "query", parameter, expected };
+  ] as const)("refuses a %s that is not %s", async ([parameter, expected, values]) => {
+    const message = `The query parameter "${parameter}" is invalid: expected ${expected}.`;
     for (const value of [...values, `1&${parameter}=2`]) {
       const query = `${parameter}=${value.replace("+", "%2B")}`;
-      expect([query, canonicalQuery(query)]).toStrictEqual([query, failure]);
+      expect([query, await canonicalQuery(query)]).toStrictEqual([query, message]);
     }
   });
 
@@ -89,7 +84,7 @@ describe("GET /v3/applications/{id}/processes", () => {
     ["limit=100&offset=10000", "limit=100&offset=10000"],
     ["limit=1&page=7&sort=name&LIMIT=5", "limit=1"],
     ["limit=010", "limit=10"],
-  ])("takes the bounds, and ignores what it does not know: %s", ([query, canonical]) => {
-    expect(canonicalQuery(String(query))).toBe(canonical);
+  ])("takes the bounds, and ignores what it does not know: %s", async ([query, canonical]) => {
+    expect(await canonicalQuery(String(query))).toBe(canonical);
   });
 });

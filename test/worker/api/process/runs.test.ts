@@ -1,10 +1,10 @@
 // The runs of a process, as the control plane writes them.
 import { expect, test } from "vitest";
+import { operations } from "#openapi";
 import type { Call } from "../../../../src/worker/api/call.ts";
 import { listProcessRuns } from "../../../../src/worker/api/process/runs.ts";
 import { chainsOf } from "../../../../src/worker/feed/tags.ts";
 import { readConfig } from "../../../../src/worker/shared/config.ts";
-import { matchPath } from "../../../../src/worker/shared/operations.ts";
 import { useApi } from "../../../support/api.ts";
 import { useCompany, useRecords } from "../../../support/records.ts";
 import { expectPagesInOrder, idsOf, type Place, readPage } from "../pages.ts";
@@ -95,9 +95,8 @@ test("carries every tag by which a change of it may be purged, short of everythi
     body,
     etag: "e",
   };
-  const path = `/v3/applications/${applicationId}/processes/${resourceId}/runs`;
   const { headers } = await listProcessRuns({
-    operation: matchPath(path.split("/"))[0]?.operation,
+    operation: operations.find(({ id }) => id === "listProcessRunsV3"),
     config: readConfig({ DATABASE_URL: "postgres://user@host/database" }),
     isPurgeable: true,
     db: { query: async () => [{ ...row, lastModified: null }] },
