@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { isOnThisMachine } from "../src/cli/support/database.ts";
+import { isOnThisMachine } from "../src/node/database.ts";
 import {
   apiKeyCapabilities,
   apiKeys,

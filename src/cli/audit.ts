@@ -1,10 +1,10 @@
 // `npm run audit`: who has written what through the API, for operators.
 import { and, asc, desc, eq, inArray } from "drizzle-orm";
+import { type Database, findDatabase, withDatabase } from "../node/database.ts";
+import { printable, usageError } from "../node/errors.ts";
 import { isoTimestamp } from "../worker/db/expressions.ts";
 import { apiKeys, auditLog } from "../worker/db/schema.ts";
-import { type Database, findDatabase, withDatabase } from "./support/database.ts";
-import { usageError } from "./support/errors.ts";
-import { note, print, printable, printJson } from "./support/output.ts";
+import { note, print, printJson } from "./support/output.ts";
 import { parseCount, parseId } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
 

@@ -1,5 +1,7 @@
 // `npm run deploy`: the production release, in the one order that can be taken back.
 import { InvalidArgumentError } from "commander";
+import { context } from "../node/context.ts";
+import { CommandError, usageError } from "../node/errors.ts";
 import { readAccessToken } from "./deploy/access.ts";
 import { commitArgs } from "./deploy/commit.ts";
 import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
@@ -9,8 +11,6 @@ import { readReader } from "./deploy/reader.ts";
 import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
 import { readReleaseSecrets } from "./deploy/secrets.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
-import { context } from "./support/context.ts";
-import { CommandError, usageError } from "./support/errors.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";

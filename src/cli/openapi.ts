@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { context } from "../node/context.ts";
+import { CommandError } from "../node/errors.ts";
 import { createDocument } from "../openapi/document.ts";
-import { context } from "./support/context.ts";
-import { CommandError } from "./support/errors.ts";
 import { print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 

@@ -1,8 +1,8 @@
 // `node src/cli/preview-comment.ts`: keeps one comment of a pull request up to date with what became of its preview. Run
 // by .github/workflows/preview.yml where no package is installed, hence without any.
 import { inspect } from "node:util";
-import { context } from "./support/context.ts";
-import { CommandError, usageError } from "./support/errors.ts";
+import { context } from "../node/context.ts";
+import { CommandError, usageError } from "../node/errors.ts";
 import { note } from "./support/output.ts";
 import type { Command } from "./support/program.ts";
 

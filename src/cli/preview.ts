@@ -1,5 +1,6 @@
 // `npm run preview`: a branch's own deployment, with a database of its own.
 import { randomBytes } from "node:crypto";
+import { CommandError, usageError } from "../node/errors.ts";
 import { smoke } from "./checks/run.ts";
 import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { commitArgs, currentBranch } from "./deploy/commit.ts";
@@ -10,7 +11,6 @@ import { readSecrets } from "./deploy/secrets.ts";
 import { deleteDatabase, deletePreview, makeRoom, sweep } from "./deploy/sweep.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { entryOf, wrangler } from "./deploy/wrangler.ts";
-import { CommandError, usageError } from "./support/errors.ts";
 import { printJson } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";

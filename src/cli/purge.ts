@@ -1,9 +1,9 @@
 // `npm run purge`: ends the reuse of what the edge holds, for operators.
 import { text } from "node:stream/consumers";
+import { context } from "../node/context.ts";
+import { CommandError, usageError } from "../node/errors.ts";
 import { PURGE_LIMIT, PURGES } from "../worker/shared/limits.ts";
 import { isUuid } from "../worker/shared/uuid.ts";
-import { context } from "./support/context.ts";
-import { CommandError, usageError } from "./support/errors.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";

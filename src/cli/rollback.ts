@@ -1,5 +1,6 @@
 // `npm run rollback`: gives a version of before the traffic again, if it still works.
 import { z } from "zod";
+import { context } from "../node/context.ts";
 import { readAccessToken } from "./deploy/access.ts";
 import { askCloudflare } from "./deploy/cloudflare.ts";
 import { readDatabaseUrl } from "./deploy/database-url.ts";
@@ -7,7 +8,6 @@ import { purgeEverything } from "./deploy/feed.ts";
 import { readReader } from "./deploy/reader.ts";
 import { assertWorks, type Deployable, findVersionBefore, forceBack } from "./deploy/release.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
-import { context } from "./support/context.ts";
 import { note } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";

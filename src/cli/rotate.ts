@@ -1,5 +1,8 @@
 // `npm run rotate`: gives the Worker another role in Postgres, with a password of its own. src/cli/README.md has the
 // rotation of all secrets.
+
+import { context } from "../node/context.ts";
+import { usageError } from "../node/errors.ts";
 import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
 import { mask } from "./deploy/github.ts";
 import {
@@ -13,8 +16,6 @@ import {
   type WorkerRole,
 } from "./deploy/worker-role.ts";
 import { confirm } from "./support/confirm.ts";
-import { context } from "./support/context.ts";
-import { usageError } from "./support/errors.ts";
 import { note, print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 

@@ -1,15 +1,16 @@
 // `npm run smoke`: tries a deployment over HTTP(S).
+
+import { context } from "../node/context.ts";
+import { usageError } from "../node/errors.ts";
+import { parseWorkerUrl } from "../node/loopback.ts";
+import { findRunning } from "../node/running.ts";
 import type { Target } from "./checks/deployment.ts";
 import { smoke } from "./checks/run.ts";
 import { isVersionUrl, readAccessToken } from "./deploy/access.ts";
 import { readReader } from "./deploy/reader.ts";
-import { context } from "./support/context.ts";
-import { usageError } from "./support/errors.ts";
-import { parseWorkerUrl } from "./support/loopback.ts";
 import { print } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
-import { findRunning } from "./support/running.ts";
 
 interface SmokeOptions {
   url?: string;

@@ -1,12 +1,12 @@
 // `npm run stats`: what the data points of Workers Analytics Engine say, for operators.
 import { InvalidArgumentError } from "commander";
+import { context } from "../node/context.ts";
+import { CommandError } from "../node/errors.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
 import { findAlerts } from "./stats/alerts.ts";
 import { CHART_COLUMNS, formatStats, JSON_SHAPE } from "./stats/format.ts";
 import { readStats } from "./stats/read.ts";
 import { findSqlApi } from "./stats/sql-api.ts";
-import { context } from "./support/context.ts";
-import { CommandError } from "./support/errors.ts";
 import { print, printJson } from "./support/output.ts";
 import { parseDuration } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";

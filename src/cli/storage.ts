@@ -1,12 +1,14 @@
 // `npm run storage`: what each table takes, since when, and for how long, for operators.
+
 import { sql } from "drizzle-orm";
+import { type Database, findDatabase, readerOf, withDatabase } from "../node/database.ts";
+import { printable } from "../node/errors.ts";
 import { isoTimestamp } from "../worker/db/expressions.ts";
 import { changes, feed } from "../worker/db/schema.ts";
 import { SWEPT_TABLES, type SweptTable, sweep } from "../worker/feed/sweeps.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import { RESPONSE_HOURS, RUN_DAYS } from "../worker/shared/limits.ts";
-import { type Database, findDatabase, readerOf, withDatabase } from "./support/database.ts";
-import { note, print, printable, printJson, table } from "./support/output.ts";
+import { note, print, printJson, table } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 
 interface StorageOptions {

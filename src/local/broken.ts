@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { stripVTControlCharacters } from "node:util";
 import { formatMessagesSync, type Message } from "esbuild";
 import type { unstable_DevEnv as DevEnv } from "wrangler";
-import { CommandError } from "../cli/support/errors.ts";
+import { CommandError } from "../node/errors.ts";
 
 /** `buildFailed`: the source cannot be built. `error`: what was built cannot be started, or wrangler.toml is wrong. */
 const FAILURES = ["buildFailed", "error"] as const;

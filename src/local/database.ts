@@ -6,9 +6,9 @@ import { sql } from "drizzle-orm";
 import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { seed } from "../../drizzle/seed.ts";
-import { context } from "../cli/support/context.ts";
-import { findDatabase, hostOf, isOnThisMachine, withDatabase } from "../cli/support/database.ts";
-import { CommandError, reasonOf, usageError } from "../cli/support/errors.ts";
+import { context } from "../node/context.ts";
+import { findDatabase, hostOf, isOnThisMachine, withDatabase } from "../node/database.ts";
+import { CommandError, reasonOf, usageError } from "../node/errors.ts";
 import "./loopback.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
 

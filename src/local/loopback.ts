@@ -1,6 +1,6 @@
 // Import it for its effect: a database on this machine is reached through the local Neon endpoint, any other as always.
 import { neonConfig } from "@neondatabase/serverless";
-import { isLoopback } from "../cli/support/loopback.ts";
+import { isLoopback } from "../node/loopback.ts";
 
 const remoteEndpoint = neonConfig.fetchEndpoint;
 neonConfig.fetchEndpoint = (host, port, options) => {

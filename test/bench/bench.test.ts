@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import "../../src/cli/support/quiet.ts";
+import "../../src/node/quiet.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { barsOf } from "./bars.ts";
 import { bench, PARTS } from "./bench.ts";

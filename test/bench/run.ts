@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import "../../src/cli/support/quiet.ts";
+import "../../src/node/quiet.ts";
 import { startEmbeddedPostgres } from "../../src/local/postgres/embedded.ts";
 import { startRealPostgres } from "../support/postgres.ts";
 import { bench, PARTS, type PartName, type Report } from "./bench.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import keysCommand from "../../src/cli/keys.ts";
 import type { Command } from "../../src/cli/support/program.ts";
-import type { Running } from "../../src/cli/support/running.ts";
+import type { Running } from "../../src/node/running.ts";
 import { type CommandOptions, run } from "../support/command.ts";
 import { connectionString } from "../support/database.ts";
 import type { Outcome } from "../support/outcome.ts";

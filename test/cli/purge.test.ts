@@ -111,7 +111,7 @@ test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, wa
     sleep: async (ms) => expect(waited.push(ms)).toBeLessThan(4),
   });
   const isDone = count === 250;
-  const error = `https://a answered 429. ${errorBody(refusal, "").message}`;
+  const error = `https://a refused POST /ops/purge (429): ${errorBody(refusal, "").message}`;
   const purged = [...processes.map((id) => `process:${id}`), `key:${A}`].slice(0, count);
   const rest = isDone ? { left: {}, error: null } : { left: { processes: processes.slice(count), keys: [A] }, error };
   expect(JSON.parse(stdout)).toStrictEqual({ origin: "https://a", purged, ...rest });
@@ -123,10 +123,20 @@ test.for<[wait: number, isRefused: (call: number) => boolean, purged: number, wa
 const respond = (status: number, body: string) => async () => new Response(body, { status });
 test.for<[what: string, origin: string, fetch: Fetch, words: string]>([
   ["a Worker with another secret", "https://a", respond(401, ""), "does not take this PURGE_SECRET."],
-  ["a server that is no process-api", "https://a", respond(200, "<html>"), "answered as no process-api does."],
-  ["a server without such a path", "https://a", respond(404, "Not found"), "answered 404."],
-  ["a server that redirects", "https://a", respond(307, ""), "answered 307."],
-  ["control characters", "https://a", respond(500, '{"message":"\\u001b[31mred"}'), "answered 500. \\u{001b}[31mred"],
+  [
+    "a server that is no process-api",
+    "https://a",
+    respond(200, "<html>"),
+    "responded to POST /ops/purge (200) with something else than expected.",
+  ],
+  ["a server without such a path", "https://a", respond(404, "Not found"), "refused POST /ops/purge (404): Not found"],
+  ["a server that redirects", "https://a", respond(307, ""), "refused POST /ops/purge (307)."],
+  [
+    "control characters",
+    "https://a",
+    respond(500, '{"message":"\\u001b[31mred"}'),
+    "refused POST /ops/purge (500): \\u{001b}[31mred",
+  ],
   ["a Worker that cannot be reached", "http://127.0.0.1:2", fetch, "cannot be reached: ECONNREFUSED."],
 ])("%s is reported, and not asked again", async ([_, origin, fetch, words]) => {
   const outcome = await purge(`--url ${origin} --key ${A} --wait 100`, { fetch });

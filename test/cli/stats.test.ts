@@ -148,11 +148,24 @@ test.for([
   expect(asked).toStrictEqual(Array(9).fill({ url: `${account}/analytics_engine/sql`, ...request }));
 });
 
+const SQL_API = "POST /client/v4/accounts/an-account/analytics_engine/sql";
 const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
 test.for<[what: string, fetch: Fetch, words: string]>([
-  ["refuses", async () => new Response("No\u001b", { status: 403 }), "The SQL API answered 403: No\\u{001b}"],
-  ["does not respond with JSON", async () => new Response("<html>"), "The SQL API answered 200: <html>"],
-  ["has another dataset", holding(), "The SQL API answered 422: Unknown here: process_api_previews"],
+  [
+    "refuses",
+    async () => new Response("No\u001b", { status: 403 }),
+    `https://api.cloudflare.com refused ${SQL_API} (403): No\\u{001b}`,
+  ],
+  [
+    "does not respond with JSON",
+    async () => new Response("<html>"),
+    `https://api.cloudflare.com responded to ${SQL_API} (200) with something else than expected.`,
+  ],
+  [
+    "has another dataset",
+    holding(),
+    `https://api.cloudflare.com refused ${SQL_API} (422): Unknown here: process_api_previews`,
+  ],
   ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
 ])("an error is reported without the token if the SQL API %s", async ([_, fetch, words]) => {
   expectError(await stats("--dataset process_api_previews", { fetch }), 1, `error: ${words}\n`);

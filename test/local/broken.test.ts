@@ -3,9 +3,9 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { CommandError } from "../../src/cli/support/errors.ts";
 import type { Closers } from "../../src/local/database.ts";
 import { startWorker } from "../../src/local/dev.ts";
+import { CommandError } from "../../src/node/errors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "process-api-broken-"));
 const input = { config: join(root, "wrangler.toml"), entrypoint: join(root, "src/worker.js"), bindings: {} };

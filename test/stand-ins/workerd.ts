@@ -1,6 +1,6 @@
 // Runs what was uploaded: workerd, with the bindings and behind the cache that the upload asks for, in a network in which
 // Neon's hosts are one local Neon endpoint.
-import "../../src/cli/support/quiet.ts";
+import "../../src/node/quiet.ts";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -2,7 +2,7 @@
 // test/cli/deploy/wrangler.releases.test.ts holds the real one to the same.
 import { parseArgs } from "node:util";
 import { readWorkerConfig } from "../../src/cli/deploy/worker-config.ts";
-import type { RunWrangler } from "../../src/cli/deploy/wrangler-process.ts";
+import type { RunWrangler } from "../../src/node/context.ts";
 import { type Account, API_TOKEN, labelOf, PREVIEWS, SCRIPT, urlOf, WORKER } from "./cloudflare.ts";
 
 const [FLAG, TEXT] = [{ type: "boolean" }, { type: "string" }] as const;

@@ -1,7 +1,7 @@
 // The Worker in workerd, on a Neon endpoint over the Postgres of this Vitest worker.
 // First, so that the database starts while wrangler loads.
 import "./database.ts";
-import "../../src/cli/support/quiet.ts";
+import "../../src/node/quiet.ts";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";

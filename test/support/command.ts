@@ -1,8 +1,8 @@
 // Commands of src/cli as functions, in this process.
 import { PassThrough, Readable, Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
-import { type Context, withContext } from "../../src/cli/support/context.ts";
 import type { Command } from "../../src/cli/support/program.ts";
+import { type Context, withContext } from "../../src/node/context.ts";
 import type { Outcome } from "./outcome.ts";
 
 export interface CommandOptions extends Partial<Pick<Context, "env" | "fetch" | "now" | "sleep" | "wrangler">> {

@@ -1,5 +1,5 @@
 // The rules for wrangler.toml that wrangler itself does not check.
-import "../../src/cli/support/quiet.ts";
+import "../../src/node/quiet.ts";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -2,9 +2,8 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { context } from "../support/context.ts";
-import { CommandError, reasonOf } from "../support/errors.ts";
-import { printable } from "../support/output.ts";
+import { context } from "../../node/context.ts";
+import { CommandError, printable, reasonOf } from "../../node/errors.ts";
 
 export interface Target {
   /** Scheme, host and port. */

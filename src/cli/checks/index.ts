@@ -1,7 +1,7 @@
 // What clients of any deployment may rely on, one claim after another: of the Worker of a test, of a version before it has
 // traffic, of production after each release, and of production every half hour.
 import { randomBytes, randomUUID } from "node:crypto";
-import { context } from "../support/context.ts";
+import { context } from "../../node/context.ts";
 import { purgeAll } from "../support/purge-all.ts";
 import {
   type Answer,

@@ -1,5 +1,5 @@
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 import { note } from "../support/output.ts";
 import { Deployment, Failure, type Target } from "./deployment.ts";
 import { CHECKS, type Need, Skipped } from "./index.ts";

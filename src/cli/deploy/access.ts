@@ -1,6 +1,6 @@
 // Cloudflare Access in front of the URLs of versions and previews.
-import { context } from "../support/context.ts";
-import { usageError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
 import { mask } from "./github.ts";
 
 /**

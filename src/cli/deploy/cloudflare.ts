@@ -1,9 +1,8 @@
 // Cloudflare's API, for the few things that wrangler does not tell.
 import { z } from "zod";
+import { context } from "../../node/context.ts";
+import { CommandError, printable, reasonOf, usageError } from "../../node/errors.ts";
 import { accountUrl } from "../support/cloudflare.ts";
-import { context } from "../support/context.ts";
-import { CommandError, reasonOf, usageError } from "../support/errors.ts";
-import { printable } from "../support/output.ts";
 import { wrangler } from "./wrangler.ts";
 
 const TIMEOUT_MS = 30_000;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { context } from "../support/context.ts";
+import { context } from "../../node/context.ts";
 
 /** As long as Cloudflare keeps a message. https://developers.cloudflare.com/workers/previews/api/ */
 const MAX_MESSAGE_LENGTH = 100;

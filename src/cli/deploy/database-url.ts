@@ -1,6 +1,6 @@
-import { context } from "../support/context.ts";
-import { assertPostgresUrl } from "../support/database.ts";
-import { usageError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { assertPostgresUrl } from "../../node/database.ts";
+import { usageError } from "../../node/errors.ts";
 
 /**
  * Whether it leads to Neon's pooler, where a session, and so a lock of one, ends with each transaction.

@@ -1,7 +1,7 @@
 // Custom domains of wrangler.toml: a name that is somebody's is not taken over, and a new one is waited for.
 import { z } from "zod";
+import { CommandError, usageError } from "../../node/errors.ts";
 import { smoke } from "../checks/run.ts";
-import { CommandError, usageError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { askCloudflare } from "./cloudflare.ts";
 import type { WorkerConfig } from "./worker-config.ts";

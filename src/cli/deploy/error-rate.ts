@@ -1,10 +1,11 @@
 // The errors of a version that has a part of the traffic.
+
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 import { DATASETS } from "../../worker/shared/analytics.ts";
 import { excessOf } from "../stats/alerts.ts";
 import { readErrors } from "../stats/read.ts";
 import { findSqlApi } from "../stats/sql-api.ts";
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 
 /**

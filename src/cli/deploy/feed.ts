@@ -1,9 +1,9 @@
 // The feed, as a release tries it and a way back uses it: from the outbox, by cron, to the cache.
 import type pg from "pg";
+import { context } from "../../node/context.ts";
+import { CommandError, EXIT_CODE } from "../../node/errors.ts";
 import { Deployment, Failure, type Target } from "../checks/deployment.ts";
 import { expectForgotten, readKeyId, store } from "../checks/index.ts";
-import { context } from "../support/context.ts";
-import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { asOwner } from "./worker-role.ts";
 

@@ -1,8 +1,8 @@
 // Messages of a command to the GitHub workflow that runs it, and to nobody else; and what it asks GitHub.
 import { appendFileSync } from "node:fs";
 import { z } from "zod";
-import { context } from "../support/context.ts";
-import { CommandError, usageError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError, usageError } from "../../node/errors.ts";
 
 /** Keeps values out of the workflow's log, whoever may print them. */
 export function mask(values: readonly string[]): void {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { FailedStatementError, MigrationError, migrate } from "../../../drizzle/migrate.ts";
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 
 /**
  * Brings a database to the newest schema.

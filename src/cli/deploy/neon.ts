@@ -1,7 +1,7 @@
 // Neon's API, as far as a preview's database needs it: https://neon.com/docs/reference/api/branches
 import { z } from "zod";
-import { context } from "../support/context.ts";
-import { CommandError, reasonOf, usageError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError, reasonOf, usageError } from "../../node/errors.ts";
 
 /** A project whose branches are previews' databases. */
 export interface NeonProject {

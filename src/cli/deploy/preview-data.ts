@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { SEED_COMPANIES, SEED_PROCESSES, seed } from "../../../drizzle/seed.ts";
-import { CommandError } from "../support/errors.ts";
+import { CommandError } from "../../node/errors.ts";
 import { note } from "../support/output.ts";
 import { runMigrations } from "./migrations.ts";
 import { asOwner } from "./worker-role.ts";

@@ -1,9 +1,9 @@
 // Whether a purge reaches the cached responses of both versions that share the traffic.
 import { randomInt } from "node:crypto";
+import { CommandError } from "../../node/errors.ts";
 import { PAGE } from "../../worker/shared/limits.ts";
 import { Deployment, Failure, type Target } from "../checks/deployment.ts";
 import { expectForgotten, purgeReader, Skipped, store } from "../checks/index.ts";
-import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 
 /**

@@ -1,7 +1,7 @@
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
 import { isUuid } from "../../worker/shared/uuid.ts";
 import type { Reader } from "../checks/deployment.ts";
-import { context } from "../support/context.ts";
-import { usageError } from "../support/errors.ts";
 
 /**
  * The key and the process to try a deployment with: what was given, else the environment's.

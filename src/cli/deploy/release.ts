@@ -1,8 +1,9 @@
 // From a version that nobody sees to one that has the traffic, in steps, and back.
+
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 import type { Target } from "../checks/deployment.ts";
 import { smoke } from "../checks/run.ts";
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
 import { note } from "../support/output.ts";
 import { isVersionUrl } from "./access.ts";
 import { messageArgs } from "./commit.ts";

@@ -1,5 +1,5 @@
-import { context } from "../support/context.ts";
-import { usageError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
 
 /**
  * Secrets that the Worker needs, from the environment.

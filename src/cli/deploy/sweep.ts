@@ -1,7 +1,7 @@
 // Deletes previews that nobody needs any more.
 import { z } from "zod";
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 import { note } from "../support/output.ts";
 import { askCloudflare } from "./cloudflare.ts";
 import { findOpenPullRequests } from "./github.ts";

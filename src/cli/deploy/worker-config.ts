@@ -1,7 +1,7 @@
-import "../support/quiet.ts";
+import "../../node/quiet.ts";
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
 import { mistakeIn, SETTINGS, settingIn } from "../../worker/shared/config.ts";
-import { context } from "../support/context.ts";
-import { usageError } from "../support/errors.ts";
 
 /** The settings of wrangler.toml that a deployment needs. */
 export interface WorkerConfig {

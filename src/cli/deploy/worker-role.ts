@@ -1,8 +1,8 @@
 // The Worker's own roles in Postgres: two of them, by turns, so that its password can change while it answers.
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import { CommandError } from "../../node/errors.ts";
 import { SETTINGS } from "../../worker/shared/config.ts";
-import { CommandError } from "../support/errors.ts";
 import { describeFailure } from "./migrations.ts";
 
 /** Holds what the Worker may do, for both. */

@@ -6,33 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import "../support/quiet.ts";
-import { context } from "../support/context.ts";
+import "../../node/quiet.ts";
+import { context, type OutputEntry, type RunWrangler } from "../../node/context.ts";
 import { commitEnv } from "./commit.ts";
-
-/** A line of the file that WRANGLER_OUTPUT_FILE_PATH names. */
-export interface OutputEntry {
-  type: string;
-  [field: string]: unknown;
-}
-
-export interface WranglerRun {
-  /** Null if a signal ended it. */
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-  entries: OutputEntry[];
-}
-
-/**
- * Runs wrangler to its end.
- *
- * @param secrets by name: in a file that only this user may read and that is gone when it has ended
- */
-export type RunWrangler = (
-  args: readonly string[],
-  secrets: Readonly<Record<string, string>> | undefined,
-) => Promise<WranglerRun>;
 
 const BIN = new URL("../bin/wrangler.js", import.meta.resolve("wrangler")).pathname;
 

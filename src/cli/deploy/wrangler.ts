@@ -1,8 +1,8 @@
 // Wrangler, told apart by what it writes for programs, not by what it says to people.
-import { context } from "../support/context.ts";
-import { CommandError } from "../support/errors.ts";
+import { context, type OutputEntry } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 import { note } from "../support/output.ts";
-import { type OutputEntry, runWrangler } from "./wrangler-process.ts";
+import { runWrangler } from "./wrangler-process.ts";
 
 /** How a run of wrangler ended that did not fail. */
 export interface WranglerResult {

@@ -1,5 +1,7 @@
 // Changes that operators make. Each is one transaction, and holds the lock of the key's row while it decides.
 import { and, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
+import { type Database, type Transaction, transact } from "../../node/database.ts";
+import { CommandError } from "../../node/errors.ts";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
 import {
   apiKeyCapabilities,
@@ -9,8 +11,6 @@ import {
   apiKeyTokens,
   applications,
 } from "../../worker/db/schema.ts";
-import { type Database, type Transaction, transact } from "../support/database.ts";
-import { CommandError } from "../support/errors.ts";
 import { operatorName } from "../support/operator.ts";
 import type { Ending } from "../support/parse.ts";
 import { findCompany, type Key, type Permission, readKey } from "./read.ts";

@@ -1,9 +1,10 @@
 // Purges the edge's copies of a key when the database has changed.
+
+import type { DatabaseTarget } from "../../node/database.ts";
+import { CommandError, EXIT_CODE } from "../../node/errors.ts";
 import { FEED_BOUND_MS, SETTINGS } from "../../worker/shared/config.ts";
-import type { DatabaseTarget } from "../support/database.ts";
-import { CommandError, EXIT_CODE } from "../support/errors.ts";
 import { note } from "../support/output.ts";
-import { PurgeError, purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
+import { purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
 
 const { EDGE_FRESH_WITHOUT_FEED_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } =
   SETTINGS;
@@ -47,7 +48,7 @@ export async function settle(edge: Worker | undefined, keyId: string, { quiet }:
   try {
     await purge(edge, { keys: [keyId] });
   } catch (error) {
-    if (!(error instanceof PurgeError)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     const advice = `Purge it: ${command} ${edge.origin} --wait 60`;
     throw new CommandError(`The change stands, but the purge failed: ${error.message} ${advice}`, EXIT_CODE.notPurged);
   }

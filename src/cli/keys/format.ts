@@ -1,5 +1,6 @@
 // Keys for people. For programs a key is printed as it is: see Key.
-import { list, printable, table } from "../support/output.ts";
+import { printable } from "../../node/errors.ts";
+import { list, table } from "../support/output.ts";
 import type { Key } from "./read.ts";
 
 /** Documented in `--help`; a program may rely on it. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { findDatabase, withDatabase } from "../support/database.ts";
+import { findDatabase, withDatabase } from "../../node/database.ts";
 import { note, print, printJson } from "../support/output.ts";
 import { parseCount, parseId } from "../support/parse.ts";
 import { UNCOUNTED_USES } from "./edge.ts";

@@ -1,6 +1,6 @@
 // Options that several subcommands share, and what they do.
 import type { Command } from "commander";
-import { CommandError } from "../support/errors.ts";
+import { CommandError } from "../../node/errors.ts";
 import { print, printJson } from "../support/output.ts";
 import type { IssuedKey } from "./change.ts";
 

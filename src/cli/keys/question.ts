@@ -1,5 +1,5 @@
-import type { Database, DatabaseTarget } from "../support/database.ts";
-import { printable } from "../support/output.ts";
+import type { Database, DatabaseTarget } from "../../node/database.ts";
+import { printable } from "../../node/errors.ts";
 import { readKey } from "./read.ts";
 
 /** Names the key and the database, so that nobody says yes to another one. */

@@ -1,4 +1,6 @@
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
+import type { Database } from "../../node/database.ts";
+import { CommandError, printable } from "../../node/errors.ts";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
 import {
   apiKeyCapabilities,
@@ -11,9 +13,6 @@ import {
   companies,
 } from "../../worker/db/schema.ts";
 import { isUuid } from "../../worker/shared/uuid.ts";
-import type { Database } from "../support/database.ts";
-import { CommandError } from "../support/errors.ts";
-import { printable } from "../support/output.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 

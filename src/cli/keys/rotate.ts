@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { findDatabase, withDatabase } from "../../node/database.ts";
 import { confirm } from "../support/confirm.ts";
-import { findDatabase, withDatabase } from "../support/database.ts";
 import { note } from "../support/output.ts";
 import { parseDuration, parseId } from "../support/parse.ts";
 import { MAX_LIVE_TOKENS, rotateKey } from "./change.ts";

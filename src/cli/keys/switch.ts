@@ -1,7 +1,7 @@
 // Subcommands that take a key's use away, or give it back.
 import type { Command } from "commander";
+import { type Database, findDatabase, withDatabase } from "../../node/database.ts";
 import { confirm } from "../support/confirm.ts";
-import { type Database, findDatabase, withDatabase } from "../support/database.ts";
 import { note, printJson } from "../support/output.ts";
 import { parseId } from "../support/parse.ts";
 import { revokeKey, setEnabled } from "./change.ts";

@@ -1,5 +1,6 @@
 // Stats for people, in a terminal of 80 columns.
-import { list, printable, table } from "../support/output.ts";
+import { printable } from "../../node/errors.ts";
+import { list, table } from "../support/output.ts";
 import type { Figures, Stats } from "./read.ts";
 
 /** The chart's width, and so the number of parts of its timeline. */

@@ -1,18 +1,16 @@
 // The SQL API of Workers Analytics Engine: https://developers.cloudflare.com/analytics/analytics-engine/sql-api/
 import { z } from "zod";
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
+import { ask } from "../../node/http.ts";
+import { findRunning } from "../../node/running.ts";
 import { accountUrl } from "../support/cloudflare.ts";
-import { context } from "../support/context.ts";
-import { CommandError, reasonOf, usageError } from "../support/errors.ts";
-import { printable } from "../support/output.ts";
-import { findRunning } from "../support/running.ts";
 
 /** Where a dataset is queried. */
 export interface SqlApi {
   url: string;
   token: string;
 }
-
-const TIMEOUT_MS = 30_000;
 
 const answer = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
 
@@ -37,31 +35,5 @@ export function findSqlApi(): SqlApi {
 
 /** @throws CommandError if the API refuses or cannot be reached */
 export async function query({ url, token }: SqlApi, sql: string): Promise<Record<string, unknown>[]> {
-  let status: number;
-  let text: string;
-  try {
-    const response = await context().fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}` },
-      body: sql,
-      // The token is for this origin alone.
-      redirect: "manual",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    status = response.status;
-    text = await response.text();
-  } catch (error) {
-    throw new CommandError(`${new URL(url).origin} cannot be reached: ${reasonOf(error)}.`);
-  }
-  const result = answer.safeParse(parseJson(text));
-  if (status === 200 && result.success) return result.data.data;
-  throw new CommandError(`The SQL API answered ${status}: ${printable(text.trim()).slice(0, 200)}`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return (await ask(url, answer, { method: "POST", token, body: sql })).data;
 }

@@ -1,6 +1,6 @@
-import { context } from "./context.ts";
-import { usageError } from "./errors.ts";
-import { parseWorkerUrl } from "./loopback.ts";
+import { context } from "../../node/context.ts";
+import { usageError } from "../../node/errors.ts";
+import { parseWorkerUrl } from "../../node/loopback.ts";
 
 const API_URL = "https://api.cloudflare.com/client/v4";
 

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
-import { context } from "./context.ts";
-import { CommandError, usageError } from "./errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError, usageError } from "../../node/errors.ts";
 
 /**
  * Lets a person think again; a script says `--yes`.

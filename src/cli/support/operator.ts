@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { context } from "./context.ts";
+import { context } from "../../node/context.ts";
 
 /**
  * Who runs this command: in a workflow of GitHub the account that has started it, else `user@host`. It is what the environment

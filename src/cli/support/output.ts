@@ -1,6 +1,6 @@
 // stdout is for what was asked for, so that it can be captured; all else goes to stderr.
-import { context } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
 
 /**
  * Writes lines to stdout.
@@ -22,13 +22,6 @@ export const printJson = (value: unknown): Promise<void> => print(JSON.stringify
 export function note(text: string): void {
   context().stderr.write(`${text}\n`);
 }
-
-/** Text of others for a terminal: what would move its cursor, colour it or turn its direction is written out. */
-export const printable = (text: string): string =>
-  text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16).padStart(4, "0")}}`,
-  );
 
 /** Columns side by side under their headings. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {

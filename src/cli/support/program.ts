@@ -1,6 +1,6 @@
 import { CommanderError, Command as Program } from "commander";
-import { context } from "./context.ts";
-import { CommandError, EXIT_CODE } from "./errors.ts";
+import { context } from "../../node/context.ts";
+import { CommandError, EXIT_CODE } from "../../node/errors.ts";
 import { note } from "./output.ts";
 
 /** A command as a function: takes the arguments, and returns the exit code once it has done what they say. */

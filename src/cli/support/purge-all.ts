@@ -1,6 +1,8 @@
+import { context } from "../../node/context.ts";
+import { CommandError } from "../../node/errors.ts";
+import { RefusedError } from "../../node/http.ts";
 import { batchesOf } from "./batches.ts";
-import { context } from "./context.ts";
-import { type Changed, PurgeError, purge, type Worker } from "./worker.ts";
+import { type Changed, purge, type Worker } from "./worker.ts";
 
 export interface PurgeReport {
   /** Tags, as the Worker names them. */
@@ -8,14 +10,22 @@ export interface PurgeReport {
   /** The ids that were not purged; empty if all were. */
   left: Changed;
   /** Why there is something left. */
-  error?: PurgeError;
+  error?: PurgeFailure;
+}
+
+export interface PurgeFailure {
+  message: string;
+  /** After which the Worker wants to be asked again; undefined if asking again is of no use. */
+  retryAfterSeconds: number | undefined;
+  /** `Error-Reason` of the response. */
+  reason: string | undefined;
 }
 
 export interface PurgeAllOptions {
   /** The most to wait in all for a Worker that refuses for a while. */
   waitSeconds: number;
   /** Told before every wait. */
-  onWait(seconds: number, error: PurgeError): void;
+  onWait(seconds: number, error: PurgeFailure): void;
 }
 
 /** Purges in as few calls as it takes, one after the other; stops at the first that fails for longer than it may wait. */
@@ -32,16 +42,22 @@ export async function purgeAll(
       purged.push(...(await purge(worker, batch)));
       batches.shift();
     } catch (error) {
-      if (!(error instanceof PurgeError)) throw error;
+      if (!(error instanceof CommandError)) throw error;
+      const failure = failureFrom(error);
       // At least a second, or an answer of 0 would be asked for without end.
-      const seconds = Math.max(1, error.retryAfterSeconds ?? Number.POSITIVE_INFINITY);
-      if (seconds > patienceSeconds) return { purged, left: merged(batches), error };
+      const seconds = Math.max(1, failure.retryAfterSeconds ?? Number.POSITIVE_INFINITY);
+      if (seconds > patienceSeconds) return { purged, left: merged(batches), error: failure };
       patienceSeconds -= seconds;
-      onWait(seconds, error);
+      onWait(seconds, failure);
       await context().sleep(seconds * 1_000);
     }
   }
   return { purged, left: {} };
+}
+
+function failureFrom(error: CommandError): PurgeFailure {
+  const { retryAfterSeconds, headers } = error instanceof RefusedError ? error.reply : {};
+  return { message: error.message, retryAfterSeconds, reason: headers?.get("error-reason") ?? undefined };
 }
 
 function merged(batches: readonly Changed[]): Changed {

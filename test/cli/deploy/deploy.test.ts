@@ -240,7 +240,7 @@ const RELEASES: Record<string, Release> = {
     did: `${TRIED.replace(/, try [^,]*$/, "")}, ${SHARE}, wait 60 s, count errors, ${ALL}`,
     given: platform("purges refused"),
     args: [...IN_TWO, "--pause", "60"],
-    says: "Not tried whether a purge reaches both versions: <production> answered 429. The platform takes no more purges for now.\n",
+    says: "Not tried whether a purge reaches both versions: <production> refused POST /ops/purge (429): The platform takes no more purges for now.\n",
   },
   "is taken back where too many of its responses fail": {
     did: `${TRIED}, ${SHARE}, ${PAUSE}, ${BACK}, ${PURGED}`,
@@ -251,7 +251,7 @@ const RELEASES: Record<string, Release> = {
     did: `${TRIED}, ${SHARE}, ${PAUSE}, ${ALL}`,
     given: () => refuse(/sql$/, 10_000),
     args: IN_TWO,
-    says: "Errors are not counted: The SQL API answered 400",
+    says: /Errors are not counted: https:.* refused POST \S*sql \(400\)/,
   },
   "goes on where the account is not known": {
     did: `${TRIED}, ${SHARE}, wait 300 s, ${ALL}`,

@@ -200,7 +200,7 @@ describe("a deployment", () => {
       { of: PROCESS, header: ["cache-status", "process-api; hit"] },
       `${OF_PURGE}: the purged response is still cached after 10 s. Set EDGE_FRESH_SECONDS = "30"`,
     ],
-    [{ of: "/ops/purge", status: 503 }, `${OF_PURGE}: ${URL_OF_API} answered 503`],
+    [{ of: "/ops/purge", status: 503 }, `${OF_PURGE}: ${URL_OF_API} refused POST /ops/purge (503)`],
   ])("fails with %j: $1", async ([fault, ...expected]) => {
     const { exitCode, failed, stderr } = await tryIt(fault);
     const words = (text: string) => expect.stringContaining(text.replace(URL_OF_API, api.url.origin));
@@ -226,7 +226,7 @@ describe("a deployment", () => {
     ]);
     await api.set({ CACHE_FAULT: "no ctx.cache" });
     expect((await tryIt()).failed).toStrictEqual([
-      expect.stringMatching(`^${OF_PURGE}: \\S* answered 503\\. The platform`),
+      expect.stringMatching(`^${OF_PURGE}: \\S* refused POST /ops/purge \\(503\\): The platform`),
     ]);
   });
 
@@ -239,14 +239,16 @@ describe("a deployment", () => {
   const SPENT = "The platform takes no more purges.";
   const spent = refuse("purge_limited", SPENT);
   test("is not said to fail where others have spent the purges, unless it has failed before", async () => {
-    expect((await tryIt(spent)).skipped).toStrictEqual([`${OF_PURGE} (${api.url.origin} answered 429. ${SPENT})`]);
+    expect((await tryIt(spent)).skipped).toStrictEqual([
+      `${OF_PURGE} (${api.url.origin} refused POST /ops/purge (429): ${SPENT})`,
+    ]);
     expect((await tryIt(refuse("rate_limited", "Too many requests."))).failed).toStrictEqual([
-      expect.stringContaining(`${OF_PURGE}: ${api.url.origin} answered 429. Too many requests`),
+      expect.stringContaining(`${OF_PURGE}: ${api.url.origin} refused POST /ops/purge (429): Too many requests`),
     ]);
     await api.set({ CACHE_FAULT: "no ctx.cache" });
     const later = { ...spent, isThere: (now: number) => now >= 1_000 };
     const { failed } = await tryIt(later, { args: ["--expect-cache", "--wait", "2"] });
-    expect(failed).toStrictEqual([expect.stringMatching(`^${OF_PURGE}: \\S* answered 503`)]);
+    expect(failed).toStrictEqual([expect.stringMatching(`^${OF_PURGE}: \\S* refused POST /ops/purge \\(503\\)`)]);
   });
 
   test("has not forgotten what it responds with past its cache", async () => {

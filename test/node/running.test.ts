@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { context, withContext } from "../../src/cli/support/context.ts";
-import { announce, findRunning, withdraw } from "../../src/cli/support/running.ts";
-import { announceIn, checkOut } from "./command.ts";
+import { context, withContext } from "../../src/node/context.ts";
+import { announce, findRunning, withdraw } from "../../src/node/running.ts";
+import { announceIn, checkOut } from "../cli/command.ts";
 
 test("commands find the `npm run dev` that was started last and still runs", async () => {
   const root = checkOut();

@@ -10,7 +10,6 @@ export const EXIT_CODE = {
 
 /** Ends a command with one line on stderr and without a stack. */
 export class CommandError extends Error {
-  override readonly name = "CommandError";
   readonly exitCode: number;
 
   constructor(message: string, exitCode: number = EXIT_CODE.failed) {
@@ -26,3 +25,10 @@ export function reasonOf(error: unknown): string {
   const { name, cause } = error as { name: string; cause?: { code?: string } };
   return cause?.code ?? name;
 }
+
+/** Text of others for a terminal: what would move its cursor, colour it or turn its direction is written out. */
+export const printable = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16).padStart(4, "0")}}`,
+  );

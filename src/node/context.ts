@@ -3,7 +3,30 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import type { RunWrangler } from "../deploy/wrangler-process.ts";
+
+/** A line of the file that WRANGLER_OUTPUT_FILE_PATH names. */
+export interface OutputEntry {
+  type: string;
+  [field: string]: unknown;
+}
+
+export interface WranglerRun {
+  /** Null if a signal ended it. */
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+  entries: OutputEntry[];
+}
+
+/**
+ * Runs wrangler to its end.
+ *
+ * @param secrets by name: in a file that only this user may read and that is gone when it has ended
+ */
+export type RunWrangler = (
+  args: readonly string[],
+  secrets: Readonly<Record<string, string>> | undefined,
+) => Promise<WranglerRun>;
 
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
@@ -31,7 +54,7 @@ const ofProcess: Context = {
   get stderr() {
     return process.stderr;
   },
-  project: new URL("../../../", import.meta.url),
+  project: new URL("../../", import.meta.url),
   fetch: (...args) => fetch(...args),
   now: () => Date.now(),
   sleep: setTimeout,

@@ -1,7 +1,7 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import type { Reader } from "../../worker/db/client.ts";
+import type { Reader } from "../worker/db/client.ts";
 import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { isLoopback } from "./loopback.ts";
