@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 /** What needs more than npm brings, or tests what seldom changes. `npm test` runs all else, CI everything. */
 const PROJECTS: Record<string, string[]> = {
   /** An installed PostgreSQL: transactions that overlap, roles, and statements once more on the real thing. */
-  postgres: ["test/**/*.postgres.test.ts", "test/worker/{api,db}/**/*.test.ts"],
+  postgres: ["test/**/*.postgres.test.ts", "test/worker/{api,db,resources}/**/*.test.ts"],
   /** The real wrangler, against stand-ins of Cloudflare and Neon. */
   releases: ["test/**/*.releases.test.ts"],
   /** The stand-ins of `npm run dev` and the benchmark by themselves. */

@@ -3,15 +3,11 @@ import { createHash } from "node:crypto";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import { isOnThisMachine } from "../src/node/database.ts";
-import {
-  apiKeyCapabilities,
-  apiKeys,
-  apiKeyTokens,
-  applications,
-  companies,
-  processes,
-  processResourceTypes,
-} from "../src/worker/db/schema.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens } from "../src/worker/resources/api-key/table.ts";
+import { applications } from "../src/worker/resources/application/table.ts";
+import { companies } from "../src/worker/resources/company/table.ts";
+import { processes } from "../src/worker/resources/process/table.ts";
+import { processResourceTypes } from "../src/worker/resources/process-resource-type/table.ts";
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
 const token = (n: number) => `svl_${String(n).padStart(64, "0")}`;

@@ -5,7 +5,7 @@ import { Ajv, type Options } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import type { Operation, Parameter } from "../worker/shared/operations.ts";
-import type { createDocument } from "./document.ts";
+import { contractOf, type createDocument } from "./document.ts";
 import { timeZones } from "./time-zones.ts";
 
 type Document = ReturnType<typeof createDocument>;
@@ -37,6 +37,8 @@ export async function compile(document: Document): Promise<string> {
         id,
         method: method.toUpperCase(),
         template: `${document.servers?.[0]?.url}${path}`,
+        permission: contractOf(id).permission,
+        resource: contractOf(id).resource,
         path: parametersIn("path"),
         query: parametersIn("query"),
         ...(body && fieldsOf(document, body, answer)),

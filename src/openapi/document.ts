@@ -1,37 +1,31 @@
 // The OpenAPI document: every operation, and the components that operations refer to by name.
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { globSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { RESOURCES } from "../worker/resources/index.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../worker/shared/limits.ts";
-import { getCurrentApiKey, validateApiKey } from "./api-key.ts";
-import { getApplication, listApplications } from "./application/operations.ts";
 import { errorSchema, FAILED_RESPONSES } from "./components/failures.ts";
 import { HEADER_PARAMETERS, HEADERS } from "./components/headers.ts";
 import { REASONS } from "./components/reasons.ts";
-import { NOT_MODIFIED } from "./components/responses.ts";
-import {
-  createProcess,
-  deleteProcess,
-  getProcess,
-  listProcesses,
-  listProcessRuns,
-  triggerProcess,
-  updateProcess,
-} from "./process/operations.ts";
-import { listProcessResourceTypes } from "./process-resource-type.ts";
+import { type Contract, NOT_MODIFIED } from "./contract.ts";
 
-const OPERATIONS = [
-  listApplications,
-  getApplication,
-  listProcesses,
-  createProcess,
-  getProcess,
-  updateProcess,
-  deleteProcess,
-  triggerProcess,
-  listProcessRuns,
-  listProcessResourceTypes,
-  getCurrentApiKey,
-  validateApiKey,
-];
+type AnyContract = Contract<"read" | "write", never, never, never, never>;
+
+const FOLDER = "src/worker/resources";
+
+/** The contracts of all resources by `operationId`, in the order of the document. */
+const CONTRACTS = new Map<string, AnyContract>();
+for (const [name, operations] of Object.entries(RESOURCES)) {
+  const contracts: Record<string, AnyContract> = await import(`../worker/resources/${name}/contract.ts`);
+  for (const id of Object.keys(operations)) CONTRACTS.set(id, contracts[id] as AnyContract);
+}
+for (const file of globSync(`${FOLDER}/*/contract.ts`)) {
+  const name = basename(dirname(file));
+  if (!Object.hasOwn(RESOURCES, name)) throw new Error(`${FOLDER}/index.ts does not have the resource ${name}`);
+}
+
+/** What an operation promises. */
+export const contractOf = (id: string): AnyContract => CONTRACTS.get(id) as AnyContract;
 
 const DESCRIPTION = `
 Reads and writes the processes of your applications: runtime configuration, scaling strategy, resource limits and probe
@@ -87,6 +81,14 @@ const TAGS = [
   { name: "Resources", description: "Machine sizes that processes can have" },
 ];
 
+/** With its name where readers look for it. */
+const named = (operationId: string, { method, path, ...route }: RouteConfig): RouteConfig => ({
+  method,
+  path,
+  operationId,
+  ...route,
+});
+
 /** Generates the whole document. */
 export function createDocument() {
   const app = new OpenAPIHono();
@@ -97,7 +99,7 @@ export function createDocument() {
     bearerFormat: "svl_ and 64 hexadecimal digits",
     description: "Your API key, in the header `Authorization: Bearer svl_…`",
   });
-  for (const operation of OPERATIONS) registry.registerPath(operation);
+  for (const [operationId, { route }] of CONTRACTS) registry.registerPath(named(operationId, route));
   registry.register("Error", errorSchema);
   registry.registerComponent("responses", "NotModified", NOT_MODIFIED);
   for (const [name, response] of Object.entries(FAILED_RESPONSES)) {

@@ -17,6 +17,7 @@ import { type Memory, measureMemory } from "./memory.ts";
 import { type Backlog, measureBacklog, measureNeighbours, type Neighbours } from "./motion.ts";
 import {
   type BesideMisses,
+  measureDevOverload,
   measureHitsBesideMisses,
   measureOverload,
   measureSlowDatabase,
@@ -39,6 +40,7 @@ interface Parts {
   statementMs: number;
   popularity: Popularity;
   overload: Curve[];
+  devOverload: Curve[];
   slowDatabase: SlowDatabase;
   hitsBesideMisses: BesideMisses;
   neighbours: Neighbours;
@@ -59,6 +61,7 @@ export const PARTS = [
   "statementMs",
   "popularity",
   "overload",
+  "devOverload",
   "slowDatabase",
   "hitsBesideMisses",
   "neighbours",
@@ -143,6 +146,7 @@ const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
     ),
   popularity: runPopularity,
   overload: measureOverload,
+  devOverload: measureDevOverload,
   slowDatabase: measureSlowDatabase,
   hitsBesideMisses: measureHitsBesideMisses,
   neighbours: measureNeighbours,

@@ -3,12 +3,10 @@ import { randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
 import { selectEntries } from "../../src/cli/audit.ts";
-import { listApplicationsForKey } from "../../src/worker/api/application/query.ts";
-import { getProcessForKey, listProcessesForKey, listRunsForKey } from "../../src/worker/api/process/query.ts";
-import { createProcessForKey } from "../../src/worker/api/process/write-query.ts";
 import type { Database } from "../../src/worker/db/client.ts";
 import { pollChanges } from "../../src/worker/feed/query.ts";
 import { captureStatements, type Sent } from "../support/statement.ts";
+import { sendRead, sendWrite } from "../support/statements.ts";
 import { withClient } from "./client.ts";
 import { hashOf } from "./population.ts";
 import { timesOf } from "./statement.ts";
@@ -95,29 +93,20 @@ const FEW = 20;
 const COMPANIES = [200, 50, 5];
 
 function asksOf({ applications, processId, keys }: Ours, { large }: GrowthPlan): Record<string, Ask> {
-  const trace = {};
   const first = { limit: 25, offset: 0 };
   const last = { limit: 100, offset: Math.min(large, 10_000) - 100 };
   const idOf = (processes: number) => applications.get(processes) as string;
-  const key = { keyHash: keys.get(5)?.all as string, trace };
+  const key = { keyHash: keys.get(5)?.all as string };
   const listProcesses = (processes: number, page: typeof first): Ask => {
-    return (db) => listProcessesForKey(db, { ...key, ...page, applicationId: idOf(processes) });
+    return (db) => sendRead(db, "listProcessesV3", { ...key, ...page, id: idOf(processes) });
   };
   const create = (processes: number): Ask => {
-    const request = {
-      operation: "",
-      idempotencyKey: null,
-      content: "",
-      conditions: {},
-      dryRun: false,
-      dailyBytes: 1_000_000,
-    };
-    const columns = { type: "worker", entrypoint: "", is_ingress_enabled: false };
-    return (db) =>
-      createProcessForKey(db, { ...key, ...request, applicationId: idOf(processes), columns, slug: "worker" });
+    const columns = JSON.stringify({ type: "worker", entrypoint: "", is_ingress_enabled: false });
+    const request = { idempotencyKey: null, columns, slug: "worker" };
+    return (db) => sendWrite(db, "createProcessV3", { ...key, ...request, id: idOf(processes) });
   };
   return {
-    [GET]: (db) => getProcessForKey(db, { ...key, applicationId: idOf(FEW), processId }),
+    [GET]: (db) => sendRead(db, "getProcessV3", { ...key, id: idOf(FEW), process_id: processId }),
     [LIST]: listProcesses(FEW, first),
     [LIST_OF_MANY]: listProcesses(large, first),
     [LIST_AT_END]: listProcesses(large, last),
@@ -125,16 +114,16 @@ function asksOf({ applications, processId, keys }: Ours, { large }: GrowthPlan):
       [...keys].flatMap(([count, { all, each }]) => [
         [
           `list 25 applications of a company with ${count.toLocaleString("en")}`,
-          (db: Database) => listApplicationsForKey(db, { keyHash: all, trace, ...first }),
+          (db: Database) => sendRead(db, "listApplicationsV3", { keyHash: all, ...first }),
         ],
         [
           `list 25 of ${count.toLocaleString("en")} that are granted one by one`,
-          (db: Database) => listApplicationsForKey(db, { keyHash: each, trace, ...first }),
+          (db: Database) => sendRead(db, "listApplicationsV3", { keyHash: each, ...first }),
         ],
       ]),
     ),
     "list 25 of all runs of a process": (db) =>
-      listRunsForKey(db, { ...key, ...first, applicationId: idOf(FEW), processId }),
+      sendRead(db, "listProcessRunsV3", { ...key, ...first, id: idOf(FEW), process_id: processId }),
     [CREATE]: create(FEW),
     [CREATE_IN_LARGE]: create(large),
     [POLL]: (db) => pollChanges(db, randomUUID(), null, true),

@@ -1,7 +1,7 @@
 // Our one statement, outside the Worker.
 import type pg from "pg";
-import { getProcessForKey } from "../../src/worker/api/process/query.ts";
 import { captureStatement, type Sent } from "../support/statement.ts";
+import { sendRead } from "../support/statements.ts";
 import { withClient } from "./client.ts";
 import { hashOf, type Target } from "./population.ts";
 import { median } from "./statistics.ts";
@@ -9,8 +9,8 @@ import { median } from "./statistics.ts";
 /** The text of the statement that reads a process, and its parameters. */
 export async function statementOf(target: Target): Promise<Sent> {
   const [, , , applicationId = ""] = target.path.split("/");
-  const params = { keyHash: hashOf(target), trace: {}, applicationId, processId: target.processId };
-  return captureStatement((db) => getProcessForKey(db, params));
+  const params = { keyHash: hashOf(target), id: applicationId, process_id: target.processId };
+  return captureStatement((db) => sendRead(db, "getProcessV3", params));
 }
 
 /** How long Postgres plans and runs the statement, by its own account, in milliseconds: the median. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import command, { selectEntries } from "../../src/cli/audit.ts";
-import { auditLog } from "../../src/worker/db/schema.ts";
+import { auditLog } from "../../src/worker/statements/table.ts";
 import { readsOf } from "../support/plan.ts";
 import { useRecords } from "../support/records.ts";
 import { expectError, onDatabase } from "./command.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { findCompany, type Key } from "../../src/cli/keys/read.ts";
-import { companies } from "../../src/worker/db/schema.ts";
+import { companies } from "../../src/worker/resources/company/table.ts";
 import { sha256, useRecords } from "../support/records.ts";
 import { expectError, keys, keysJson, losingConnectionAt, masked } from "./command.ts";
 

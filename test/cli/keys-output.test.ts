@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { eq } from "drizzle-orm";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { follows, selectKeys } from "../../src/cli/keys/read.ts";
-import { apiKeys, apiKeyTokens } from "../../src/worker/db/schema.ts";
+import { apiKeys, apiKeyTokens } from "../../src/worker/resources/api-key/table.ts";
 import { readsOf } from "../support/plan.ts";
 import { sha256, useRecords } from "../support/records.ts";
 import { expectError, keys, keysJson, lines, masked } from "./command.ts";

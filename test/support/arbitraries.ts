@@ -1,6 +1,11 @@
 // Random values for property tests, by the contract's rules.
 import fc from "fast-check";
-import { applicationStatus, applicationType, buildType, gitType } from "../../src/worker/db/schema.ts";
+import {
+  applicationStatus,
+  applicationType,
+  buildType,
+  gitType,
+} from "../../src/worker/resources/application/table.ts";
 
 /** Any text that Postgres can hold: all of Unicode but NUL and lone surrogates. Lengths are in code points. */
 export function text(minLength: number, maxLength: number): fc.Arbitrary<string> {

@@ -1,7 +1,7 @@
 // The tables whose rows belong to companies: those that lead to `companies` by foreign keys.
-import { is } from "drizzle-orm";
-import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
-import * as schema from "../../src/worker/db/schema.ts";
+import { getTableConfig, type PgTable } from "drizzle-orm/pg-core";
+import { companies } from "../../src/worker/resources/company/table.ts";
+import { TABLES } from "./tables.ts";
 
 interface OwnedTable {
   name: string;
@@ -11,8 +11,7 @@ interface OwnedTable {
   from: string;
 }
 
-export const OWNED_TABLES: readonly OwnedTable[] = Object.values(schema).flatMap((table) => {
-  if (!is(table, PgTable)) return [];
+export const OWNED_TABLES: readonly OwnedTable[] = Object.values(TABLES).flatMap((table) => {
   const joins = joinsOf(table);
   const { name, columns } = getTableConfig(table);
   return joins === undefined ? [] : { name, hasId: columns.some((one) => one.name === "id"), from: name + joins };
@@ -20,7 +19,7 @@ export const OWNED_TABLES: readonly OwnedTable[] = Object.values(schema).flatMap
 
 /** The joins from a table to `companies`; undefined if none lead there. */
 function joinsOf(table: PgTable): string | undefined {
-  if (table === schema.companies) return "";
+  if (table === companies) return "";
   const { name, foreignKeys } = getTableConfig(table);
   for (const key of foreignKeys) {
     const { columns, foreignColumns, foreignTable } = key.reference();

@@ -4,14 +4,16 @@ import { drizzle } from "drizzle-orm/node-postgres";
 import type { PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll } from "vitest";
-import type { Permission } from "../../src/worker/db/access.ts";
-import * as tables from "../../src/worker/db/schema.ts";
+import type { Permission } from "../../src/worker/resources/api-key/access.ts";
+import * as keys from "../../src/worker/resources/api-key/table.ts";
+import { applications } from "../../src/worker/resources/application/table.ts";
+import { companies } from "../../src/worker/resources/company/table.ts";
+import { processes } from "../../src/worker/resources/process/table.ts";
+import { processResourceTypes } from "../../src/worker/resources/process-resource-type/table.ts";
+import { processRuns } from "../../src/worker/resources/process-run/table.ts";
 import { connectionString as sharedDatabase } from "./database.ts";
 
-type Tables = typeof tables;
-type Insert<Name extends "applications" | "processes" | "processResourceTypes" | "apiKeys"> = Partial<
-  Tables[Name]["$inferInsert"]
->;
+type Insert<Table extends PgTable> = Partial<Table["$inferInsert"]>;
 
 export type Records = Awaited<ReturnType<typeof openRecords>>;
 
@@ -48,20 +50,20 @@ export async function openRecords(connectionString: string = sharedDatabase) {
     return { id };
   }
 
-  const company = async (name = "A company") => (await insert(tables.companies, {}, () => ({ name }))).id;
+  const company = async (name = "A company") => (await insert(companies, {}, () => ({ name }))).id;
 
-  const application = (companyId: string, values: Insert<"applications"> = {}) =>
-    insert(tables.applications, values, (id) => {
+  const application = (companyId: string, values: Insert<typeof applications> = {}) =>
+    insert(applications, values, (id) => {
       return { companyId, name: `app-${id.slice(0, 8)}`, displayName: "An application", namespace: "ns-1" };
     });
 
-  const process = (applicationId: string, values: Insert<"processes"> = {}) =>
-    insert(tables.processes, values, (id) => {
+  const process = (applicationId: string, values: Insert<typeof processes> = {}) =>
+    insert(processes, values, (id) => {
       return { applicationId, key: `p-${id.slice(0, 8)}`, entrypoint: "npm start" };
     });
 
-  const resourceType = (values: Insert<"processResourceTypes"> = {}) =>
-    insert(tables.processResourceTypes, values, (id) => {
+  const resourceType = (values: Insert<typeof processResourceTypes> = {}) =>
+    insert(processResourceTypes, values, (id) => {
       return { name: `size-${id}`, cpuMillicores: 500, memoryMegabytes: 512, category: "standard" };
     });
 
@@ -76,9 +78,7 @@ export async function openRecords(connectionString: string = sharedDatabase) {
     const { id: process_id } = await process(id, { type: "cron" });
     const now = new Date();
     const finished = { requestedAt: now, startedAt: now, finishedAt: now, outcome: "failed" } as const;
-    await db
-      .insert(tables.processRuns)
-      .values({ processId: process_id, ...finished, failureReason: "Error", exitCode: 1 });
+    await db.insert(processRuns).values({ processId: process_id, ...finished, failureReason: "Error", exitCode: 1 });
     return { id, process_id };
   }
 
@@ -89,11 +89,11 @@ export async function openRecords(connectionString: string = sharedDatabase) {
       permissions = ["APP:READ"],
       resourceId = null,
       ...values
-    }: { permissions?: readonly Permission[]; resourceId?: string | null } & Insert<"apiKeys"> = {},
+    }: { permissions?: readonly Permission[]; resourceId?: string | null } & Insert<typeof keys.apiKeys> = {},
   ) {
-    const { id } = await insert(tables.apiKeys, values, () => ({ companyId, name: "A key" }));
+    const { id } = await insert(keys.apiKeys, values, () => ({ companyId, name: "A key" }));
     for (const permission of permissions) {
-      await db.insert(tables.apiKeyCapabilities).values({ apiKeyId: id, companyId, permission, resourceId });
+      await db.insert(keys.apiKeyCapabilities).values({ apiKeyId: id, companyId, permission, resourceId });
     }
     return { id, token: await token(id) };
   }
@@ -101,7 +101,7 @@ export async function openRecords(connectionString: string = sharedDatabase) {
   async function token(apiKeyId: string, expiresAt: Date | null = null): Promise<string> {
     const plain = randomToken();
     const masked = `${plain.slice(0, 6)}…${plain.slice(-4)}`;
-    await db.insert(tables.apiKeyTokens).values({ hash: sha256(plain), apiKeyId, masked, expiresAt });
+    await db.insert(keys.apiKeyTokens).values({ hash: sha256(plain), apiKeyId, masked, expiresAt });
     return plain;
   }
 

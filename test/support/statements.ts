@@ -1,58 +1,57 @@
 import { randomUUID } from "node:crypto";
-import { getOwnApiKey, validateOwnApiKey } from "../../src/worker/api/api-key/query.ts";
-import { getApplicationForKey, listApplicationsForKey } from "../../src/worker/api/application/query.ts";
-import { getProcessForKey, listProcessesForKey, listRunsForKey } from "../../src/worker/api/process/query.ts";
-import {
-  createProcessForKey,
-  deleteProcessForKey,
-  triggerProcessForKey,
-  updateProcessForKey,
-} from "../../src/worker/api/process/write-query.ts";
-import { listProcessResourceTypesForKey } from "../../src/worker/api/process-resource-type/query.ts";
+import type { Read, Write } from "../../src/worker/api/operation.ts";
 import type { Database } from "../../src/worker/db/client.ts";
-import { recordUses } from "../../src/worker/db/usage.ts";
 import { forgetFuture, pollChanges, releaseLease } from "../../src/worker/feed/query.ts";
 import { sweep } from "../../src/worker/feed/sweeps.ts";
+import { queryForKey } from "../../src/worker/resources/api-key/access.ts";
+import { recordUses } from "../../src/worker/resources/api-key/usage.ts";
+import { OPERATIONS } from "../../src/worker/resources/index.ts";
+import { type WriteRequest, write } from "../../src/worker/statements/write.ts";
+import { operations } from "./operations.ts";
 
-/** Who asks, and for what. */
+/** Who asks, and for what: the values of placeholders. */
 export interface Asked {
   keyHash: string;
-  applicationId: string;
-  processId: string;
+  id: string;
+  process_id: string;
   limit: number;
   offset: number;
 }
 
+/** Of placeholders, by their names. */
+type Values = Partial<Asked & WriteRequest> & { keyHash: string; columns?: string; slug?: string };
+
 const EXPIRY = { drained: "1:1:", auditDays: 365 };
+const REQUEST = {
+  operation: "POST /",
+  idempotencyKey: "a",
+  content: "{}",
+  conditions: {},
+  dryRun: false,
+  dailyBytes: 1_000_000,
+};
+
+/** Sends the statement of an operation that reads. */
+export function sendRead(db: Database, id: string, values: Values) {
+  const { statement, values: others } = OPERATIONS[id] as Read;
+  return queryForKey(db, statement(), { trace: {}, ...values, ...others?.(values) });
+}
+
+/** Sends the statements of an operation that writes: with the document's example, where `values` say nothing else. */
+export function sendWrite(db: Database, id: string, values: Values) {
+  const { statements, values: others } = OPERATIONS[id] as Write;
+  const { body = "null" } = operations.find((one) => one.id === id)?.request() ?? {};
+  return write(db, statements(), { trace: {}, id: "", ...REQUEST, ...others?.(JSON.parse(body)), ...values });
+}
 
 /** A function for each statement that the Worker sends, by the name of the operation or of the part of the feed. */
-export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
-  const key = { keyHash, trace: {} };
-  const page = { limit, offset };
-  const request = {
-    operation: "POST /",
-    idempotencyKey: "a",
-    content: "{}",
-    conditions: {},
-    dryRun: false,
-    dailyBytes: 1_000_000,
-  };
-  const write = { ...key, ...ids, ...request };
-  const created = { type: "worker", entrypoint: "", is_ingress_enabled: false };
+export function statementsOf(asked: Asked): Record<string, (db: Database) => Promise<unknown>> {
+  const ofOperations = operations.map(({ id, isWrite }) => {
+    return [id, (db: Database) => (isWrite ? sendWrite : sendRead)(db, id, asked)] as const;
+  });
   return {
-    getProcess: (db) => getProcessForKey(db, { ...key, ...ids }),
-    listProcesses: (db) => listProcessesForKey(db, { ...key, ...ids, ...page }),
-    listProcessRuns: (db) => listRunsForKey(db, { ...key, ...ids, ...page }),
-    getApplication: (db) => getApplicationForKey(db, { ...key, ...ids }),
-    listApplications: (db) => listApplicationsForKey(db, { ...key, ...page }),
-    listProcessResourceTypes: (db) => listProcessResourceTypesForKey(db, key),
-    getOwnApiKey: (db) => getOwnApiKey(db, key),
-    validateOwnApiKey: (db) => validateOwnApiKey(db, key),
-    recordUses: (db) => recordUses(db, [keyHash], {}),
-    createProcess: (db) => createProcessForKey(db, { ...write, columns: created, slug: "many" }),
-    updateProcess: (db) => updateProcessForKey(db, { ...write, columns: { port: 8080 } }),
-    deleteProcess: (db) => deleteProcessForKey(db, write),
-    triggerProcess: (db) => triggerProcessForKey(db, write),
+    ...Object.fromEntries(ofOperations),
+    recordUses: (db) => recordUses(db, [asked.keyHash], {}),
     pollChanges: (db) => pollChanges(db, randomUUID(), null, true),
     deleteChanges: (db) => sweep(db, "changes", EXPIRY),
     deleteRuns: (db) => sweep(db, "process_runs", EXPIRY),
@@ -61,5 +60,5 @@ export function statementsOf({ keyHash, limit, offset, ...ids }: Asked) {
     deleteKeyEvents: (db) => sweep(db, "api_key_events", EXPIRY),
     releaseLease: (db) => releaseLease(db, randomUUID(), null),
     forgetFuture: (db) => forgetFuture(db),
-  } satisfies Record<string, (db: Database) => Promise<unknown>>;
+  };
 }

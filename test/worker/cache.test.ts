@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { test as base, describe, expect, vi } from "vitest";
-import { type Access, queryForKey } from "../../src/worker/db/access.ts";
 import type { Database } from "../../src/worker/db/client.ts";
 import type { Statement } from "../../src/worker/db/statement.ts";
+import { type Access, queryForKey } from "../../src/worker/resources/api-key/access.ts";
 import { PURGE_SECRET, useApi } from "../support/api.ts";
 import { privateReads } from "../support/operations.ts";
 import { createOwnProcess } from "../support/own-process.ts";

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { deleteProcessForKey } from "../../src/worker/api/process/write-query.ts";
 import type { Database, Reader } from "../../src/worker/db/client.ts";
 import { pollChanges } from "../../src/worker/feed/query.ts";
 import { useApi } from "../support/api.ts";
 import { connectionString } from "../support/database.ts";
 import { sha256, useRecords } from "../support/records.ts";
 import { errorOf } from "../support/response.ts";
+import { sendWrite } from "../support/statements.ts";
 
 const api = useApi();
 const records = useRecords();
@@ -305,8 +305,8 @@ test("nothing is decided by what could not be held", async () => {
     dailyBytes: 1,
   };
   const { hash: keyHash, applicationId, processId } = place;
-  const all = { ...request, keyHash, trace: {}, applicationId, processId };
-  const row = await deleteProcessForKey({ transact } as Database, all);
+  const asked = { ...request, keyHash, id: applicationId, process_id: processId };
+  const row = await sendWrite({ transact } as Database, "deleteProcessV3", asked);
   expect(row?.refusal).toBe("overtaken");
 });
 

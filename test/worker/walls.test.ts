@@ -8,7 +8,7 @@ import { OWNED_TABLES } from "../support/owned-tables.ts";
 import { sha256, useRecords } from "../support/records.ts";
 import { describeResponse, idsIn } from "../support/response.ts";
 import { captureStatement } from "../support/statement.ts";
-import { statementsOf } from "../support/statements.ts";
+import { sendRead } from "../support/statements.ts";
 
 type Ids = Record<string, string>;
 
@@ -92,13 +92,13 @@ async function expectAsAbsent(operation: Operation, ids: Ids, absentIds: Ids, to
 }
 
 // An answer would be refused; this one is not even put together.
-test.for(["getProcess", "listProcesses", "listProcessRuns", "getApplication"] as const)(
+test.for(["getProcessV3", "listProcessesV3", "listProcessRunsV3", "getApplicationV3"])(
   "the statement of %s finds nothing for a key without the permission",
   async (name) => {
-    const { id: applicationId = "", process_id: processId = "" } = own.ids;
+    const { id = "", process_id = "" } = own.ids;
     const bodyFor = async (token: string) => {
-      const asked = { keyHash: sha256(token), applicationId, processId, limit: 25, offset: 0 };
-      const { text, params } = await captureStatement(statementsOf(asked)[name]);
+      const asked = { keyHash: sha256(token), id, process_id, limit: 25, offset: 0 };
+      const { text, params } = await captureStatement((db) => sendRead(db, name, asked));
       return (await records.pool.query(text, params)).rows[0].body;
     };
     const { token } = await records.key(own.companyId, { permissions: ["APP:UPDATE"] });

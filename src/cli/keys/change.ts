@@ -9,8 +9,8 @@ import {
   apiKeyEvents,
   apiKeys,
   apiKeyTokens,
-  applications,
-} from "../../worker/db/schema.ts";
+} from "../../worker/resources/api-key/table.ts";
+import { applications } from "../../worker/resources/application/table.ts";
 import { operatorName } from "../support/operator.ts";
 import type { Ending } from "../support/parse.ts";
 import { findCompany, type Key, type Permission, readKey } from "./read.ts";

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { findDatabase, withDatabase } from "../../node/database.ts";
-import { apiKeyPermission } from "../../worker/db/schema.ts";
+import { apiKeyPermission } from "../../worker/resources/api-key/table.ts";
 import { note } from "../support/output.ts";
 import { type Ending, parseEnding, parseIds } from "../support/parse.ts";
 import { issueKey } from "./change.ts";

@@ -8,11 +8,11 @@ import {
   apiKeyEvents,
   apiKeys,
   apiKeyTokens,
-  apiKeyWrites,
-  applications,
-  companies,
-} from "../../worker/db/schema.ts";
+} from "../../worker/resources/api-key/table.ts";
+import { applications } from "../../worker/resources/application/table.ts";
+import { companies } from "../../worker/resources/company/table.ts";
 import { isUuid } from "../../worker/shared/uuid.ts";
+import { apiKeyWrites } from "../../worker/statements/table.ts";
 
 export type Permission = (typeof apiKeyCapabilities.permission.enumValues)[number];
 

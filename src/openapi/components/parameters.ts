@@ -4,9 +4,11 @@ import { PAGE } from "../../worker/shared/limits.ts";
 import { EXAMPLE_IDS } from "./examples.ts";
 import { uuid } from "./schemas.ts";
 
-export const applicationId = uuid(EXAMPLE_IDS.application).openapi({ description: "Identifier of the application" });
+const applicationId = uuid(EXAMPLE_IDS.application).openapi({ description: "Identifier of the application" });
+export const ofApplication = z.object({ id: applicationId });
 /** Of an operation that takes the process `example` of the seed. */
-export const processId = (example: string) => uuid(example).openapi({ description: "Identifier of the process" });
+export const ofProcess = (example: string) =>
+  z.object({ id: applicationId, process_id: uuid(example).openapi({ description: "Identifier of the process" }) });
 
 const wholeNumber = (minimum: number, maximum: number, fallback: number, description: string) =>
   z.int().min(minimum).max(maximum).default(fallback).openapi({ description, example: fallback });

@@ -1,5 +1,6 @@
 // Building blocks of the schemas.
 import { z } from "@hono/zod-openapi";
+import { PAGE } from "../../worker/shared/limits.ts";
 import { UUID_PATTERN } from "../../worker/shared/uuid.ts";
 import { EXAMPLE_TIMESTAMP } from "./examples.ts";
 
@@ -27,3 +28,26 @@ export const integer = (minimum: number, maximum: number = Number.MAX_SAFE_INTEG
 
 /** `T` or null, without a null in the named schema of `T`. */
 export const orNull = <T extends z.ZodType>(schema: T) => z.union([z.lazy(() => schema), z.null()]);
+
+/** A page of items. @param noun what they are called, in the plural */
+export const listOf = <T extends z.ZodType>(
+  item: T,
+  noun: string,
+  { data, total, example }: { data: string; total: string; example: { total: number; limit: number } },
+) =>
+  z.strictObject({
+    data: z.array(item).openapi({ description: data }),
+    total: integer(0, PAGE.maxTotal).openapi({
+      description: `${total}, counted up to the maximum`,
+      example: example.total,
+    }),
+    offset: integer(0, PAGE.maxOffset).openapi({ description: `Number of ${noun} that were skipped`, example: 0 }),
+    limit: integer(1, PAGE.maxLimit).openapi({
+      description: `Maximum number of ${noun} in \`data\``,
+      example: example.limit,
+    }),
+  });
+
+/** Of a write that returns no resource. */
+export const message = (example: string) =>
+  z.strictObject({ message: z.string().openapi({ description: "What was done", example }) });

@@ -1,9 +1,10 @@
 // What a client sends, checked against the document: all that is wrong with it, not the first mistake alone.
-import { alternatives, validateRequest } from "#openapi";
+import { alternatives, timeZones, validateRequest } from "#openapi";
 import { HttpError, MAX_NAME_LENGTH, type Mistake } from "../shared/errors.ts";
 import type { Operation, ValidationError, Validator } from "../shared/operations.ts";
 import { UUID_PATTERN } from "../shared/uuid.ts";
 import type { Call } from "./call.ts";
+import type { Loose, Write } from "./operation.ts";
 
 /** A body may have any number of them. */
 const MAX_MISTAKES = 50;
@@ -11,14 +12,13 @@ const MAX_MISTAKES = 50;
 /**
  * Reads the body of a call.
  *
- * @param check finds what the document's schemas cannot say, in a body that may break them, too
  * @throws HttpError `invalid_body` if it is no JSON; `invalid_fields` with every mistake
  */
-export async function readBody<T>({ operation, body }: Call, check: (body: Loose<T>) => Mistake[]): Promise<T> {
+export async function readBody<T>({ operation, body }: Call, { check }: Write<never, T>): Promise<T> {
   const value = parse(await body());
   const isValid = validateRequest[operation.id] as Validator;
   const mistakes = isValid(value) ? [] : mistakesIn(isValid.errors ?? []).map((one) => explained(one, operation));
-  if (isObject(value)) mistakes.push(...unstorableTexts(value), ...check(value as Loose<T>));
+  if (isObject(value)) mistakes.push(...unstorableTexts(value), ...(check?.(value as Loose<T>, isTimeZone) ?? []));
   if (mistakes.length === 0) return value as T;
   throw new HttpError({
     reason: "invalid_fields",
@@ -33,8 +33,8 @@ export async function readBody<T>({ operation, body }: Call, check: (body: Loose
   });
 }
 
-/** A body before anybody knows that its members are what they should be. */
-export type Loose<T> = { [Name in keyof T]?: unknown };
+const TIME_ZONES = new Set(timeZones.split(" "));
+const isTimeZone = (name: string): boolean => TIME_ZONES.has(name);
 
 function parse(text: string): unknown {
   try {

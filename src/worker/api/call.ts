@@ -1,5 +1,5 @@
-import type { Access } from "../db/access.ts";
 import type { Database } from "../db/client.ts";
+import type { Access } from "../resources/api-key/access.ts";
 import type { Conditions } from "../shared/conditions.ts";
 import type { Config } from "../shared/config.ts";
 import type { Operation } from "../shared/operations.ts";
@@ -39,5 +39,3 @@ export interface Call {
   /** Sees to it that the use of a key is written down, and that somebody hears of a feed that is silent. */
   note(access: Access): void;
 }
-
-export type Handler = (call: Call) => Promise<Response>;

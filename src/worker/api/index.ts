@@ -1,17 +1,17 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { operations } from "#openapi";
-import type { Access } from "../db/access.ts";
 import { type Database, openDatabase } from "../db/client.ts";
-import { UsageRecorder } from "../db/usage.ts";
+import type { Access } from "../resources/api-key/access.ts";
+import { UsageRecorder } from "../resources/api-key/usage.ts";
 import { type Config, readConfig } from "../shared/config.ts";
 import { HttpError, outcomeOf } from "../shared/errors.ts";
 import { CONDITIONS_HEADER, KEY_HASH_HEADER, OPERATION_HEADER, QUERY_HEADER } from "../shared/internal-headers.ts";
 import { logOncePerMinute } from "../shared/log.ts";
 import type { Operation, Parameter } from "../shared/operations.ts";
 import { costHeader, logIds, readTrace, type Trace } from "../shared/trace.ts";
-import type { ApiProps, Handler } from "./call.ts";
+import type { ApiProps } from "./call.ts";
 import { failureOf } from "./failure.ts";
-import { HANDLERS } from "./handlers.ts";
+import { respond } from "./respond.ts";
 
 const OPERATIONS = new Map(operations.map((one) => [one.id, one]));
 
@@ -52,7 +52,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     const { db, usage } = databaseOf(config);
     const isPurgeable = this.#isPurgeable;
     if (!isPurgeable) logOncePerMinute("no_cache", logIds(trace));
-    return (HANDLERS[operation.id] as Handler)({
+    return respond({
       operation,
       path: readPath(operation, url),
       query: Object.fromEntries(operation.query.map((parameter) => [parameter.name, readValue(parameter, url)])),

@@ -1,42 +1,36 @@
-import type { CommonRefusal, WriteRequest, WriteRow } from "../db/write.ts";
 import { UNCACHEABLE } from "../shared/cache.ts";
 import { type Failure, HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER, PURGED_HEADER } from "../shared/internal-headers.ts";
-import { datesOf, parseValid, type Tags, tagsOf } from "./answer.ts";
+import { type CommonRefusal, write as send, type WriteRequest, type WriteRow } from "../statements/write.ts";
+import { readBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { OVERLOADED_RETRY_AFTER_SECONDS } from "./failure.ts";
-
-interface Write<Refusal extends string> {
-  /** The name of the resource, for a failure: `Process`. */
-  resource: string;
-  /** What is sent, beside the path: the same `Idempotency-Key` must come with the same again. */
-  content: unknown;
-  send(request: WriteRequest): Promise<WriteRow<Refusal> | undefined>;
-  /** The failure that a refusal is answered with. */
-  failureOf(refusal: Refusal, fields: readonly string[]): Failure;
-  /** What cached answers show of that which has changed. */
-  tagsIn(payload: unknown): Tags;
-}
+import type { Tags, Write } from "./operation.ts";
+import { datesOf, parseValid, tagsOf } from "./payload.ts";
 
 /**
- * Writes, purges what depends on it, and answers with what there is now.
+ * Reads what is sent, writes it, purges what depends on it, and responds with what there is now.
  *
- * @throws HttpError `invalid_key`, `missing_permission`, `no_such_resource`, `precondition_failed`, `idempotency_key_reused`,
- *   `write_quota_reached`, what `failureOf` makes of other refusals: nothing was written then; `invalid_row` if the payload breaks the document
+ * @throws HttpError `invalid_body`, `invalid_fields`, `invalid_key`, `missing_permission`, `no_such_resource`,
+ *   `precondition_failed`, `idempotency_key_reused`, `write_quota_reached`, what `failureOf` makes of other refusals: nothing was
+ *   written then; `invalid_row` if the payload breaks the document
  */
-export async function answerWrite<Refusal extends string>(call: Call, write: Write<Refusal>): Promise<Response> {
-  const row = await write.send(requestOf(call, write.content));
+export async function write(call: Call, operation: Write): Promise<Response> {
+  const { statements, canonical = (body) => body, values, tags } = operation;
+  const body = call.operation.bodyFields === undefined ? null : canonical(await readBody(call, operation));
+  const all = { ...call.caller, id: "", ...call.path, ...requestOf(call, body), ...(body !== null && values?.(body)) };
+  const row = await send(call.db, statements(), all);
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.note(row);
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
-  const failure = failureIn(call, row, write);
+  const failure = failureIn(call, row, operation);
   if (failure !== undefined) throw new HttpError(failure, { ...UNCACHEABLE, ...keyHeader });
-  const payload = parseValid(call, row.body, {});
+  const payload = parseValid(call, row.body);
   const headers: Record<string, string> = { "content-type": "application/json", ...UNCACHEABLE, ...keyHeader };
   if (row.etag !== null) headers.etag = `"${row.etag}"`;
   Object.assign(headers, datesOf(row.lastModified));
   if (row.isReplay) headers["idempotent-replayed"] = "true";
-  if (row.isEffective || row.isReplay) headers[PURGED_HEADER] = String(await purge(call, row, write.tagsIn(payload)));
+  if (row.isEffective || row.isReplay) headers[PURGED_HEADER] = String(await purge(call, row, tags(call.path)));
   return new Response(JSON.stringify(payload), { headers });
 }
 
@@ -59,19 +53,19 @@ const canonicalJson = (content: unknown): string =>
     return isPlain ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
   });
 
-function failureIn<Refusal extends string>(
-  { config }: Call,
-  { isPermitted, refusal, fields, secondsLeftToday }: WriteRow<Refusal>,
-  { resource, failureOf }: Write<Refusal>,
+function failureIn(
+  { config, operation }: Call,
+  { isPermitted, refusal, fields, secondsLeftToday }: WriteRow<string>,
+  { failureOf }: Write,
 ): Failure | undefined {
-  if (!isPermitted) return { reason: "missing_permission", permission: "APP:UPDATE" };
-  switch (refusal) {
+  if (!isPermitted) return { reason: "missing_permission", permission: operation.permission ?? "" };
+  switch (refusal as CommonRefusal | null) {
     case null:
       return undefined;
     case "overtaken":
       return { reason: "overloaded", retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS };
     case "absent":
-      return { reason: "no_such_resource", resource };
+      return { reason: "no_such_resource", resource: String(operation.resource) };
     case "unreadable":
       return { reason: "missing_permission", permission: "APP:READ" };
     case "changed":
@@ -81,7 +75,7 @@ function failureIn<Refusal extends string>(
     case "write_quota_reached":
       return { reason: "write_quota_reached", bytes: config.keyDailyWriteBytes, retryAfterSeconds: secondsLeftToday };
     default:
-      return failureOf(refusal as Exclude<Refusal, CommonRefusal>, fields ?? []);
+      return failureOf(String(refusal), fields ?? []);
   }
 }
 

@@ -1,8 +1,9 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Reader } from "../db/client.ts";
-import { applications, changes, feed } from "../db/schema.ts";
 import { defineStatement } from "../db/statement.ts";
+import { applications } from "../resources/application/table.ts";
 import type { Tagged } from "../shared/cache.ts";
+import { changes, feed } from "./table.ts";
 
 /** A row of the outbox. */
 export interface Change {

@@ -1,9 +1,11 @@
 // Deletes what has expired, in batches that are over before anybody notices.
 import { sql } from "drizzle-orm";
 import type { Reader } from "../db/client.ts";
-import { changes, idempotentAnswers, processRuns } from "../db/schema.ts";
 import { defineStatement } from "../db/statement.ts";
-import { RESPONSES_EXPIRED, RUNS_EXPIRED } from "../db/tenant.ts";
+import { RUNS_EXPIRED } from "../resources/process-run/rows.ts";
+import { processRuns } from "../resources/process-run/table.ts";
+import { idempotentAnswers, RESPONSES_EXPIRED } from "../statements/table.ts";
+import { changes } from "./table.ts";
 
 /** What the statements need to know. */
 export interface Expiry {

@@ -6,6 +6,10 @@ export interface Operation {
   method: string;
   /** As in the document and the logs, from the root: `/v3/applications/{id}`. */
   template: string;
+  /** What the key must be permitted; null if every live key will do. */
+  permission: string | null;
+  /** The name of what may be absent; null if nothing may be. */
+  resource: string | null;
   path: readonly Parameter[];
   query: readonly Parameter[];
   /** Names of the members of its body; absent if it takes none. */

@@ -5,14 +5,10 @@ import { neon } from "@neondatabase/serverless";
 import { and, eq, gt, isNull, or, sql } from "drizzle-orm";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { Hono } from "hono";
-import {
-  apiKeyCapabilities,
-  apiKeys,
-  apiKeyTokens,
-  applications,
-  processes,
-  processResourceTypes,
-} from "../../../src/worker/db/schema.ts";
+import { apiKeyCapabilities, apiKeys, apiKeyTokens } from "../../../src/worker/resources/api-key/table.ts";
+import { applications } from "../../../src/worker/resources/application/table.ts";
+import { processes } from "../../../src/worker/resources/process/table.ts";
+import { processResourceTypes } from "../../../src/worker/resources/process-resource-type/table.ts";
 
 interface Env {
   Bindings: { DATABASE_URL: string };

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { PgDialect } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { RUNS_EXPIRED } from "../../../src/worker/db/tenant.ts";
+import { RUNS_EXPIRED } from "../../../src/worker/resources/process-run/rows.ts";
 import { connectionString } from "../../support/database.ts";
 import { OWNED_TABLES } from "../../support/owned-tables.ts";
 import { useRecords } from "../../support/records.ts";

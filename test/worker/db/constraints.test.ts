@@ -1,13 +1,14 @@
 // Every rule that Postgres holds, from both of its sides: the last value that passes and the first that does not.
 import { randomUUID } from "node:crypto";
 import { DrizzleQueryError, getTableName, sql } from "drizzle-orm";
+import type { PgTable } from "drizzle-orm/pg-core";
 import fc from "fast-check";
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
-import * as tables from "../../../src/worker/db/schema.ts";
 import { mutated, probe, scalingStrategy } from "../../support/arbitraries.ts";
 import { compile, processJsonSchema } from "../../support/contract.ts";
 import { sha256, useCompany, useRecords } from "../../support/records.ts";
+import { TABLES } from "../../support/tables.ts";
 
 const records = useRecords();
 const own = useCompany(records);
@@ -25,7 +26,6 @@ const BEYOND = ["10000-01-01 00:00:00+00", "infinity", "0001-12-31 23:59:59.999+
   (moment) => sql`${moment}::timestamptz`,
 );
 
-const TABLES = { ...tables };
 /** A row that breaks no rule. */
 const VALID = {
   companies: () => ({ name: "A company" }),
@@ -41,11 +41,12 @@ const VALID = {
   feed: () => ({}),
 };
 type Table = keyof typeof VALID;
+const tableOf = (name: Table) => TABLES[name] as PgTable;
 
 /** Writes the row, and takes it back. @returns the name of the constraint that refuses it, or the SQLSTATE */
 async function refusal(table: Table, values: Values): Promise<string | undefined> {
   const write = records.db.transaction(async (tx) => {
-    await tx.insert(TABLES[table]).values({ ...VALID[table](), ...values } as never);
+    await tx.insert(tableOf(table)).values({ ...VALID[table](), ...values } as never);
     tx.rollback();
   });
   const error = await write.catch((thrown: Error) => thrown);
@@ -199,7 +200,7 @@ const RULES: Partial<Record<Table, Record<string, Rule>>> = {
   },
 };
 const CHECKS = (Object.entries(RULES) as [Table, Record<string, Rule>][]).flatMap(([table, rules]) =>
-  Object.entries(rules).map(([name, rows]) => ({ name: `${getTableName(TABLES[table])}_${name}`, table, ...rows })),
+  Object.entries(rules).map(([name, rows]) => ({ name: `${getTableName(tableOf(table))}_${name}`, table, ...rows })),
 );
 
 describe("a CHECK", () => {

@@ -70,7 +70,7 @@ beforeAll(async () => {
     keyId,
   );
   await query("vacuum analyze");
-  Object.assign(asked, { keyHash: sha256(own.token), applicationId, processId });
+  Object.assign(asked, { keyHash: sha256(own.token), id: applicationId, process_id: processId });
 });
 afterAll(async () => {
   await client.query(
@@ -105,9 +105,9 @@ async function explain({ text, params }: Sent): Promise<Plan> {
 const SMALL = ["companies", "process_resource_types"];
 /** Of the tables that are large: what a node reads beyond a page, and how much. */
 const COUNTED: Record<string, [string, number][]> = {
-  listProcesses: [["processes", MANY]],
-  listProcessRuns: [["process_runs", MANY]],
-  listApplications: [["applications", APPLICATIONS + 1]],
+  listProcessesV3: [["processes", MANY]],
+  listProcessRunsV3: [["process_runs", MANY]],
+  listApplicationsV3: [["applications", APPLICATIONS + 1]],
   pollChanges: [["changes", 5_001]],
 };
 
@@ -118,7 +118,7 @@ test.for(Object.keys(statementsOf(asked)).filter((name) => !CALLS.includes(name)
   "%s reads what it shows",
   async (name) => {
     const before = `insert into changes (kind) select 'company' from generate_series(1, ${CHANGES})`;
-    const ask = statementsOf(asked)[name as keyof ReturnType<typeof statementsOf>];
+    const ask = statementsOf(asked)[name] as (db: Database) => Promise<unknown>;
     const read = await rowsRead(ask, `update feed set leased_until = null; ${before}`);
     expect(read.length).toBeGreaterThan(0);
     const more = read.filter(([table, rows]) => rows > PAGE.offset + PAGE.limit && !SMALL.includes(table));

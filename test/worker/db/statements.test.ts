@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { captureStatements } from "../../support/statement.ts";
 import { statementsOf } from "../../support/statements.ts";
 
-const STATEMENTS = statementsOf({ keyHash: "", applicationId: "", processId: "", limit: 25, offset: 0 });
+const STATEMENTS = statementsOf({ keyHash: "", id: "", process_id: "", limit: 25, offset: 0 });
 // What the formatter writes one below the other: columns, and a member of an object and its value.
 const COLUMNS = /^( *)"[\w".]+",\n(?:\1"[\w".]+",?\n)+/gm;
 const NAME = /^( *'\w+',)\n */gm;
@@ -26,7 +26,7 @@ test.for(Object.entries(STATEMENTS))("what is sent for %s", async ([name, ask]) 
 });
 
 test("no statement is left out, and no file is left over", () => {
-  const sources = globSync("src/worker/{api,feed}/**/*.ts").concat("src/worker/db/usage.ts");
+  const sources = globSync("src/worker/{resources,feed}/**/*.ts");
   const defined = sources.flatMap((file) => readFileSync(file, "utf8").match(/ = define(Statement|Write)\b/g) ?? []);
   const names = Object.keys(STATEMENTS).sort();
   expect(names).toHaveLength(defined.length);

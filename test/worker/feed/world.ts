@@ -1,8 +1,7 @@
 // A database, an edge that keeps whatever it is given, and feeds that have troubles, on a clock that the test moves.
 import pg from "pg";
 import { operations } from "#openapi";
-import type { Handler } from "../../../src/worker/api/call.ts";
-import { HANDLERS } from "../../../src/worker/api/handlers.ts";
+import { respond } from "../../../src/worker/api/respond.ts";
 import type { Database } from "../../../src/worker/db/client.ts";
 import { DatabaseError } from "../../../src/worker/db/errors.ts";
 import { runFeed } from "../../../src/worker/feed/index.ts";
@@ -161,7 +160,7 @@ export class World {
     const sent = { target: `${method} ${path}`, headers: { idempotencyKey: null, conditions: {} } };
     const services = { config, isPurgeable: true, db: this.#db, caller: { keyHash, trace: {} }, note: () => {} };
     try {
-      const response = await (HANDLERS[operation.id] as Handler)({
+      const response = await respond({
         ...sent,
         ...services,
         operation,

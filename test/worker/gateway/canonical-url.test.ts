@@ -6,6 +6,8 @@ const operation: Operation = {
   id: "listThings",
   method: "GET",
   template: "/v3/things/{id}",
+  permission: null,
+  resource: "Thing",
   path: [{ name: "id", required: true, schema: { type: "string", format: "uuid" } }],
   query: [
     { name: "from", required: true, schema: { type: "integer", minimum: 1, maximum: 9 } },
