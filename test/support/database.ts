@@ -16,7 +16,7 @@ export const connectionString: string = await (server === undefined ? startEmbed
 async function startEmbedded(): Promise<string> {
   // A query keeps its thread busy, and this one has tests to run.
   const script = new URL("../../src/local/postgres/thread.ts", import.meta.url);
-  const thread = new Worker(script, { workerData: { snapshot } });
+  const thread = new Worker(script, { workerData: snapshot });
   thread.unref();
   const [url] = await once(thread, "message");
   return url;

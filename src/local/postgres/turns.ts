@@ -3,17 +3,12 @@
 // Here a connection has the backend for a whole turn.
 import type { PGlite } from "@electric-sql/pglite";
 
-/** Frontend messages that the backend only acts on together with what follows, up to Sync or Flush. */
-const GATHERED = new Set(Array.from("PBDEC", (type) => type.charCodeAt(0)));
-/** Terminate (the socket's close says it too), and the data of a COPY that has been refused by then. */
-const DROPPED = new Set(Array.from("Xdcf", (type) => type.charCodeAt(0)));
-const FLUSH = "H".charCodeAt(0);
-const QUERY = "Q".charCodeAt(0);
-const SYNC = "S".charCodeAt(0);
-
-const SYNC_MESSAGE = message("S", "");
-const ROLLBACK_MESSAGE = message("Q", "ROLLBACK\0");
-const DISCARD_ALL_MESSAGE = message("Q", "DISCARD ALL\0");
+/** Parse, Bind, Describe, Execute and Close: the backend only acts on them together with what follows, up to Sync or Flush. */
+const GATHERED = "PBDEC";
+/** Terminate (the socket's close says it, too), and the data of a COPY that has been refused by then. */
+const DROPPED = "Xdcf";
+const [QUERY, SYNC, FLUSH] = ["Q", "S", "H"] as const;
+const DISCARD_ALL = message(QUERY, "DISCARD ALL\0");
 
 /**
  * PGlite runs a unit in one synchronous call, so that COPY FROM STDIN can never get its data; looking for it, PGlite 0.5
@@ -21,20 +16,10 @@ const DISCARD_ALL_MESSAGE = message("Q", "DISCARD ALL\0");
  * outside COPY the backend ignores it.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
-const COPY_FAIL_MESSAGE = message("f", "the embedded Postgres cannot read from its clients\0");
+const COPY_FAIL = message("f", "the embedded Postgres cannot read from its clients\0");
 
 /** Handlers count from 1. */
 const NOBODY = 0;
-
-interface Unit {
-  connection: number;
-  /** The message that made the unit run, and it with all that was gathered for it; absent to end a closed connection. */
-  type?: number;
-  messages?: Uint8Array;
-  onData: (data: Uint8Array) => void;
-  done: () => void;
-  failed: (error: unknown) => void;
-}
 
 /**
  * Shares PGlite's single session between connections, for `PGLiteSocketHandler`, which calls the three methods below.
@@ -50,14 +35,14 @@ interface Unit {
 export class Turns {
   readonly #db: PGlite;
   readonly #gathered = new Map<number, Uint8Array[]>();
-  #waiting: Unit[] = [];
+  #waiting: { connection: number; run(): Promise<void> }[] = [];
   /** Whose turn it is, or was: the session may hold this connection's state. */
   #owner = NOBODY;
   /** The backend has extended-protocol messages without their Sync. */
   #midPipeline = false;
-  #running = false;
-  #current: Promise<void> = Promise.resolve();
-  #stopped = false;
+  #isRunning = false;
+  #isStopped = false;
+  #idle: Promise<void> = Promise.resolve();
 
   constructor(db: PGlite) {
     this.#db = db;
@@ -69,17 +54,25 @@ export class Turns {
    * @throws only if PGlite itself has failed; `PGLiteSocketHandler` then closes the connection.
    */
   async enqueue(connection: number, message: Uint8Array, onData: (data: Uint8Array) => void): Promise<number> {
-    const type = message[0] ?? 0;
+    const type = String.fromCharCode(message[0] ?? 0);
     const gathered = this.#gathered.get(connection) ?? [];
-    if (GATHERED.has(type)) {
+    if (GATHERED.includes(type)) {
       gathered.push(message);
       this.#gathered.set(connection, gathered);
-    } else if (!DROPPED.has(type)) {
+    } else if (!DROPPED.includes(type)) {
       this.#gathered.delete(connection);
       // A Query's COPY reads what follows it. An Execute's would swallow the Sync if CopyFail were not in front of it.
-      const tail = type === QUERY ? [message, COPY_FAIL_MESSAGE] : [COPY_FAIL_MESSAGE, message];
+      const tail = type === QUERY ? [message, COPY_FAIL] : [COPY_FAIL, message];
       const messages = type === QUERY || gathered.length > 0 ? Buffer.concat([...gathered, ...tail]) : message;
-      await this.#run({ connection, type, messages, onData });
+      await this.#inTurn(connection, async () => {
+        if (connection !== this.#owner && this.#owner !== NOBODY) await this.#discardSession();
+        this.#owner = connection;
+        if (type === FLUSH) this.#midPipeline = true;
+        onData(await this.#send(messages));
+        if (type === SYNC) this.#midPipeline = false;
+        const isDiscarded = DISCARD_ALL.equals(messages.subarray(0, DISCARD_ALL.length));
+        if (isDiscarded && !this.#db.isInTransaction()) this.#owner = NOBODY;
+      });
     }
     return message.length;
   }
@@ -87,70 +80,50 @@ export class Turns {
   /** Drops what a closed connection sent and nobody will read the answer of. */
   clearQueueForHandler(connection: number): void {
     this.#gathered.delete(connection);
-    const dropped = this.#waiting.filter((unit) => unit.connection === connection);
     this.#waiting = this.#waiting.filter((unit) => unit.connection !== connection);
-    for (const unit of dropped) unit.done();
   }
 
   /** Ends a closed connection's turn; settles when the backend is free for the next. Never rejects. */
   async clearTransactionIfNeeded(connection: number): Promise<void> {
-    // A PGlite that fails here fails at the next statement too, whose client is there to hear of it.
-    await this.#run({ connection, onData: () => {} }).catch(() => {});
+    const end = async () => {
+      if (connection === this.#owner) await this.#discardSession();
+    };
+    // A PGlite that fails here fails at the next statement, too, whose client is there to hear of it.
+    await this.#inTurn(connection, end).catch(() => {});
   }
 
-  /** Waits for the unit that is running and drops all others, for good: PGlite can be closed then. */
+  /** Waits for what is running and drops all else, for good: PGlite can be closed then. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const unit of this.#waiting.splice(0)) unit.done();
-    await this.#current;
+    this.#isStopped = true;
+    await this.#idle;
   }
 
-  async #run(unit: Pick<Unit, "connection" | "type" | "messages" | "onData">): Promise<void> {
-    if (this.#stopped) return;
-    await new Promise<void>((done, failed) => {
-      this.#waiting.push({ ...unit, done, failed });
-      if (!this.#running) void this.#drain();
+  #inTurn(connection: number, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ connection, run: () => work().then(resolve, reject) });
+      if (!this.#isRunning) this.#idle = this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
-    this.#running = true;
-    for (let unit = this.#next(); unit; unit = this.#next()) {
-      this.#current = this.#perform(unit).then(unit.done, unit.failed);
-      await this.#current;
-    }
-    this.#running = false;
+    this.#isRunning = true;
+    for (let unit = this.#next(); unit; unit = this.#next()) await unit.run();
+    this.#isRunning = false;
   }
 
-  async #perform(unit: Unit): Promise<void> {
-    if (unit.messages) await this.#execute(unit, unit.messages);
-    else if (unit.connection === this.#owner) await this.#discardSession();
-  }
-
-  #next(): Unit | undefined {
-    if (this.#stopped) return undefined;
+  #next() {
+    if (this.#isStopped) return undefined;
     if (!this.#midPipeline && !this.#db.isInTransaction()) return this.#waiting.shift();
     const index = this.#waiting.findIndex((unit) => unit.connection === this.#owner);
     return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
   }
 
-  async #execute({ connection, type, onData }: Unit, messages: Uint8Array): Promise<void> {
-    if (connection !== this.#owner) {
-      if (this.#owner !== NOBODY) await this.#discardSession();
-      this.#owner = connection;
-    }
-    if (type === FLUSH) this.#midPipeline = true;
-    onData(await this.#send(messages));
-    if (type === SYNC) this.#midPipeline = false;
-    if (startsWith(messages, DISCARD_ALL_MESSAGE) && !this.#db.isInTransaction()) this.#owner = NOBODY;
-  }
-
   async #discardSession(): Promise<void> {
     this.#owner = NOBODY;
-    if (this.#midPipeline) await this.#send(SYNC_MESSAGE);
+    if (this.#midPipeline) await this.#send(message(SYNC, ""));
     this.#midPipeline = false;
-    if (this.#db.isInTransaction()) await this.#send(ROLLBACK_MESSAGE);
-    await this.#send(DISCARD_ALL_MESSAGE);
+    if (this.#db.isInTransaction()) await this.#send(message(QUERY, "ROLLBACK\0"));
+    await this.#send(DISCARD_ALL);
   }
 
   /** The whole answer at once: PGlite hands it out in pieces of a few bytes, which would be a packet each. */
@@ -166,8 +139,4 @@ function message(type: string, content: string): Buffer {
   const bytes = Buffer.from(`${type}\0\0\0\0${content}`);
   bytes.writeInt32BE(bytes.length - 1, 1);
   return bytes;
-}
-
-function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
-  return start.every((byte, i) => bytes[i] === byte);
 }

@@ -14,7 +14,7 @@ import { type Env, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
 let postgres: EmbeddedPostgres;
 beforeAll(async () => {
   const { snapshot = "" } = inject("database");
-  postgres = await startEmbeddedPostgres({ snapshot });
+  postgres = await startEmbeddedPostgres(snapshot);
 });
 afterAll(() => postgres.close());
 
