@@ -1,6 +1,5 @@
 import { EntrypointCache } from "./cache.ts";
-import { createPurge, PurgeBudget, type PurgeError } from "./purge.ts";
-import { CacheStore } from "./store.ts";
+import { findMistake, PurgeBudget, type PurgeError, type PurgeOptions, type PurgeResult } from "./purge.ts";
 import { outwardHead } from "./stored.ts";
 
 /** How a cache stands in for Cloudflare's. */
@@ -58,14 +57,23 @@ export function cached<Class extends new (...args: never[]) => object>(
   options: CacheOptions = {},
 ): Class {
   const { now = Date.now, version, maxBytes = DEFAULT_MAX_BYTES, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
-  const store = new CacheStore(maxBytes);
-  const cache = new EntrypointCache(store, { maxWaitMs, now });
+  const cache = new EntrypointCache({ maxBytes, maxWaitMs, now });
   const budget = new PurgeBudget(now);
   const { refusePurge = () => budget.spend(), fault } = options;
   const contextOf = ({ props }: Context) => {
     if (fault?.() === "no ctx.cache") return undefined;
     const isNarrow = fault?.() === "purges of own props alone";
-    return { purge: createPurge(store, refusePurge, isNarrow ? keyOf("", props, version?.()) : "") };
+    return {
+      async purge(asked: PurgeOptions): Promise<PurgeResult> {
+        const error = refusePurge() ?? findMistake(asked);
+        if (error !== undefined) return { success: false, errors: [error] };
+        cache.purge(
+          asked.purgeEverything ? "everything" : (asked.tags ?? []),
+          isNarrow ? keyOf("", props, version?.()) : "",
+        );
+        return { success: true, errors: [] };
+      },
+    };
   };
 
   class Cached extends (entrypointClass as unknown as new (ctx: Context, env: unknown) => Entrypoint) {

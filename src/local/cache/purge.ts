@@ -1,5 +1,4 @@
-// `ctx.cache.purge`: https://developers.cloudflare.com/workers/cache/purge/
-import type { CacheStore } from "./store.ts";
+// What `ctx.cache.purge` says, and how often it may be called: https://developers.cloudflare.com/workers/cache/purge/
 
 export interface PurgeOptions {
   tags?: string[];
@@ -26,47 +25,30 @@ const BUCKET_SIZE = 25;
 /** Five tokens a minute. */
 const MS_PER_TOKEN = 12_000;
 
+/** @returns what is wrong with a call */
+export function findMistake({ tags = [], purgeEverything = false }: PurgeOptions): PurgeError | undefined {
+  const isValid = purgeEverything ? tags.length === 0 : tags.length > 0 && tags.length <= MAX_TAGS_PER_CALL;
+  const message = `Give purgeEverything, or 1 to ${MAX_TAGS_PER_CALL} tags.`;
+  return isValid ? undefined : { code: INVALID_INPUT_CODE, message };
+}
+
 /** A bucket of tokens, one for each call, which fills up again with time. */
 export class PurgeBudget {
   readonly #now: () => number;
-  /** The tokens in the bucket, as the time that it took to earn them. */
-  #savedMs = BUCKET_SIZE * MS_PER_TOKEN;
-  #countedAt: number;
+  /** When the bucket will be full again. */
+  #fullAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number) {
     this.#now = now;
-    this.#countedAt = now();
   }
 
   /** @returns the error of a call for which there is no token */
   spend(): PurgeError | undefined {
-    const now = this.#now();
-    this.#savedMs = Math.min(BUCKET_SIZE * MS_PER_TOKEN, this.#savedMs + now - this.#countedAt);
-    this.#countedAt = now;
-    if (this.#savedMs < MS_PER_TOKEN) return { code: RATE_LIMIT_CODE, message: "Unable to purge: rate limit reached." };
-    this.#savedMs -= MS_PER_TOKEN;
+    const fullAt = Math.max(this.#fullAt, this.#now()) + MS_PER_TOKEN;
+    if (fullAt > this.#now() + BUCKET_SIZE * MS_PER_TOKEN) {
+      return { code: RATE_LIMIT_CODE, message: "Unable to purge: rate limit reached." };
+    }
+    this.#fullAt = fullAt;
     return undefined;
   }
-}
-
-/**
- * @param refuse asked before every purge; an error that it returns is the purge's only effect
- * @param within what the keys that are purged begin with
- */
-export function createPurge(
-  store: CacheStore,
-  refuse: () => PurgeError | undefined,
-  within: string,
-): (options: PurgeOptions) => Promise<PurgeResult> {
-  return async ({ tags = [], purgeEverything = false }) => {
-    const refusal = refuse();
-    if (refusal !== undefined) return { success: false, errors: [refusal] };
-    const isValid = purgeEverything ? tags.length === 0 : tags.length > 0 && tags.length <= MAX_TAGS_PER_CALL;
-    if (!isValid) {
-      const message = `Give purgeEverything, or 1 to ${MAX_TAGS_PER_CALL} tags.`;
-      return { success: false, errors: [{ code: INVALID_INPUT_CODE, message }] };
-    }
-    store.purge(purgeEverything ? "everything" : tags, within);
-    return { success: true, errors: [] };
-  };
 }

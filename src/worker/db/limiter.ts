@@ -47,7 +47,7 @@ const POLLS_PER_MS = 20;
  * queue in front of it whose wait shrinks when the queue stands, as with CoDel.
  *
  * Requests that wait look again and again, each by its own timer: workerd ties a promise to the request that made it, and
- * breaks sooner or later where one request settles another's (src/local/cache/flight.ts). Permits expire for a similar
+ * breaks sooner or later where one request settles another's (src/local/cache/cache.ts). Permits expire for a similar
  * reason: a request that the runtime cancels gives nothing back.
  *
  * @see https://github.com/Netflix/concurrency-limits

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { Flight } from "../../../src/local/cache/flight.ts";
-import { readLifetimes } from "../../../src/local/cache/lifetimes.ts";
+import { Flight } from "../../../src/local/cache/cache.ts";
 import type { PurgeError, PurgeOptions } from "../../../src/local/cache/purge.ts";
+import { readLifetimes } from "../../../src/local/cache/stored.ts";
 import { gated, type RequestOptions, type Step, startCache, THROWS } from "./fixture.ts";
 
 const UNCACHEABLE = { status: 403, control: "no-store" };
@@ -173,7 +173,7 @@ test("a request that waits goes on by a timer of its own, not by a promise of th
   const flight = new Flight();
   const landed = vi.fn();
   void flight.wait(1_000).then(landed);
-  flight.land("failed");
+  flight.landing = "failed";
   await vi.advanceTimersByTimeAsync(0);
   expect(landed).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(1);
