@@ -9,7 +9,6 @@ import "../node/quiet.ts";
 import { context } from "../node/context.ts";
 import { CommandError, usageError } from "../node/errors.ts";
 import { announce, withdraw } from "../node/running.ts";
-import { ConcurrencyLimiter } from "../worker/db/limiter.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
@@ -17,10 +16,9 @@ import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
 import { type Closers, type OpenedDatabase, openDatabase } from "./database.ts";
 
-const HOST = "localhost";
+/** On which wrangler listens for `localhost`, and clients look for it. */
+const HOST = "127.0.0.1";
 const DEFAULT_PORT = "8787";
-/** By how much answers may be slower than the fastest one before there are too many requests under way. */
-const QUEUEING_MS = 250;
 const PARENT_CHECK_MS = 250;
 const END_MS = 10_000;
 const HELP = `Usage: npm run dev [-- --seed]
@@ -47,18 +45,17 @@ async function main(): Promise<void> {
   if (context().env.DATABASE_URL === undefined) void import("wrangler");
   const database = await openDatabase(closers, values.seed ?? false);
   const { postgresUrl, isSeeded, hasFeed } = database;
-  const upstream = await startWorker(closers, {
-    config: "wrangler.toml",
-    entrypoint: "src/local/worker.ts",
-    bindings: bindingsFor(database),
-  });
-  const limiter = new ConcurrencyLimiter({ queueingMs: QUEUEING_MS, expiryMs: Number.POSITIVE_INFINITY });
-  // Not before the Worker is built: the front takes its headers from what is made of the document.
-  const { startFront } = await import("./front.ts");
-  const front = await startFront({ hostname: HOST, port, upstream, limiter });
-  closers.unshift(front.close);
+  const upstream = await startWorker(
+    closers,
+    {
+      config: "wrangler.toml",
+      entrypoint: "src/local/worker.ts",
+      bindings: bindingsFor(database),
+    },
+    { hostname: HOST, port },
+  );
 
-  const url = `http://${HOST}:${port}`;
+  const url = `http://localhost:${port}`;
   const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
   announce(running);
   closers.unshift(async () => withdraw());
@@ -77,6 +74,7 @@ type WorkerInput = Parameters<DevEnv["startWorker"]>[0];
 export async function startWorker(
   closers: Closers,
   input: Pick<WorkerInput, "config" | "entrypoint" | "bindings">,
+  server = { hostname: "127.0.0.1", port: 0 },
 ): Promise<URL> {
   // For Miniflare, which prints what the Worker does not catch.
   process.env.WRANGLER_LOG = "warn";
@@ -88,7 +86,7 @@ export async function startWorker(
   const starting = devEnv.startWorker({
     ...input,
     dev: {
-      server: { hostname: "127.0.0.1", port: 0 },
+      server,
       inspector: false,
       watch: true,
       persist: false,

@@ -17,7 +17,6 @@ import { type Memory, measureMemory } from "./memory.ts";
 import { type Backlog, measureBacklog, measureNeighbours, type Neighbours } from "./motion.ts";
 import {
   type BesideMisses,
-  measureDevOverload,
   measureHitsBesideMisses,
   measureOverload,
   measureSlowDatabase,
@@ -40,7 +39,6 @@ interface Parts {
   statementMs: number;
   popularity: Popularity;
   overload: Curve[];
-  devOverload: Curve[];
   slowDatabase: SlowDatabase;
   hitsBesideMisses: BesideMisses;
   neighbours: Neighbours;
@@ -61,7 +59,6 @@ export const PARTS = [
   "statementMs",
   "popularity",
   "overload",
-  "devOverload",
   "slowDatabase",
   "hitsBesideMisses",
   "neighbours",
@@ -146,7 +143,6 @@ const MEASURES: { [Name in PartName]: (run: Bench) => Promise<Parts[Name]> } = {
     ),
   popularity: runPopularity,
   overload: measureOverload,
-  devOverload: measureDevOverload,
   slowDatabase: measureSlowDatabase,
   hitsBesideMisses: measureHitsBesideMisses,
   neighbours: measureNeighbours,

@@ -1,6 +1,5 @@
 // What is served when more is asked than can be served, when the database is slow, and when only some of it must wait.
 import { once } from "node:events";
-import { sessionOf, startDev } from "../support/dev.ts";
 import type { Children } from "./children.ts";
 import { askFor, startOurs, walk } from "./contenders.ts";
 import { type Bench, nearestOf } from "./context.ts";
@@ -8,8 +7,8 @@ import { MAX_CONNECTIONS, type Queries } from "./database.ts";
 import { type Curve, measureCapacity, measureCurve, type Offered } from "./goodput.ts";
 import { type Asks, isHit, pace } from "./load.ts";
 import type { Load } from "./load-process.ts";
-import type { OverloadPlan, Plan } from "./plan.ts";
-import { PROCESSES_PER_APPLICATION, populate, targetOf } from "./population.ts";
+import type { OverloadPlan } from "./plan.ts";
+import { targetOf } from "./population.ts";
 import type { Server } from "./server.ts";
 import { quantile } from "./statistics.ts";
 import { startWorker } from "./workerd.ts";
@@ -70,11 +69,6 @@ export async function measureOverload(bench: Bench): Promise<Curve[]> {
     await measureCurve("Zipf mix", () => startOffered(bench, zipf), plan, say, true),
     await measureCurve(USUAL_WORKER, startUsual, plan, say),
   ]);
-}
-
-/** The same of `npm run dev`, whose bottleneck is this machine. */
-export async function measureDevOverload({ plan, children, say }: Bench): Promise<Curve[]> {
-  return [await measureCurve("npm run dev, misses", () => startDevWith(children, plan), plan, say)];
 }
 
 /** A steady load, while the database takes ten times as long for a while. */
@@ -183,28 +177,4 @@ async function withSlowDatabase<T>({ database }: Bench, holdMs: number, work: ()
   } finally {
     await database.slowDown(0);
   }
-}
-
-/** `npm run dev` with a population of its own, asked past the cache: its feed would keep answers for an hour. */
-async function startDevWith(children: Children, { population: { keys } }: Plan): Promise<Offered> {
-  const { child, port, ready, interrupt, output } = await startDev();
-  children.adopt(child);
-  await ready;
-  const population = { keys, processes: keys * PROCESSES_PER_APPLICATION };
-  await populate(String(/postgres:\/\/\S+/.exec(output())?.[0]), population);
-  const next = walk(population);
-  const pids = sessionOf(child).map(({ pid }) => pid);
-  return {
-    server: { process: child, pid: child.pid as number, port },
-    pids,
-    asks: () => {
-      const ask = next();
-      // From an address of its own: the budgets of addresses are not what is measured.
-      const address = Array.from({ length: 4 }, () => Math.floor(Math.random() * 256)).join(".");
-      return { ...ask, headers: { ...ask.headers, "cache-control": "no-cache", "cf-connecting-ip": address } };
-    },
-    // Its endpoint counts nothing.
-    queries: async () => ({ arrived: 0, givenUp: 0 }),
-    stop: async () => void (await interrupt()),
-  };
 }

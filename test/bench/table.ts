@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 /** Writes what was measured, part by part. */
 export function toMarkdown(report: Report): string {
   const { machine, plan, failures } = report;
-  const overloads = [...(report.overload ?? []), ...(report.devOverload ?? [])];
+  const overloads = report.overload ?? [];
   return [
     `${report.at.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}, \`npm run bench\`. Medians of ${plan.rounds} rounds; ± is from the least to the most.`,
     ...Object.entries(failures).map(([part, reason]) => `**${part}** failed: ${reason}`),

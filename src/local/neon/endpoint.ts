@@ -2,20 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import pg from "pg";
-import { readIsolationLevel, runBatch } from "./batch.ts";
-import { readCredentials } from "./credentials.ts";
-import { cancelledError, EndpointError, upstreamError } from "./errors.ts";
-import { parseBody } from "./payload.ts";
-import { ConnectionPool, type Lease } from "./pool.ts";
-import { runStatement } from "./statement.ts";
-
-/** As many as the proxy keeps for one endpoint by default. */
-const DEFAULT_MAX_CONNECTIONS = 20;
-
-/** As many permits to connect as the proxy gives out for one endpoint (`connect_compute_lock`). */
-const DEFAULT_MAX_WAITING = 100;
+import { EndpointError, statementError } from "./errors.ts";
+import { cancel, openConnections } from "./pool.ts";
+import { assertDriver, readBody, readCredentials, readIsolationLevel, runQuery } from "./query.ts";
 
 /** A well-formed `POST /sql`, before it reaches Postgres. */
 export interface InterceptedRequest {
@@ -35,9 +27,9 @@ export type Intercept = (request: InterceptedRequest, response: ServerResponse) 
 export interface NeonEndpointOptions {
   /** The Postgres to query. Requests bring their own user, password and database; this gives host, port and TLS. */
   connectionString: string;
-  /** Upper bound of connections to Postgres; further requests wait. 20 by default. */
+  /** Upper bound of a user's connections; further requests wait. 20, as the proxy keeps for one endpoint, by default. */
   maxConnections?: number;
-  /** Upper bound of requests that wait; further ones are refused, with the proxy's error. 100 by default. */
+  /** Upper bound of requests that wait; further ones are refused. 100, as the proxy's `connect_compute_lock`, by default. */
   maxWaiting?: number;
   intercept?: Intercept;
 }
@@ -50,7 +42,7 @@ export interface NeonEndpoint {
   connectionString: string;
   /** For `neonConfig.fetchEndpoint`: `http://127.0.0.1:PORT/sql`. */
   url: string;
-  /** Drops open requests and all connections. Safe to call twice. */
+  /** Drops open requests and all connections. */
   close(): Promise<void>;
 }
 
@@ -63,70 +55,60 @@ export interface NeonEndpoint {
  * @throws when `connectionString` is not a URL.
  */
 export async function startNeonEndpoint(options: NeonEndpointOptions): Promise<NeonEndpoint> {
+  const { intercept, maxConnections = 20, maxWaiting = 100 } = options;
   const upstream = completed(options.connectionString);
   const ownPassword = randomUUID();
-  const pool = new ConnectionPool(
-    options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
-    options.maxWaiting ?? DEFAULT_MAX_WAITING,
-  );
+  const connections = openConnections(maxConnections, maxWaiting);
 
-  const server = createServer((request, response) => void handleQuery(request, response));
-  // A server that closes idle connections can do so while a request is on its way. Here the client closes first.
-  server.keepAliveTimeout = 0;
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<string | undefined> {
+    assertDriver(request);
+    const { method = "", headers } = request;
+    const url = readCredentials(headers, upstream);
+    // Postgres asks for none, or it is found elsewhere (PGPASSWORD).
+    if (url.password === ownPassword) url.password = "";
+    const level = readIsolationLevel(headers);
+    const body = readBody(await text(request));
+    if (await intercept?.({ method, headers, body }, response)) return undefined;
+    return await connections.lend(url, async (client) => {
+      // Nobody is left to read the result of a client that hangs up: Postgres is told to stop, as the proxy does.
+      const stop = () => cancel(client);
+      response.once("close", stop);
+      const isLeft = () => response.destroyed;
+      return await runQuery(client, body, level, isLeft)
+        .catch((error) => {
+          throw statementError(error);
+        })
+        .finally(() => response.off("close", stop));
+    });
+  }
 
-  async function handleQuery(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const server = createServer(async (request, response) => {
+    const end = (status: number, json: string) =>
+      response
+        .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(json) })
+        .end(json);
     try {
-      assertDriver(request);
-      const credentials = readCredentials(request.headers, upstream, ownPassword);
-      const isolationLevel = readIsolationLevel(request.headers);
-      const { json, payload } = parseBody(await text(request));
-
-      const { method = "", headers } = request;
-      if (await options.intercept?.({ method, headers, body: json }, response)) return;
-
-      const body = await pool
-        .use(credentials.upstreamUrl, (lease) =>
-          cancelledByDisconnect(lease, response, () =>
-            payload.kind === "single"
-              ? runStatement(lease, payload.statement)
-              : runBatch(lease, payload.statements, isolationLevel),
-          ),
-        )
-        .catch((error: unknown) => {
-          throw upstreamError(error, credentials.user);
-        });
-      answer(response, 200, body);
+      const json = await answer(request, response);
+      if (json !== undefined) end(200, json);
     } catch (error) {
       const known = error instanceof EndpointError ? error : new EndpointError(500, { message: String(error) });
-      answer(response, known.status, known.body);
+      end(known.status, known.body);
     }
-  }
-
+  });
+  // A server that closes idle connections can do so while a request is on its way. Here the client closes first.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The Neon endpoint has no TCP address");
-
-  const connectionString = new URL(upstream);
-  connectionString.hostname = "127.0.0.1";
-  connectionString.port = String(address.port);
-  connectionString.search = "";
-  if (connectionString.password === "") connectionString.password = ownPassword;
-
-  let closing: Promise<void> | undefined;
-  async function close(): Promise<void> {
-    const closed = once(server, "close");
-    server.close();
-    const poolClosed = pool.close();
-    server.closeAllConnections();
-    await Promise.all([closed, poolClosed]);
-  }
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { password } = upstream;
+  const connectionString = Object.assign(new URL(upstream), { host, search: "", password: password || ownPassword });
   return {
     connectionString: connectionString.href,
-    url: `http://127.0.0.1:${address.port}/sql`,
-    close: () => {
-      closing ??= close();
-      return closing;
+    url: `http://${host}/sql`,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await connections.close();
     },
   };
 }
@@ -143,31 +125,4 @@ function completed(connectionString: string): URL {
   if (url.username === "") url.username = user;
   if (url.pathname.length < 2) url.pathname = database;
   return url;
-}
-
-/** @throws EndpointError 400 for another path, method, format or kind of transaction than the driver asks for here */
-function assertDriver({ method, url, headers }: IncomingMessage): void {
-  const isKnown = method === "POST" && url === "/sql";
-  const isOther = headers["neon-batch-read-only"] === "true" || headers["neon-batch-deferrable"] === "true";
-  if (!isKnown || isOther || headers["neon-array-mode"] !== "true" || headers["neon-raw-text-output"] !== "true") {
-    throw new EndpointError(400, { message: "query is not supported" });
-  }
-}
-
-/** Ends the response with JSON text. */
-function answer(response: ServerResponse, status: number, json: string): void {
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(json) };
-  response.writeHead(status, headers).end(json);
-}
-
-/** Nobody is left to read the result of a client that hangs up: Postgres is told to stop, as the proxy does. */
-async function cancelledByDisconnect<T>(lease: Lease, response: ServerResponse, work: () => Promise<T>): Promise<T> {
-  if (response.destroyed) throw cancelledError();
-  const cancel = () => lease.cancel();
-  response.once("close", cancel);
-  try {
-    return await work();
-  } finally {
-    response.off("close", cancel);
-  }
 }
