@@ -35,24 +35,14 @@ Changes by SQL are not in it. The database is that of DATABASE_URL, or of a
 running \`npm run dev\`.`;
 
 /** What one write has done. */
-interface Entry {
-  at: string;
-  operation: string;
-  api_key: { id: string; name: string | null };
-  request_id: string | null;
-  company_id: string;
-  application_id: string;
-  process_id: string;
-  before: Record<string, unknown> | null;
-  after: Record<string, unknown> | null;
-}
+type Entry = Awaited<ReturnType<typeof selectEntries>>[number];
 
 async function audit(options: AuditOptions): Promise<void> {
   const { process, application, key, request } = options;
   if ((process ?? application ?? key ?? request) === undefined) {
     throw usageError("Say of what: --process, --application, --key or --request.");
   }
-  const entries = (await withDatabase(findDatabase(), (db) => selectEntries(db, options))) as Entry[];
+  const entries = await withDatabase(findDatabase(), async (db) => selectEntries(db, options));
   if (entries.length === options.limit)
     note(`These are the latest ${options.limit}. There may be older ones: add --limit.`);
   if (options.json) return printJson(entries);
@@ -61,16 +51,16 @@ async function audit(options: AuditOptions): Promise<void> {
 
 /** The latest entries, the oldest of them first: the query. */
 export function selectEntries(db: Database, { process, application, key, request, limit }: AuditOptions) {
-  const conditions = [
-    process && eq(auditLog.processId, process),
-    application && eq(auditLog.applicationId, application),
-    key && eq(auditLog.apiKeyId, key),
-    request && eq(auditLog.requestId, request),
-  ].filter((one) => typeof one === "object");
+  const conditions = and(
+    process ? eq(auditLog.processId, process) : undefined,
+    application ? eq(auditLog.applicationId, application) : undefined,
+    key ? eq(auditLog.apiKeyId, key) : undefined,
+    request ? eq(auditLog.requestId, request) : undefined,
+  );
   const latest = db
     .select({ id: auditLog.id })
     .from(auditLog)
-    .where(and(...conditions))
+    .where(conditions)
     .orderBy(desc(auditLog.id))
     .limit(limit);
   return db
@@ -92,20 +82,18 @@ export function selectEntries(db: Database, { process, application, key, request
 }
 
 function formatEntry({ at, operation, process_id, api_key, request_id, before, after }: Entry): string {
-  const key = `${api_key.id} (${api_key.name === null ? "deleted" : printable(api_key.name)})`;
-  const fields = Object.keys(after ?? before ?? {})
-    .filter((field) => !isSame(before?.[field], after?.[field]))
-    .sort();
+  const valueIn = (state: unknown, field: string) =>
+    JSON.stringify((state as Record<string, unknown> | null)?.[field] ?? null);
+  const fields = Object.keys(after ?? before ?? {}).filter((field) => valueIn(before, field) !== valueIn(after, field));
   return [
     `${at}  ${operation} ${process_id}`,
-    `  key      ${key}`,
+    `  key      ${api_key.id} (${api_key.name ?? "deleted"})`,
     `  request  ${request_id ?? "unknown"}`,
-    ...fields.map((field) => `  ${field}: ${valueIn(before, field)} → ${valueIn(after, field)}`),
-  ].join("\n");
+    ...fields.sort().map((field) => `  ${field}: ${valueIn(before, field)} → ${valueIn(after, field)}`),
+  ]
+    .map(printable)
+    .join("\n");
 }
-
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
-const valueIn = (state: Entry["before"], field: string): string => printable(JSON.stringify(state?.[field] ?? null));
 
 export default await command(import.meta, () =>
   createProgram("audit")

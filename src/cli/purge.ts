@@ -7,8 +7,7 @@ import { isUuid } from "../worker/shared/uuid.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
-import { purgeAll } from "./support/purge-all.ts";
-import { type Changed, runningWorker, type Worker, workerAt } from "./support/worker.ts";
+import { purgeAll, runningWorker, workerAt } from "./support/purge.ts";
 
 interface PurgeOptions {
   company?: string[];
@@ -24,12 +23,11 @@ interface PurgeOptions {
 const STDIN = "-";
 
 const NOTES = `
-An id purges every answer that was made of it; the id of an application or a
-company also its lists. Options may be repeated and combined. One of them may be
-given - instead of an id: ids are then read from stdin, with white space between.
+An id purges every response that was made of it; the id of an application or a company
+also its lists. Options may be repeated and combined. One of them may be given - instead
+of an id: ids are then read from stdin, with white space between.
 
-Ids go in calls of ${PURGES.maxTagsPerCall} tags at most. An id is a tag; machine sizes bring one
-more for each call, that of the list of them all. On any plan the platform takes
+Ids go in calls of ${PURGES.maxTagsPerCall} tags at most. On any plan the platform takes
 ${PURGES.callsPerMinute} calls a minute, with bursts of ${PURGES.bucketSize}, of ${PURGES.maxTagsPerCall} operations each:
 https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits
 The Worker itself takes ${PURGE_LIMIT.requests} calls a minute from one address. Purging twice does no harm.
@@ -41,52 +39,36 @@ Prints the tags that were purged, a line each; with --json an object:
           processes: [id], keys: [id], resource_types: [id] }, {} if all was
   error   why not, or null
 
-Exit codes: 0 all was purged; 1 not all was; 2 the command or the environment is
-wrong.
+Exit codes: 0 all was purged; 1 not all was; 2 the command or the environment is wrong.
 
 Examples:
   PURGE_SECRET=… npm run purge -- --url https://api.example.com --key <id>
   psql -Atc 'select id from processes' "$DATABASE_URL" |
     npm run purge -- --process - --wait 60`;
 
-async function purgeChanged(options: PurgeOptions): Promise<void> {
-  const worker = findWorker(options.url);
-  const changed = await withStdin({
-    companies: options.company ?? [],
-    applications: options.application ?? [],
-    processes: options.process ?? [],
-    keys: options.key ?? [],
-    resource_types: options.resourceType ?? [],
-  });
+async function purge({ url, wait: waitSeconds, json, ...ids }: PurgeOptions): Promise<void> {
+  const worker = url === undefined ? runningWorker() : workerAt(url, "--url");
+  if (worker === undefined) throw usageError("No Worker: give --url and PURGE_SECRET, or start `npm run dev`.");
+  const given = [ids.company, ids.application, ids.process, ids.key, ids.resourceType];
+  if (given.filter((some) => some?.includes(STDIN)).length > 1) {
+    throw usageError("Only one option may be given -: stdin is one list.");
+  }
+  const fromStdin = given.flat().includes(STDIN) ? await readIds() : [];
+  const [companies = [], applications = [], processes = [], keys = [], resource_types = []] = given.map((some) =>
+    some?.flatMap((id) => (id === STDIN ? fromStdin : id)),
+  );
+  const changed = { companies, applications, processes, keys, resource_types };
+  if (Object.values(changed).flat().length === 0) throw usageError("Nothing to purge: name an id (see --help).");
   const { purged, left, error } = await purgeAll(worker, changed, {
-    waitSeconds: options.wait,
+    waitSeconds,
     onWait: (seconds, { message }) => note(`${message} Waiting ${seconds} s.`),
   });
-  if (options.json) await printJson({ origin: worker.origin, purged, left, error: error?.message ?? null });
+  if (json) await printJson({ origin: worker.origin, purged, left, error: error?.message ?? null });
   else if (purged.length > 0) await print(purged.join("\n"));
   if (error === undefined) return;
   const count = Object.values(left).flat().length;
   const advice = error.retryAfterSeconds === undefined ? "" : ` Or wait for it: --wait ${error.retryAfterSeconds}.`;
   throw new CommandError(`${count === 1 ? "1 id was" : `${count} ids were`} not purged: ${error.message}${advice}`);
-}
-
-function findWorker(url: string | undefined): Worker {
-  if (url !== undefined) return workerAt(url, "--url");
-  const worker = runningWorker();
-  if (worker === undefined) throw usageError("No Worker: give --url and PURGE_SECRET, or start `npm run dev`.");
-  return worker;
-}
-
-/** Ids of the command line, and those of stdin in the place where it was named. */
-async function withStdin(changed: Changed): Promise<Changed> {
-  const kinds = Object.entries(changed).filter(([_, ids]) => ids.includes(STDIN));
-  if (kinds.length > 1) throw usageError("Only one option may be given -: stdin is one list.");
-  const all: Record<string, readonly string[]> = { ...changed };
-  for (const [kind, ids] of kinds) {
-    all[kind] = [...ids.filter((id) => id !== STDIN), ...(await readIds())];
-  }
-  if (Object.values(all).flat().length === 0) throw usageError("Nothing to purge: name an id (see --help).");
-  return all;
 }
 
 async function readIds(): Promise<string[]> {
@@ -96,9 +78,10 @@ async function readIds(): Promise<string[]> {
   return words.map(parseId);
 }
 
-function parseIdOrStdin(word: string, previous: string[] = []): string[] {
-  return [...previous, word === STDIN ? STDIN : parseId(word)];
-}
+const parseIdOrStdin = (word: string, previous: string[] = []): string[] => [
+  ...previous,
+  word === STDIN ? STDIN : parseId(word),
+];
 
 export default await command(import.meta, () =>
   createProgram("purge")
@@ -113,5 +96,5 @@ export default await command(import.meta, () =>
     .option("--wait <seconds>", "how long to wait in all where the Worker says when to try again", parseWholeNumber, 0)
     .option("--json", "print an object")
     .addHelpText("after", NOTES)
-    .action(purgeChanged),
+    .action(purge),
 );

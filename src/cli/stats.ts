@@ -28,8 +28,8 @@ The account is that of CLOUDFLARE_ACCOUNT_ID, read with CLOUDFLARE_API_TOKEN (pe
 Account Analytics: Read), or else a running \`npm run dev\`, which keeps its own until it
 ends. A busy key is sampled by the platform, and counts are then estimates.
 
-A hit is an answer by a copy, fresh or stale. Times are those of the gateway, without the
-way to the client. CPU is not in them: a Worker's clock moves with I/O alone.
+A hit is a response from the cache, fresh or stale. Times are those of the gateway, without
+the way to the client. CPU is not in them: a Worker's clock moves with I/O only.
 
 ${JSON_SHAPE}
 
@@ -44,31 +44,24 @@ Examples:
 
 async function showStats({ since: sinceMs, dataset, check, feed, json }: StatsOptions): Promise<void> {
   const until = Math.floor(context().now() / 1_000);
-  const stats = await readStats({
-    api: findSqlApi(),
-    dataset,
-    since: until - sinceMs / 1_000,
-    until,
-    parts: CHART_COLUMNS,
-  });
-  if (check) {
-    const alerts = findAlerts(stats, feed);
-    if (alerts.length > 0) await print(alerts.join("\n"));
-    if (alerts.length > 0) throw new CommandError(alerts.length === 1 ? "1 alert." : `${alerts.length} alerts.`);
-    return;
-  }
-  await (json ? printJson(stats) : print(formatStats(stats)));
+  const since = until - sinceMs / 1_000;
+  const stats = await readStats({ api: findSqlApi(), dataset, since, until, parts: CHART_COLUMNS });
+  if (!check) return json ? printJson(stats) : print(formatStats(stats));
+  const alerts = findAlerts(stats, feed);
+  if (alerts.length === 0) return;
+  await print(alerts.join("\n"));
+  throw new CommandError(alerts.length === 1 ? "1 alert." : `${alerts.length} alerts.`);
 }
 
 function parseSince(text: string): number {
   const ms = parseDuration(text);
-  if (ms < MINUTE_MS || ms > KEPT_MS) throw new InvalidArgumentError("Expected 1m to 90d.");
-  return ms;
+  if (ms >= MINUTE_MS && ms <= KEPT_MS) return ms;
+  throw new InvalidArgumentError("Expected 1m to 90d.");
 }
 
 function parseDataset(text: string): string {
-  if (!/^\w{1,64}$/.test(text)) throw new InvalidArgumentError("Expected letters, digits and underscores.");
-  return text;
+  if (/^\w{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected letters, digits and underscores.");
 }
 
 export default await command(import.meta, () =>
@@ -76,12 +69,7 @@ export default await command(import.meta, () =>
     .usage("[options]     (npm run stats -- …)")
     .description("Shows requests, hits, latencies, failures, the busiest keys and the feed.")
     .option("--since <duration>", "how far back, such as 10m, 1h or 7d", parseSince, 3_600_000)
-    .option(
-      "--dataset <name>",
-      `of Analytics Engine; of previews: ${DATASETS.previews}`,
-      parseDataset,
-      DATASETS.production,
-    )
+    .option("--dataset <name>", `of previews: ${DATASETS.previews}`, parseDataset, DATASETS.production)
     .option("--check", "say what is wrong, and fail if anything is")
     .option("--no-feed", "with --check, expect no runs of the feed: wrangler.toml says crons = []")
     .option("--json", "print an object")

@@ -1,20 +1,14 @@
 // `npm run storage`: what each table takes, since when, and for how long, for operators.
-
-import { sql } from "drizzle-orm";
-import { type Database, findDatabase, readerOf, withDatabase } from "../node/database.ts";
-import { printable } from "../node/errors.ts";
+import { DrizzleQueryError, sql } from "drizzle-orm";
+import { type Database, findDatabase, withDatabase } from "../node/database.ts";
+import type { Reader } from "../worker/db/client.ts";
 import { isoTimestamp } from "../worker/db/expressions.ts";
 import { SWEPT_TABLES, type SweptTable, sweep } from "../worker/feed/sweeps.ts";
-import { changes, feed } from "../worker/feed/table.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
 import { RESPONSE_HOURS, RUN_DAYS } from "../worker/shared/limits.ts";
+import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { note, print, printJson, table } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
-
-interface StorageOptions {
-  sweep?: boolean;
-  json?: boolean;
-}
 
 /** A table, as `--json` prints it. */
 interface Storage {
@@ -49,29 +43,48 @@ any time, also beside the feed.
 How long the audit log is kept, wrangler.toml says (AUDIT_DAYS under [vars]). The database
 is that of DATABASE_URL, or of a running \`npm run dev\`.`;
 
-/** When the oldest row is from, through an index. */
-const MOMENTS: Record<SweptTable, string> = {
-  changes: "select changed_at from changes order by xid limit 1",
-  process_runs: "select min(requested_at) from process_runs",
-  idempotent_answers: "select min(created_at) from idempotent_answers",
-  audit_log: "select min(created_at) from audit_log",
-  api_key_events: "select min(created_at) from api_key_events",
-};
+/** For how long a table is kept, and when its oldest row is from, through an index. */
+const sweptTables = (auditDays: number): Record<SweptTable, [kept: string, oldest: string]> => ({
+  changes: ["until purged", "select changed_at from changes order by xid limit 1"],
+  process_runs: [`${RUN_DAYS} days`, "select min(requested_at) from process_runs"],
+  idempotent_answers: [`${RESPONSE_HOURS} hours`, "select min(created_at) from idempotent_answers"],
+  audit_log: [`${auditDays} days`, "select min(created_at) from audit_log"],
+  api_key_events: [`${auditDays} days`, "select min(created_at) from api_key_events"],
+});
 
-async function showStorage({ sweep: isSweep, json }: StorageOptions): Promise<void> {
+async function showStorage({ sweep, json }: { sweep?: boolean; json?: boolean }): Promise<void> {
   const target = findDatabase();
-  const { readWorkerConfig } = await import("./deploy/worker-config.ts");
   const { auditDays } = await readWorkerConfig();
   const tables = await withDatabase(target, async (db) => {
-    if (isSweep) await sweepAll(db, auditDays);
+    if (sweep) await sweepAll(db, auditDays);
     return readTables(db, auditDays);
   });
-  await (json ? printJson(tables) : print(formatTables(tables)));
+  if (json) return printJson(tables);
+  const rows = tables.map(({ table, bytes, rows, is_estimate, since, kept }) => [
+    table,
+    `${(bytes / 1e6).toFixed(2)} MB`,
+    `${is_estimate ? "about " : ""}${rows}`,
+    since ?? "–",
+    kept ?? "–",
+  ]);
+  return print(table([["TABLE", "SIZE", "ROWS", "SINCE", "KEPT"], ...rows]));
 }
+
+/** Sends the Worker's statements. */
+const readerOf = ({ $client }: Database): Reader => ({
+  query: async ({ text, bind }, values) => {
+    const params = bind(values);
+    try {
+      return (await $client.query(text, params)).rows as never[];
+    } catch (error) {
+      throw new DrizzleQueryError(text, params, error as Error);
+    }
+  },
+});
 
 /** Batch by batch, each a transaction of its own. */
 async function sweepAll(db: Database, auditDays: number): Promise<void> {
-  const { rows } = await db.execute<{ drained: string }>(sql`select memory ->> 'drained' as drained from ${feed}`);
+  const { rows } = await db.execute<{ drained: string }>(sql`select memory ->> 'drained' as drained from feed`);
   const expiry = { drained: String(rows[0]?.drained), auditDays };
   for (const name of SWEPT_TABLES) {
     let deleted = await untilNone(() => sweep(readerOf(db), name, expiry));
@@ -89,63 +102,37 @@ async function untilNone(batch: () => Promise<number>): Promise<number> {
 
 /** Deletes a batch of changes that no feed has purged. */
 async function sweepForgotten(db: Database): Promise<number> {
-  const { rowCount } = await db.execute(sql`delete from ${changes} where ctid = any(array(
-    select ctid from ${changes} where changed_at < now() - ${CHANGE_DAYS} * interval '24 hours' order by xid limit 10000
+  const { rowCount } = await db.execute(sql`delete from changes where ctid = any(array(
+    select ctid from changes where changed_at < now() - ${CHANGE_DAYS} * interval '24 hours' order by xid limit 10000
   ))`);
   return rowCount ?? 0;
 }
 
 async function readTables(db: Database, auditDays: number): Promise<Storage[]> {
-  const KEPT: Record<SweptTable, string> = {
-    changes: "until purged",
-    process_runs: `${RUN_DAYS} days`,
-    idempotent_answers: `${RESPONSE_HOURS} hours`,
-    audit_log: `${auditDays} days`,
-    api_key_events: `${auditDays} days`,
-  };
-  const { rows } = await db.execute<{ name: string; bytes: number; estimate: number }>(
+  const swept: Partial<Record<string, [kept: string, oldest: string]>> = sweptTables(auditDays);
+  const { rows: all } = await db.execute<{ name: string; bytes: number; estimate: number }>(
     sql`select relname as name, pg_total_relation_size(oid)::float8 as bytes, reltuples::float8 as estimate from pg_class
       where relnamespace = 'public'::regnamespace and relkind = 'r' order by bytes desc, name`,
   );
   const tables: Storage[] = [];
-  for (const { name, bytes, estimate } of rows) {
-    const moment = (MOMENTS as Record<string, string>)[name] ?? "null::timestamptz";
+  for (const { name, bytes, estimate } of all) {
+    const [kept = null, oldest = "null::timestamptz"] = swept[name] ?? [];
     const { rows } = await db.execute<{ count: number; since: string | null }>(
-      sql`select ${isoTimestamp(sql.raw(`(${moment})`))} as since,
+      sql`select ${isoTimestamp(sql.raw(`(${oldest})`))} as since,
         (select count(*)::int from (select from ${sql.identifier(name)} limit ${COUNTED_ROWS + 1}) as counted) as count`,
     );
     const { count = 0, since = null } = rows[0] ?? {};
-    const isEstimate = count > COUNTED_ROWS;
+    const is_estimate = count > COUNTED_ROWS;
     tables.push({
       table: name,
       bytes,
-      rows: isEstimate ? Math.max(count, estimate) : count,
-      is_estimate: isEstimate,
+      rows: is_estimate ? Math.max(count, estimate) : count,
+      is_estimate,
       since,
-      kept: (KEPT as Record<string, string>)[name] ?? null,
+      kept,
     });
   }
   return tables;
-}
-
-const formatTables = (tables: readonly Storage[]): string =>
-  table(
-    ["TABLE", "SIZE", "ROWS", "SINCE", "KEPT"],
-    tables.map(({ table, bytes, rows, is_estimate, since, kept }) => [
-      printable(table),
-      formatBytes(bytes),
-      `${is_estimate ? "about " : ""}${rows}`,
-      since ?? "–",
-      kept ?? "–",
-    ]),
-  );
-
-const UNITS = ["kB", "MB", "GB", "TB"];
-
-/** The smallest table has 8 KB. */
-function formatBytes(bytes: number): string {
-  const power = Math.max(1, Math.min(UNITS.length, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
-  return `${(bytes / 1_000 ** power).toFixed(1)} ${UNITS[power - 1]}`;
 }
 
 export default await command(import.meta, () =>

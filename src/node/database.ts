@@ -1,14 +1,12 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import type { Reader } from "../worker/db/client.ts";
 import { context } from "./context.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { isLoopback } from "./loopback.ts";
 import { findRunning } from "./running.ts";
 
 export type Database = NodePgDatabase & { $client: pg.Client | pg.Pool };
-export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 
 /** Which database a command works on. */
 export interface DatabaseTarget {
@@ -75,43 +73,6 @@ export async function withDatabase<T>(target: DatabaseTarget, work: (db: Databas
     throw error instanceof DrizzleQueryError ? databaseError(error.cause, "The connection was lost") : error;
   } finally {
     await client.end().catch(() => {});
-  }
-}
-
-/** Sends the Worker's statements. */
-export const readerOf = ({ $client }: Database): Reader => ({
-  query: async ({ text, bind }, values) => {
-    const params = bind(values);
-    try {
-      return (await $client.query(text, params)).rows as never[];
-    } catch (error) {
-      throw new DrizzleQueryError(text, params, error as Error);
-    }
-  },
-});
-
-/**
- * Runs one transaction. Waits for others only where it locks rows.
- *
- * @throws CommandError also where the connection was lost in the commit, so that nobody knows
- */
-export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  let isWorkDone = false;
-  try {
-    return await db.transaction(
-      async (tx) => {
-        const result = await work(tx);
-        isWorkDone = true;
-        return result;
-      },
-      { isolationLevel: "read committed" },
-    );
-  } catch (error) {
-    if (!isWorkDone) throw error;
-    // No constraint is deferred: a commit fails only when the connection or the server does.
-    throw new CommandError(
-      "The database was lost during the commit: whether the change was made is unknown. Look with `list`.",
-    );
   }
 }
 

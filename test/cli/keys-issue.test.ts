@@ -106,14 +106,12 @@ test("an unknown company is answered with the names of at most ten companies", a
     const missing = 'There is no company "None".';
     expect(await told()).toBe(`${missing} There are no companies yet: src/cli/README.md says who writes them.`);
     const id = randomUUID();
-    await tx.insert(companies).values({ id, name: "An \u001b[31mexample" });
-    expect(await told()).toBe(`${missing} There is "An \\u{001b}[31mexample" (${id}).`);
+    await tx.insert(companies).values({ id, name: "An example" });
+    expect(await told()).toBe(`${missing} There is "An example" (${id}).`);
     const others = [..."abcdefghijk"].map((name) => ({ id: randomUUID(), name }));
     await tx.insert(companies).values(others.toReversed());
     const named = others.slice(0, 9).map((other) => `"${other.name}" (${other.id})`);
-    expect(await told()).toBe(
-      `${missing} There are "An \\u{001b}[31mexample" (${id}), ${named.join(", ")} and 2 more.`,
-    );
+    expect(await told()).toBe(`${missing} There are "An example" (${id}), ${named.join(", ")} and 2 more.`);
   });
 });
 

@@ -195,6 +195,11 @@ test("control characters in names are written out, except in JSON", async () => 
   const [_headings, row, ...others] = lines((await keys(`list --company ${companyId}`)).stdout);
   expect([row, others]).toStrictEqual([expect.stringContaining(`  ${short}  ${short}  live  `), []]);
   expect((await keysJson(`show ${id}`)).name).toBe(name);
+  expectError(
+    await keys(["issue", "--company", companyId, "--name", "CI", "--application", "\u001b"]),
+    2,
+    "'\\u{001b}'",
+  );
 });
 
 describe("a token", () => {

@@ -12,18 +12,18 @@ const NO_DAYS = "2027-02-29|2027-02-30T00:00:00Z|2027-13-01|2027-1-1|27-01-01|20
   "|",
 );
 const NO_MOMENTS = [
-  ...["2027-01-31T12:00", "2027-01-31 12:00Z", "2027-01-31T25:00Z", "2027-01-31T12:00:00.1234Z"],
-  ...["2027-01-31T12:00+25:00", "+012027-01-31"],
+  ...["2027-01-31T12:00", "2027-01-31 12:00Z", "2027-01-31T25:00:00Z", "2027-01-31T12:00Z"],
+  ...["2027-01-31T12:00:00+25:00", "+012027-01-31"],
 ];
 
 type Case = [parse: (text: string) => unknown, texts: string[], values: unknown[]];
 test.for<Case>([
   [parseDuration, DURATIONS, DURATIONS_MS],
-  [parseEnding, DURATIONS, DURATIONS_MS.map((inMs) => ({ inMs }))],
-  [parseEnding, DAYS, DAYS.map((day) => ({ at: new Date(`${day}T00:00:00.000Z`) }))],
-  [parseEnding, ["2027-01-31T12:00Z"], [{ at: new Date("2027-01-31T12:00:00.000Z") }]],
-  [parseEnding, ["2027-01-31T12:00+02:00"], [{ at: new Date("2027-01-31T10:00:00.000Z") }]],
-  [parseEnding, ["2027-01-31T12:00:01.5-00:30"], [{ at: new Date("2027-01-31T12:30:01.500Z") }]],
+  [parseEnding, DURATIONS, DURATIONS_MS],
+  [parseEnding, DAYS, DAYS.map((day) => new Date(`${day}T00:00:00.000Z`))],
+  [parseEnding, ["2027-01-31T12:00:00Z"], [new Date("2027-01-31T12:00:00.000Z")]],
+  [parseEnding, ["2027-01-31T12:00:00+02:00"], [new Date("2027-01-31T10:00:00.000Z")]],
+  [parseEnding, ["2027-01-31T12:00:01.5-00:30"], [new Date("2027-01-31T12:30:01.500Z")]],
   [parseId, [ID.toUpperCase(), NIL], [ID, NIL]],
   [(text) => parseIds(text, ["a"]), [ID.toUpperCase()], [["a", ID]]],
   [parseWholeNumber, ["0", "60", "007", "123456789"], [0, 60, 7, 123_456_789]],

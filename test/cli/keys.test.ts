@@ -34,7 +34,7 @@ test("an issued key works, its tokens overlap after rotate, and none works after
   const next = rotated.stdout.trim();
   expect([await statusOf(old), await (await me(next)).json()]).toMatchObject([200, { id: key.id }]);
   const { exitCode, stderr } = await purging(`revoke ${key.id} --yes`);
-  const told = `Purged ${api.url.origin}: what it answered for this key before is not used again.`;
+  const told = `Purged ${api.url.origin}: what it cached for this key before is not used again.`;
   expect([exitCode, lines(stderr).at(-1)]).toStrictEqual([0, told]);
   expect([await statusOf(old), await statusOf(next)]).toStrictEqual([401, 401]);
 });

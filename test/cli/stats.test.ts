@@ -1,6 +1,6 @@
 // `npm run stats` after a known load, and its errors.
 import { describe, expect, test } from "vitest";
-import { findAlerts, RULES } from "../../src/cli/stats/alerts.ts";
+import { findAlerts } from "../../src/cli/stats/alerts.ts";
 import { formatStats } from "../../src/cli/stats/format.ts";
 import type { Stats } from "../../src/cli/stats/read.ts";
 import command from "../../src/cli/stats.ts";
@@ -62,11 +62,11 @@ describe("after a known load", () => {
     const { exitCode, stdout } = await stats("--since 10m", { fetch });
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "since     2026-11-25T10:00:00.000Z until 10:10:00.000Z
-      requests  26, 1 failed (5xx), 6 refused (4xx)
-      answers   75.0 % from the cache; p50 2 ms, p95 60, p99 900
-      database  asked 8 times for 5 requests; p50 30 ms, p95 800, p99 800
-      feed      last run ended 10:08:50; a change waited 3.3 s at the most
+      "since      2026-11-25T10:00:00.000Z until 10:10:00.000Z
+      requests   26, 1 failed (5xx), 6 refused (4xx)
+      responses  75.0 % from the cache; p50 2 ms, p95 60, p99 900
+      database   asked 8 times for 5 requests; p50 30 ms, p95 800, p99 800
+      feed       last run ended 10:08:50; a change waited 3.3 s at the most
 
       requests  ▁                 █        ▄        ▄                 ▁  peak 13
       5xx                                                             █  peak 1
@@ -207,10 +207,9 @@ describe("an alert", () => {
     expect(findAlerts({ ...SOUND, ...wrong })).toStrictEqual([alert]);
   });
 
-  test("is not raised at the limits or for fewer than 20 requests, and has its own name", () => {
+  test("is not raised at the limits or for fewer than 20 requests", () => {
     expect(findAlerts(SOUND)).toStrictEqual([]);
     const few = { ...total, requests: 19, errors: 19, refusals: 19, p95_ms: 9_000 };
     expect(findAlerts({ ...SOUND, total: few, database: { ...database, requests: 19 } })).toStrictEqual([]);
-    expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
   });
 });

@@ -68,7 +68,7 @@ test("storage tells of every table what it takes, since when, and for how long i
 test("storage prints a table, in which what it does not know is a dash", async () => {
   const [head, ...rows] = lines((await storage([])).stdout);
   expect(head).toMatch(/^TABLE +SIZE +ROWS +SINCE +KEPT$/);
-  expect(rows).toContainEqual(expect.stringMatching(/^feed +\d+\.\d kB +1 +– +–$/));
+  expect(rows).toContainEqual(expect.stringMatching(/^feed +0\.\d\d MB +1 +– +–$/));
 });
 
 test("storage estimates the rows of a table with more than 100,000", async () => {

@@ -2,7 +2,7 @@
 // traffic, of production after each release, and of production every half hour.
 import { randomBytes, randomUUID } from "node:crypto";
 import { context } from "../../node/context.ts";
-import { purgeAll } from "../support/purge-all.ts";
+import { purgeAll } from "../support/purge.ts";
 import {
   type Answer,
   bearer,

@@ -1,20 +1,16 @@
 // Changes that operators make. Each is one transaction, and holds the lock of the key's row while it decides.
+import { createHash, randomBytes } from "node:crypto";
+import { hostname, userInfo } from "node:os";
 import { and, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
-import { type Database, type Transaction, transact } from "../../node/database.ts";
+import { context } from "../../node/context.ts";
+import type { Database } from "../../node/database.ts";
 import { CommandError } from "../../node/errors.ts";
 import { isoTimestamp } from "../../worker/db/expressions.ts";
-import {
-  apiKeyCapabilities,
-  type apiKeyEvent,
-  apiKeyEvents,
-  apiKeys,
-  apiKeyTokens,
-} from "../../worker/resources/api-key/table.ts";
+import { apiKeyCapabilities, apiKeyEvents, apiKeys, apiKeyTokens } from "../../worker/resources/api-key/table.ts";
 import { applications } from "../../worker/resources/application/table.ts";
-import { operatorName } from "../support/operator.ts";
-import type { Ending } from "../support/parse.ts";
-import { findCompany, type Key, type Permission, readKey } from "./read.ts";
-import { newToken } from "./token.ts";
+import { type Event, findCompany, type Key, type Permission, readKey } from "./read.ts";
+
+type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 
 /** The most tokens of one key at a time. Rotations without an end would otherwise leave any number of tokens valid. */
 export const MAX_LIVE_TOKENS = 5;
@@ -29,7 +25,8 @@ export interface KeyRequest {
   permissions: readonly Permission[];
   /** Ids; none means all of the company's, also those to come. */
   applications: readonly string[];
-  expires: Ending | undefined;
+  /** A moment, or milliseconds from now. */
+  expires: Date | number | undefined;
 }
 
 /** A key and its new token, which can be had here and never again. */
@@ -39,29 +36,24 @@ export interface IssuedKey {
 }
 
 /** @throws CommandError if the company, an application of it, or the expiry will not do */
-export function issueKey(db: Database, request: KeyRequest): Promise<IssuedKey> {
+export function issueKey(db: Database, { name, permissions, ...request }: KeyRequest): Promise<IssuedKey> {
   return transact(db, async (tx) => {
     const company = await findCompany(tx, request.company);
-    await assertApplications(tx, company, request.applications);
-    const now = await clock(tx);
-    const expiresAt = momentOf(request.expires, now);
-    const [row] = await tx
-      .insert(apiKeys)
-      .values({ companyId: company.id, name: request.name, source: "CLI", expiresAt, createdAt: now, updatedAt: now })
-      .returning({ id: apiKeys.id });
+    const resourceIds = await findApplications(tx, company, request.applications);
+    const createdAt = await clock(tx);
+    const expiresAt = momentOf(request.expires, createdAt);
+    const key = { companyId: company.id, name, source: "CLI" as const, expiresAt, createdAt, updatedAt: createdAt };
+    const [row] = await tx.insert(apiKeys).values(key).returning({ id: apiKeys.id });
     if (row === undefined) throw new TypeError("an insert returns its row");
-    const token = newToken();
-    await tx.insert(apiKeyTokens).values({ hash: token.hash, apiKeyId: row.id, masked: token.masked, createdAt: now });
-    const scopes = request.applications.length === 0 ? [null] : request.applications;
+    const token = await addToken(tx, row.id, createdAt);
+    const owner = { apiKeyId: row.id, companyId: company.id };
     await tx
       .insert(apiKeyCapabilities)
       .values(
-        request.permissions.flatMap((permission) =>
-          scopes.map((resourceId) => ({ apiKeyId: row.id, companyId: company.id, permission, resourceId })),
-        ),
+        permissions.flatMap((permission) => resourceIds.map((resourceId) => ({ ...owner, permission, resourceId }))),
       );
     await recordEvent(tx, { id: row.id, company }, "issued");
-    return { key: await readKey(tx, row.id), token: token.plain };
+    return { key: await readKey(tx, row.id), token };
   });
 }
 
@@ -71,126 +63,159 @@ export function issueKey(db: Database, request: KeyRequest): Promise<IssuedKey> 
  *
  * @throws CommandError if the key has expired, has been revoked, or has {@link MAX_LIVE_TOKENS} live tokens already
  */
-export function rotateKey(db: Database, id: string, overlapMs: number): Promise<IssuedKey> {
-  return transact(db, async (tx) => {
-    const key = await lockKey(tx, id);
+export async function rotateKey(db: Database, id: string, overlapMs: number): Promise<IssuedKey> {
+  let token = "";
+  const { key } = await changeKey(db, id, async (tx, key) => {
     assertNotRevoked(key);
     const now = await clock(tx);
     if (key.expires_at !== null && new Date(key.expires_at) <= now) {
       throw new CommandError(`The key expired at ${key.expires_at}, and with it every token: issue another.`);
     }
-    await endTokens(tx, id, now, new Date(now.getTime() + overlapMs));
-    const left = await tx.$count(apiKeyTokens, eq(apiKeyTokens.apiKeyId, id));
+    const left = await endTokens(tx, id, now, new Date(now.getTime() + overlapMs));
     if (left >= MAX_LIVE_TOKENS) {
       throw new CommandError(
         `The key has ${left} live tokens, the most there may be: wait for one to expire, or end them with --overlap 0.`,
       );
     }
-    const token = newToken();
-    await tx.insert(apiKeyTokens).values({ hash: token.hash, apiKeyId: id, masked: token.masked, createdAt: now });
-    await touch(tx, id);
-    await recordEvent(tx, key, "rotated");
-    return { key: await readKey(tx, id), token: token.plain };
+    token = await addToken(tx, id, now);
+    return "rotated";
   });
+  return { key, token };
 }
 
-/** @returns the key, and whether it was otherwise before */
-export function setEnabled(db: Database, id: string, isEnabled: boolean): Promise<{ key: Key; isChanged: boolean }> {
-  return transact(db, async (tx) => {
-    const key = await lockKey(tx, id);
+export interface Change {
+  key: Key;
+  /** Whether the key was otherwise before. */
+  isChanged: boolean;
+}
+
+export const setEnabled = (db: Database, id: string, isEnabled: boolean): Promise<Change> =>
+  changeKey(db, id, async (tx, key) => {
     assertNotRevoked(key);
-    const changed = await tx
-      .update(apiKeys)
-      .set({ isEnabled })
-      .where(and(eq(apiKeys.id, id), eq(apiKeys.isEnabled, !isEnabled)))
-      .returning({ id: apiKeys.id });
-    const isChanged = changed.length > 0;
-    if (isChanged) await recordEvent(tx, key, isEnabled ? "enabled" : "disabled");
-    return { key: await readKey(tx, id), isChanged };
+    if (isEnabled === (key.state !== "disabled")) return undefined;
+    await tx.update(apiKeys).set({ isEnabled }).where(eq(apiKeys.id, id));
+    return isEnabled ? "enabled" : "disabled";
+  });
+
+/** Ends every token for good. The key's row stays for the record, with its capabilities and its history. */
+export const revokeKey = (db: Database, id: string): Promise<Change> =>
+  changeKey(db, id, async (tx, key) => {
+    if (key.state === "revoked") return undefined;
+    await tx.delete(apiKeyTokens).where(eq(apiKeyTokens.apiKeyId, id));
+    return "revoked";
+  });
+
+/** Locks a key and changes it. @param work says what it has done, if anything */
+function changeKey(
+  db: Database,
+  id: string,
+  work: (tx: Transaction, key: Key) => Promise<Event | undefined>,
+): Promise<Change> {
+  return transact(db, async (tx) => {
+    await tx.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.id, id)).for("update");
+    const key = await readKey(tx, id);
+    const event = await work(tx, key);
+    if (event === undefined) return { key, isChanged: false };
+    // A token's coming and going is a change of its key.
+    await tx.update(apiKeys).set({ updatedAt: sql`clock_timestamp()` }).where(eq(apiKeys.id, id));
+    await recordEvent(tx, key, event);
+    return { key: await readKey(tx, id), isChanged: true };
   });
 }
 
 /**
- * Ends every token for good. The key's row stays for the record, with its capabilities and its history.
+ * Runs one transaction. Waits for others only where it locks rows.
  *
- * @returns the key, and whether it had a token
+ * @throws CommandError also where the connection was lost in the commit, so that nobody knows
  */
-export function revokeKey(db: Database, id: string): Promise<{ key: Key; isChanged: boolean }> {
-  return transact(db, async (tx) => {
-    const key = await lockKey(tx, id);
-    const ended = await tx
-      .delete(apiKeyTokens)
-      .where(eq(apiKeyTokens.apiKeyId, id))
-      .returning({ id: apiKeyTokens.apiKeyId });
-    const isChanged = ended.length > 0;
-    if (isChanged) {
-      await touch(tx, id);
-      await recordEvent(tx, key, "revoked");
-    }
-    return { key: await readKey(tx, id), isChanged };
-  });
-}
-
-/** @returns the key as it is once nobody else changes it */
-async function lockKey(tx: Transaction, id: string): Promise<Key> {
-  await tx.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.id, id)).for("update");
-  return readKey(tx, id);
+async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  let isWorkDone = false;
+  try {
+    return await db.transaction(
+      async (tx) => {
+        const result = await work(tx);
+        isWorkDone = true;
+        return result;
+      },
+      { isolationLevel: "read committed" },
+    );
+  } catch (error) {
+    if (!isWorkDone) throw error;
+    // No constraint is deferred: a commit fails only when the connection or the server does.
+    throw new CommandError(
+      "The database was lost during the commit: whether the change was made is unknown. Look with `list`.",
+    );
+  }
 }
 
 /** Writes down what is done to a key, who does it and when. */
-async function recordEvent(
-  tx: Transaction,
-  { id, company }: Pick<Key, "id" | "company">,
-  event: (typeof apiKeyEvent.enumValues)[number],
-): Promise<void> {
-  await tx.insert(apiKeyEvents).values({
-    apiKeyId: id,
-    companyId: company.id,
-    event,
-    // The role that has logged in, whatever it does as another.
-    madeBy: sql`${operatorName()}::text || ' as ' || session_user`,
-    createdAt: sql`clock_timestamp()`,
-  });
+async function recordEvent(tx: Transaction, { id, company }: Pick<Key, "id" | "company">, event: Event): Promise<void> {
+  // The role that has logged in, whatever it does as another.
+  const madeBy = sql`${operatorName()}::text || ' as ' || session_user`;
+  const createdAt = sql`clock_timestamp()`;
+  await tx.insert(apiKeyEvents).values({ apiKeyId: id, companyId: company.id, event, madeBy, createdAt });
+}
+
+/** In a workflow of GitHub the account that has started it, else `user@host`: what the environment says, and no proof. */
+function operatorName(): string {
+  const { GITHUB_ACTOR } = context().env;
+  if (GITHUB_ACTOR) return `${GITHUB_ACTOR} (GitHub Actions)`;
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // A container may run as a user that it does not know.
+    return `uid ${process.getuid?.()}@${hostname()}`;
+  }
 }
 
 function assertNotRevoked(key: Key): void {
   if (key.state === "revoked") throw new CommandError("The key has been revoked, and that is for good: issue another.");
 }
 
-/** Tokens that are over are removed: nothing else would, and a key that is rotated for years would collect them. */
-async function endTokens(tx: Transaction, apiKeyId: string, now: Date, at: Date): Promise<void> {
+/** Makes a token for its holder alone, of which only the hash is kept, by which the Worker finds it, and its ends, for people. */
+async function addToken(tx: Transaction, apiKeyId: string, createdAt: Date): Promise<string> {
+  const token = `svl_${randomBytes(32).toString("hex")}`;
+  const hash = createHash("sha256").update(token).digest("hex");
+  await tx
+    .insert(apiKeyTokens)
+    .values({ hash, apiKeyId, masked: `${token.slice(0, 6)}…${token.slice(-4)}`, createdAt });
+  return token;
+}
+
+/**
+ * Tokens that are over are removed: nothing else would, and a key that is rotated for years would collect them.
+ *
+ * @returns how many are left
+ */
+async function endTokens(tx: Transaction, apiKeyId: string, now: Date, at: Date): Promise<number> {
   const { expiresAt } = apiKeyTokens;
   const isOfKey = eq(apiKeyTokens.apiKeyId, apiKeyId);
-  await tx
-    .update(apiKeyTokens)
-    .set({ expiresAt: at })
-    .where(and(isOfKey, or(isNull(expiresAt), gt(expiresAt, at))));
+  const isLater = or(isNull(expiresAt), gt(expiresAt, at));
+  await tx.update(apiKeyTokens).set({ expiresAt: at }).where(and(isOfKey, isLater));
   await tx.delete(apiKeyTokens).where(and(isOfKey, lte(expiresAt, now)));
+  return tx.$count(apiKeyTokens, isOfKey);
 }
 
-/** A token's coming and going is a change of its key. */
-async function touch(tx: Transaction, id: string): Promise<void> {
-  await tx.update(apiKeys).set({ updatedAt: sql`clock_timestamp()` }).where(eq(apiKeys.id, id));
-}
-
-async function assertApplications(
+/** @returns the ids, or null for all. @throws CommandError if one is not of this company */
+async function findApplications(
   tx: Transaction,
   company: { id: string; name: string },
   ids: readonly string[],
-): Promise<void> {
-  if (ids.length === 0) return;
+): Promise<readonly (string | null)[]> {
+  if (ids.length === 0) return [null];
+  const { id } = applications;
   const found = await tx
-    .select({ id: applications.id })
+    .select({ id })
     .from(applications)
-    .where(and(inArray(applications.id, [...ids]), eq(applications.companyId, company.id)));
+    .where(and(inArray(id, [...ids]), eq(applications.companyId, company.id)));
   const missing = ids.find((id) => !found.some((row) => row.id === id));
-  if (missing === undefined) return;
+  if (missing === undefined) return ids;
   throw new CommandError(`The company ${JSON.stringify(company.name)} has no application ${missing}.`);
 }
 
-function momentOf(ending: Ending | undefined, now: Date): Date | null {
-  if (ending === undefined) return null;
-  const moment = "at" in ending ? ending.at : new Date(now.getTime() + ending.inMs);
+function momentOf(expires: Date | number | undefined, now: Date): Date | null {
+  if (expires === undefined) return null;
+  const moment = typeof expires === "number" ? new Date(now.getTime() + expires) : expires;
   if (moment <= now) throw new CommandError("The expiry is in the past.");
   if (moment.getTime() >= END_OF_TIME) throw new CommandError("The expiry is after the year 9999: leave it out.");
   return moment;

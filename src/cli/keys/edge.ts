@@ -1,26 +1,27 @@
-// Purges the edge's copies of a key when the database has changed.
-
+// Purges the edge's cached responses of a key when the database has changed.
 import type { DatabaseTarget } from "../../node/database.ts";
 import { CommandError, EXIT_CODE } from "../../node/errors.ts";
 import { FEED_BOUND_MS, SETTINGS } from "../../worker/shared/config.ts";
 import { note } from "../support/output.ts";
-import { purge, runningWorker, type Worker, workerAt } from "../support/worker.ts";
+import { purgeAll, runningWorker, type Worker, workerAt } from "../support/purge.ts";
 
-const { EDGE_FRESH_WITHOUT_FEED_SECONDS, EDGE_STALE_WHILE_REVALIDATE_SECONDS, EDGE_RESOURCE_TYPES_FRESH_SECONDS } =
-  SETTINGS;
+const secondsOf = (setting: keyof typeof SETTINGS) => SETTINGS[setting].default;
+const hoursOf = (setting: keyof typeof SETTINGS) => secondsOf(setting) / 3_600;
+/** How long a response is served at most, once it is that old. */
+const reuseOf = (setting: keyof typeof SETTINGS) =>
+  secondsOf(setting) + secondsOf("EDGE_STALE_WHILE_REVALIDATE_SECONDS");
+
+/** Without a purge. */
+export const BOUNDS = `\
+What the edge holds for a key may still be used for ${FEED_BOUND_MS / 1_000} s while the feed runs, and
+for ${reuseOf("EDGE_FRESH_SECONDS")} s if the feed has stopped. Where there is none, for ${reuseOf("EDGE_FRESH_WITHOUT_FEED_SECONDS")} s, and of machine sizes for
+${reuseOf("EDGE_RESOURCE_TYPES_FRESH_SECONDS")} s. While the database cannot be reached, for ${hoursOf("EDGE_STALE_IF_ERROR_SECONDS")} h longer. The Worker's settings
+may say otherwise.`;
 
 /** For those who ask whether a token is still used. */
-export const UNCOUNTED_USES = `\
-A last use is written down once a minute at most. Answers from the edge's cache
-are not counted, so the true last use may be up to ${SETTINGS.EDGE_FRESH_SECONDS.default / 3_600} h later.`;
-
-/** How long the edge goes on by default. */
-const EDGE_BOUNDS = {
-  feedSeconds: SETTINGS.EDGE_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
-  reuseSeconds: EDGE_FRESH_WITHOUT_FEED_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
-  resourceTypesReuseSeconds: EDGE_RESOURCE_TYPES_FRESH_SECONDS.default + EDGE_STALE_WHILE_REVALIDATE_SECONDS.default,
-  staleIfErrorSeconds: SETTINGS.EDGE_STALE_IF_ERROR_SECONDS.default,
-};
+export const UNCOUNTED_USES = `
+A last use is written down once a minute at most. Responses from the edge's cache
+are not counted, so the true last use may be up to ${hoursOf("EDGE_FRESH_SECONDS")} h later.`;
 
 /**
  * The Worker in front of a database: the one that was named, or that of `npm run dev` if this is its database. Asked
@@ -39,25 +40,16 @@ export function findEdge(purgeUrl: string | undefined, { isOfRunning }: Database
  * @param edge undefined if it is not known
  * @throws CommandError if the purge failed; the change stands all the same
  */
-export async function settle(edge: Worker | undefined, keyId: string, { quiet }: { quiet?: boolean }): Promise<void> {
+export async function settle(edge: Worker | undefined, keyId: string, isQuiet = false): Promise<void> {
   const command = `npm run purge -- --key ${keyId} --url`;
   if (edge === undefined) {
-    if (!quiet) note(`${BOUNDS}\nTo end that now: PURGE_SECRET=… ${command} <origin of the Worker>`);
+    if (!isQuiet) note(`${BOUNDS}\nTo end that now: PURGE_SECRET=… ${command} <origin of the Worker>`);
     return;
   }
-  try {
-    await purge(edge, { keys: [keyId] });
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
+  const { error } = await purgeAll(edge, { keys: [keyId] });
+  if (error !== undefined) {
     const advice = `Purge it: ${command} ${edge.origin} --wait 60`;
     throw new CommandError(`The change stands, but the purge failed: ${error.message} ${advice}`, EXIT_CODE.notPurged);
   }
-  if (!quiet) note(`Purged ${edge.origin}: what it answered for this key before is not used again.`);
+  if (!isQuiet) note(`Purged ${edge.origin}: what it cached for this key before is not used again.`);
 }
-
-/** Without a purge. */
-export const BOUNDS = `\
-What the edge holds for a key may still be used for ${FEED_BOUND_MS / 1_000} s while the feed runs, and
-for ${EDGE_BOUNDS.feedSeconds} s if the feed has stopped. Where there is none, for ${EDGE_BOUNDS.reuseSeconds} s, and of machine sizes for
-${EDGE_BOUNDS.resourceTypesReuseSeconds} s. While the database cannot be reached, for ${EDGE_BOUNDS.staleIfErrorSeconds / 3_600} h longer. The Worker's settings
-may say otherwise.`;

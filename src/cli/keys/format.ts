@@ -1,6 +1,6 @@
 // Keys for people. For programs a key is printed as it is: see Key.
 import { printable } from "../../node/errors.ts";
-import { list, table } from "../support/output.ts";
+import { table } from "../support/output.ts";
 import type { Key } from "./read.ts";
 
 /** Documented in `--help`; a program may rely on it. */
@@ -29,66 +29,48 @@ const HEADINGS = ["ID", "COMPANY", "NAME", "STATE", "TOKEN", "EXPIRES", "LAST US
 
 /** A line for each key, and one more for each further token. */
 export function formatKeys(keys: readonly Key[]): string {
-  const rows = keys.flatMap((key) => {
-    const [first, ...others] = key.tokens.map((token) => [
+  const rows = keys.flatMap(({ id, company, name, state, tokens, expires_at, last_used_at }) => {
+    const [first = ["none", toMinutes(expires_at), toMinutes(last_used_at)], ...others] = tokens.map((token) => [
       token.masked_token,
-      toMinutes(earliest(key.expires_at, token.expires_at)),
+      // ISO 8601 sorts as time does.
+      toMinutes([expires_at, token.expires_at].filter((moment) => moment !== null).sort()[0] ?? null),
       toMinutes(token.last_used_at),
     ]);
     return [
-      [
-        key.id,
-        shortened(key.company.name),
-        shortened(key.name),
-        key.state,
-        ...(first ?? ["none", toMinutes(key.expires_at), toMinutes(key.last_used_at)]),
-      ],
+      [id, shortened(company.name), shortened(name), state, ...first],
       ...others.map((cells) => ["", "", "", "", ...cells]),
     ];
   });
-  return table(HEADINGS, rows);
+  return table([HEADINGS, ...rows]);
 }
 
 /** All that is known of one key. */
-export function formatKey(key: Key): string {
-  return list([
+export const formatKey = (key: Key): string =>
+  table([
     ["id", key.id],
-    ["company", `${printable(key.company.name)} (${key.company.id})`],
-    ["name", printable(key.name)],
+    ["company", `${key.company.name} (${key.company.id})`],
+    ["name", key.name],
     ["state", key.state],
-    ...labelled("token", key.tokens.map(describeToken)),
-    ...labelled("may", key.capabilities.map(describeCapability)),
+    ...labelled("token", key.tokens, ({ masked_token, is_expired, expires_at, last_used_at }) =>
+      [
+        masked_token,
+        ...(expires_at === null ? [] : [`${is_expired ? "expired" : "until"} ${expires_at}`]),
+        last_used_at === null ? "never used" : `last used ${last_used_at}`,
+      ].join("  "),
+    ),
+    ...labelled("may", key.capabilities, ({ permission, resource_id, resource_name }) =>
+      resource_id === null ? `${permission} of all applications` : `${permission} of ${resource_name} (${resource_id})`,
+    ),
     ["expires", key.expires_at ?? "never"],
     ["last used", key.last_used_at ?? "never"],
     ["written", `${key.bytes_written_today} bytes today (UTC)`],
     ["created", key.created_at],
     ["updated", key.updated_at],
-    ...labelled("history", key.history.map(describeEvent)),
+    ...labelled("history", key.history, ({ event, made_by, created_at }) => `${created_at}  ${event} by ${made_by}`),
   ]);
-}
 
-function describeToken({ masked_token, is_expired, expires_at, last_used_at }: Key["tokens"][number]): string {
-  const end = expires_at === null ? [] : [`${is_expired ? "expired" : "until"} ${expires_at}`];
-  return [masked_token, ...end, last_used_at === null ? "never used" : `last used ${last_used_at}`].join("  ");
-}
-
-const describeEvent = ({ event, made_by, created_at }: Key["history"][number]): string =>
-  `${created_at}  ${event} by ${printable(made_by)}`;
-
-function describeCapability({ permission, resource_id, resource_name }: Key["capabilities"][number]): string {
-  return resource_id === null
-    ? `${permission} of all applications`
-    : `${permission} of ${resource_name} (${resource_id})`;
-}
-
-function labelled(label: string, values: readonly string[]): [string, string][] {
-  if (values.length === 0) return [[label, "none"]];
-  return values.map((value, index) => [index === 0 ? label : "", value]);
-}
-
-/** ISO 8601 sorts as time does. */
-const earliest = (...moments: (string | null)[]): string | null =>
-  moments.filter((moment) => moment !== null).sort()[0] ?? null;
+const labelled = <T>(label: string, values: readonly T[], describe: (value: T) => string): [string, string][] =>
+  values.length === 0 ? [[label, "none"]] : values.map((value, n) => [n === 0 ? label : "", describe(value)]);
 
 const toMinutes = (moment: string | null): string =>
   moment === null ? "never" : `${moment.slice(0, 16).replace("T", " ")} UTC`;

@@ -1,6 +1,6 @@
 // Stats for people, in a terminal of 80 columns.
 import { printable } from "../../node/errors.ts";
-import { list, table } from "../support/output.ts";
+import { lengthOf, table } from "../support/output.ts";
 import type { Figures, Stats } from "./read.ts";
 
 /** The chart's width, and so the number of parts of its timeline. */
@@ -28,30 +28,26 @@ const BLOCKS = "▁▂▃▄▅▆▇█";
 const TERMINAL_COLUMNS = 80;
 /** Between two columns of a table. */
 const GAP = 2;
-const FIGURES = ["REQUESTS", "HITS", "5XX", "P50", "P95", "P99"];
 
 /** The total, a chart, and a table for each thing that requests can be told apart by. */
-export function formatStats(stats: Stats): string {
-  const { total, database, feed, since, until } = stats;
+export function formatStats({ total, database, feed, since, until, timeline, failures, ...stats }: Stats): string {
   const sections = [
-    list([
+    table([
       ["since", `${since} until ${until.slice(11)}`],
       ["requests", `${total.requests}, ${total.errors} failed (5xx), ${total.refusals} refused (4xx)`],
-      ["answers", `${percent(total.hit_ratio)} from the cache; ${latencies(total)}`],
+      ["responses", `${percent(total.hit_ratio, 1)} from the cache; ${latencies(total)}`],
       ["database", `asked ${database.attempts} times for ${database.requests} requests; ${latencies(database)}`],
       ["feed", describeFeed(feed)],
     ]),
-    chart(stats.timeline),
-    figuresTable("ROUTE", stats.routes, ({ method, route }) => `${method} ${route}`),
-    figuresTable("KEY", stats.keys, ({ key_id }) => key_id),
-    figuresTable("VERSION", stats.versions, ({ version }) => version),
-    figuresTable("DATA CENTRE", stats.data_centres, ({ data_centre }) => data_centre),
-    stats.failures.length === 0
-      ? ""
-      : table(
-          ["REASON", "STATUS", "REQUESTS"],
-          stats.failures.map(({ status, reason, requests }) => [printable(reason), String(status), String(requests)]),
-        ),
+    chart(timeline),
+    figuresTable("ROUTE", stats.routes, (row) => `${row.method} ${row.route}`),
+    figuresTable("KEY", stats.keys, (row) => row.key_id),
+    figuresTable("VERSION", stats.versions, (row) => row.version),
+    figuresTable("DATA CENTRE", stats.data_centres, (row) => row.data_centre),
+    table([
+      ...(failures.length === 0 ? [] : [["REASON", "STATUS", "REQUESTS"]]),
+      ...failures.map(({ status, reason, requests }) => [reason, String(status), String(requests)]),
+    ]),
   ];
   return sections.filter((section) => section !== "").join("\n\n");
 }
@@ -63,36 +59,17 @@ function describeFeed(feed: Stats["feed"]): string {
 }
 
 function chart(timeline: Stats["timeline"]): string {
-  const line = (label: string, values: readonly number[]): [string, string] => {
+  const rows = (["requests", "errors", "refusals"] as const).flatMap((name) => {
+    const values = timeline.map((part) => part[name]);
     const peak = Math.max(...values);
-    return [label, `${values.map((value) => block(value, peak)).join("")}  peak ${peak}`];
-  };
-  const lines = [
-    line(
-      "requests",
-      timeline.map(({ requests }) => requests),
-    ),
-  ];
-  if (timeline.some(({ errors }) => errors > 0))
-    lines.push(
-      line(
-        "5xx",
-        timeline.map(({ errors }) => errors),
-      ),
-    );
-  if (timeline.some(({ refusals }) => refusals > 0))
-    lines.push(
-      line(
-        "4xx",
-        timeline.map(({ refusals }) => refusals),
-      ),
-    );
-  return list(lines);
+    if (name !== "requests" && peak === 0) return [];
+    const label = { requests: "requests", errors: "5xx", refusals: "4xx" }[name];
+    // Nothing at all is a space; anything else shows.
+    const block = (value: number) => (value === 0 ? " " : BLOCKS[Math.ceil((value / peak) * BLOCKS.length) - 1]);
+    return [[label, `${values.map(block).join("")}  peak ${peak}`]];
+  });
+  return table(rows);
 }
-
-/** Nothing at all is a space; anything else shows. */
-const block = (value: number, peak: number): string =>
-  value === 0 ? " " : String(BLOCKS[Math.ceil((value / peak) * BLOCKS.length) - 1]);
 
 function figuresTable<Row extends Figures>(
   heading: string,
@@ -100,28 +77,29 @@ function figuresTable<Row extends Figures>(
   nameOf: (row: Row) => string,
 ): string {
   if (rows.length === 0) return "";
-  const cells = rows.map((row) => [
-    compact(row.requests),
-    row.hit_ratio === null ? "–" : `${Math.round(100 * row.hit_ratio)} %`,
-    compact(row.errors),
-    ...[row.p50_ms, row.p95_ms, row.p99_ms].map(inMilliseconds),
-  ]);
-  const widths = FIGURES.map((name, i) => Math.max(name.length, ...cells.map((row) => String(row[i]).length)));
-  const left = TERMINAL_COLUMNS - widths.reduce((sum, width) => sum + GAP + width, 0);
-  return table(
-    [heading, ...FIGURES],
-    rows.map((row, i) => [shortened(printable(nameOf(row)), left), ...(cells[i] ?? [])]),
-  );
+  const cells = [
+    ["REQUESTS", "HITS", "5XX", "P50", "P95", "P99"],
+    ...rows.map(({ requests, hit_ratio, errors, p50_ms, p95_ms, p99_ms }) => [
+      compact(requests),
+      percent(hit_ratio, 0),
+      compact(errors),
+      ...[p50_ms, p95_ms, p99_ms].map(inMilliseconds),
+    ]),
+  ];
+  const width = Math.max(...table(cells).split("\n").map(lengthOf));
+  const names = rows.map((row) => shortened(nameOf(row), TERMINAL_COLUMNS - GAP - width));
+  return table(cells.map((row, n) => [names[n - 1] ?? heading, ...row]));
 }
 
-const percent = (part: number | null): string => (part === null ? "–" : `${(100 * part).toFixed(1)} %`);
+const percent = (part: number | null, digits: number): string =>
+  part === null ? "–" : `${(100 * part).toFixed(digits)} %`;
 const inMilliseconds = (ms: number | null): string => (ms === null ? "–" : String(Math.round(ms)));
 const latencies = ({ p50_ms, p95_ms, p99_ms }: Pick<Figures, "p50_ms" | "p95_ms" | "p99_ms">): string =>
   `p50 ${inMilliseconds(p50_ms)} ms, p95 ${inMilliseconds(p95_ms)}, p99 ${inMilliseconds(p99_ms)}`;
-
-const MILLION = 1_000_000;
-const compact = (count: number): string => (count < MILLION ? String(count) : `${(count / MILLION).toFixed(1)} M`);
+const compact = (count: number): string => (count < 1e6 ? String(count) : `${(count / 1e6).toFixed(1)} M`);
 
 /** The end of a name tells more than its beginning. */
-const shortened = (name: string, length: number): string =>
-  name.length <= length ? name : `…${name.slice(name.length - length + 1)}`;
+function shortened(name: string, length: number): string {
+  const text = printable(name);
+  return text.length <= length ? text : `…${text.slice(text.length - length + 1)}`;
+}

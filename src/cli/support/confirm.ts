@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { context } from "../../node/context.ts";
-import { CommandError, usageError } from "../../node/errors.ts";
+import { CommandError, printable, usageError } from "../../node/errors.ts";
 
 /**
  * Lets a person think again; a script says `--yes`.
@@ -15,23 +15,13 @@ export async function confirm(isConfirmed: boolean | undefined, question: () => 
   if (!stdin.isTTY || !stderr.isTTY) {
     throw usageError("This asks for confirmation, and there is no terminal to ask at: add --yes.");
   }
-  if (!/^y(es)?$/i.test((await ask(`${await question()} [y/N] `)).trim())) {
-    throw new CommandError("Nothing was changed.");
-  }
-}
-
-/** @returns an empty answer for Ctrl-C and Ctrl-D */
-async function ask(question: string): Promise<string> {
-  const { stdin, stderr } = context();
+  const words = `${printable(await question())} [y/N] `;
   const terminal = createInterface({ input: stdin, output: stderr });
+  // Ctrl-C and Ctrl-D close the terminal.
   const closed = new AbortController();
   terminal.once("close", () => closed.abort());
-  try {
-    return await terminal.question(question, { signal: closed.signal });
-  } catch {
-    stderr.write("\n");
-    return "";
-  } finally {
-    terminal.close();
-  }
+  const answer = await terminal.question(words, { signal: closed.signal }).catch(() => "");
+  terminal.close();
+  if (/^y(es)?$/i.test(answer.trim())) return;
+  throw new CommandError("Nothing was changed.");
 }

@@ -1,6 +1,6 @@
 import { CommanderError, Command as Program } from "commander";
 import { context } from "../../node/context.ts";
-import { CommandError, EXIT_CODE } from "../../node/errors.ts";
+import { CommandError, EXIT_CODE, printable } from "../../node/errors.ts";
 import { note } from "./output.ts";
 
 /** A command as a function: takes the arguments, and returns the exit code once it has done what they say. */
@@ -37,7 +37,7 @@ export function createProgram(name: string): Program {
     .configureOutput({
       writeOut: (text) => context().stdout.write(text),
       writeErr: (text) => context().stderr.write(text),
-      outputError: (text) => note(withoutTokens(oneLine(text))),
+      outputError: (text) => note(inOneLine(text)),
     });
 }
 
@@ -46,7 +46,7 @@ function report(error: unknown): number {
   // Commander has written its own line, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODE.usage;
   if (error instanceof CommandError) {
-    note(withoutTokens(`error: ${oneLine(error.message)}`));
+    note(inOneLine(`error: ${error.message}`));
     return error.exitCode;
   }
   // A fault of the program, whose stack tells where.
@@ -54,7 +54,7 @@ function report(error: unknown): number {
   return EXIT_CODE.failed;
 }
 
-const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, " ");
+const inOneLine = (text: string): string => printable(withoutTokens(text.trim().replaceAll(/\s*\n\s*/g, " ")));
 
 /** Who types a token where an id belongs must not find it in a log of errors. */
 const withoutTokens = (text: string): string => text.replaceAll(/(svl_[0-9a-f]{2})[0-9a-f]{58,}/gi, "$1…");
