@@ -148,6 +148,22 @@ test.for([
   expect(asked).toStrictEqual(Array(9).fill({ url: `${account}/analytics_engine/sql`, ...request }));
 });
 
+/** Words of the platform's SQL. SQLite, which stands in for it here, would take others. */
+const DIALECT = `select as from where and in group by order desc limit sum max if intDiv toUInt32 toDateTime toUnixTimestamp
+  quantileWeighted timestamp _sample_interval a_1`;
+test("asks in words that the platform knows", async () => {
+  let asked = "";
+  const fetch: Fetch = async (_, { body } = {}) => {
+    asked += String(body).replaceAll(/'[^']*'/g, "");
+    return Response.json({ data: [] });
+  };
+  await stats("--dataset a_1", { fetch });
+  const aliases = [...asked.matchAll(/\bas (\w+)/gi)].map(([, alias]) => alias);
+  const known = new Set([DIALECT.split(/\s+/), aliases].flat().map((word) => word?.toLowerCase()));
+  const words = new Set(asked.toLowerCase().match(/\b[a-z_]\w*/g));
+  expect([...words.difference(known)].filter((word) => !/^(index1|(blob|double)\d+)$/.test(word))).toStrictEqual([]);
+});
+
 const SQL_API = "POST /client/v4/accounts/an-account/analytics_engine/sql";
 const failing = () => Promise.reject(Object.assign(new TypeError(), { cause: { code: "ECONNREFUSED" } }));
 test.for<[what: string, fetch: Fetch, words: string]>([
@@ -164,7 +180,7 @@ test.for<[what: string, fetch: Fetch, words: string]>([
   [
     "has another dataset",
     holding(),
-    `https://api.cloudflare.com refused ${SQL_API} (422): Unknown here: process_api_previews`,
+    `https://api.cloudflare.com refused ${SQL_API} (422): no such table: process_api_previews`,
   ],
   ["cannot be reached", failing, "https://api.cloudflare.com cannot be reached: ECONNREFUSED."],
 ])("an error is reported without the token if the SQL API %s", async ([_, fetch, words]) => {

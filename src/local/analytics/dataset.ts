@@ -9,16 +9,15 @@ export interface StampedPoint {
   doubles: readonly number[];
 }
 
-/** https://developers.cloudflare.com/analytics/analytics-engine/limits/ (read 2026-11-25) */
-const MAX_FIELDS = 20;
-const MAX_INDEX_BYTES = 96;
-
 /** What a Worker writes. */
 interface Point {
   indexes?: readonly (string | ArrayBuffer | null)[];
   blobs?: readonly (string | ArrayBuffer | null)[];
   doubles?: readonly number[];
 }
+
+/** https://developers.cloudflare.com/analytics/analytics-engine/limits/ (read 2026-11-25) */
+const MAX_FIELDS = 20;
 
 export class Dataset {
   #points: StampedPoint[] = [];
@@ -30,16 +29,12 @@ export class Dataset {
 
   /** @throws TypeError if the platform would not record the point */
   writeDataPoint({ indexes = [], blobs = [], doubles = [] }: Point = {}): void {
-    const index = String(indexes[0] ?? "");
-    const fits = blobs.length <= MAX_FIELDS && doubles.length <= MAX_FIELDS && indexes.length <= 1;
-    if (!fits || index.length > MAX_INDEX_BYTES) throw new TypeError("The point is too large.");
+    if (Math.max(blobs.length, doubles.length) > MAX_FIELDS) throw new TypeError("The point is too large.");
     const timestamp = Math.floor(Date.now() / 1_000);
-    this.#points.push({ timestamp, index, blobs: blobs.map((blob) => String(blob ?? "")), doubles });
+    this.#points.push({ timestamp, index: String(indexes[0] ?? ""), blobs: blobs.map(String), doubles });
   }
 
   take(): StampedPoint[] {
-    const points = this.#points;
-    this.#points = [];
-    return points;
+    return this.#points.splice(0);
   }
 }
