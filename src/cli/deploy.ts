@@ -2,15 +2,13 @@
 import { InvalidArgumentError } from "commander";
 import { context } from "../node/context.ts";
 import { CommandError, usageError } from "../node/errors.ts";
-import { readAccessToken } from "./deploy/access.ts";
-import { commitArgs } from "./deploy/commit.ts";
-import { assertDirect, assertSameDatabase, readDatabaseUrl } from "./deploy/database-url.ts";
-import { findNewDomains } from "./deploy/domains.ts";
-import { mask } from "./deploy/github.ts";
-import { readReader } from "./deploy/reader.ts";
+import { assertOwnDomains } from "./deploy/domains.ts";
+import { mask, readAccess, readOwnerUrl, readReader, readSecrets, readWorkerUrl } from "./deploy/environment.ts";
+import { runMigrations } from "./deploy/migrations.ts";
 import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
-import { readReleaseSecrets } from "./deploy/secrets.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
+import { asOwner, grantRights } from "./deploy/worker-role.ts";
+import { commitArgs } from "./deploy/wrangler.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
@@ -50,54 +48,53 @@ Exit codes: 0 it has the traffic and passed the smoke tests; 1 the previous vers
 still has it or has it again, unless the last line says otherwise; 2 the command or
 the environment is wrong.`;
 
-async function deployProduction({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
-  const migrationUrl = readDatabaseUrl("MIGRATION_DATABASE_URL");
-  const databaseUrl = readDatabaseUrl("DATABASE_URL");
-  assertDirect(migrationUrl, "MIGRATION_DATABASE_URL");
-  assertSameDatabase(migrationUrl, databaseUrl);
-  const reader = readReader({});
-  const access = readAccessToken();
-  const givenUrl = readProductionUrl();
+async function deploy({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
+  const ownerUrl = readOwnerUrl();
+  const databaseUrl = readWorkerUrl(ownerUrl);
+  const reader = readReader();
+  const productionUrl = readProductionUrl();
   const config = await readWorkerConfig();
-  const secrets = readReleaseSecrets(config.requiredSecrets);
-  mask([migrationUrl, new URL(migrationUrl).password, ...Object.values(secrets), new URL(databaseUrl).password]);
-  const [domain] = config.customDomains;
+  const access = readAccess(config.name);
+  const secrets = readSecrets(config.requiredSecrets);
+  // A secret that is not sent is inherited from the version before (wrangler 4.164, keepSecrets): a rotation ends with today's.
+  secrets.PURGE_SECRET_PREVIOUS = context().env.PURGE_SECRET_PREVIOUS || (secrets.PURGE_SECRET ?? "");
+  mask([ownerUrl, new URL(ownerUrl).password, ...Object.values(secrets), new URL(databaseUrl).password]);
 
   // Before the migration: what stands in the way of the rest must not be found after it.
   const [active, other] = await findActiveVersions();
-  if (active !== undefined && other !== undefined) {
+  if (other !== undefined) {
     throw new CommandError(
       "Two versions share the traffic: give all of it to one of them first (npm run rollback takes the one before).",
     );
   }
+  const [domain] = config.customDomains;
+  if (active === undefined && domain !== undefined) {
+    throw usageError("A custom domain comes after the first release: release without `routes` first.");
+  }
+  await assertOwnDomains(config);
   const release: Release = {
-    worker: config.name,
+    config,
     secrets,
     commit: commitArgs(),
     reader,
     access,
-    migrationUrl,
-    hasFeed: config.hasFeed,
-    productionUrl: givenUrl ?? (domain && `https://${domain.pattern}`),
-    newDomains: await findNewDomains(config, active !== undefined),
-    isCached: config.isCached,
+    ownerUrl,
+    productionUrl: productionUrl ?? (domain && `https://${domain.pattern}`),
     steps,
     pauseSeconds,
     waitSeconds,
   };
-  const { runMigrations } = await import("./deploy/migrations.ts");
-  await runMigrations(migrationUrl, (name) => note(`migrated ${name}`));
-  const { asOwner, grantRights } = await import("./deploy/worker-role.ts");
-  await asOwner(migrationUrl, "The Worker's role was given no rights", grantRights);
+  await runMigrations(ownerUrl, (name) => note(`migrated ${name}`));
+  await asOwner(ownerUrl, "The Worker's role was given no rights", grantRights);
   await (active === undefined ? deployFirst(release) : deployNext(release, active));
 }
 
 function readProductionUrl(): string | undefined {
-  const text = context().env.PRODUCTION_URL;
-  if (!text) return undefined;
-  if (!URL.canParse(text) || new URL(text).protocol !== "https:")
-    throw usageError("PRODUCTION_URL is no https:// URL.");
-  return new URL(text).origin;
+  const { PRODUCTION_URL } = context().env;
+  if (!PRODUCTION_URL) return undefined;
+  const url = URL.parse(PRODUCTION_URL);
+  if (url?.protocol !== "https:") throw usageError("PRODUCTION_URL is no https:// URL.");
+  return url.origin;
 }
 
 function parseSteps(text: string): number[] {
@@ -120,5 +117,5 @@ export default await command(import.meta, () =>
     .option("--pause <seconds>", "between two steps", parseWholeNumber, 300)
     .option("--wait <seconds>", "how long to wait for a URL to answer as it should", parseWholeNumber, 60)
     .addHelpText("after", NOTES)
-    .action(deployProduction),
+    .action(deploy),
 );

@@ -1,7 +1,7 @@
 // `npm run db:migrate`: brings a database to the newest schema.
 import { OUTSIDE_MARK } from "../../drizzle/migrate.ts";
 import { findDatabase } from "../node/database.ts";
-import { assertDirect } from "./deploy/database-url.ts";
+import { assertDirect } from "./deploy/environment.ts";
 import { runMigrations } from "./deploy/migrations.ts";
 import { note, print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";

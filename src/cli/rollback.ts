@@ -1,12 +1,11 @@
 // `npm run rollback`: gives a version of before the traffic again, if it still works.
 import { z } from "zod";
 import { context } from "../node/context.ts";
-import { readAccessToken } from "./deploy/access.ts";
+import { CommandError, EXIT_CODE } from "../node/errors.ts";
 import { askCloudflare } from "./deploy/cloudflare.ts";
-import { readDatabaseUrl } from "./deploy/database-url.ts";
-import { purgeEverything } from "./deploy/feed.ts";
-import { readReader } from "./deploy/reader.ts";
-import { assertWorks, type Deployable, findVersionBefore, forceBack } from "./deploy/release.ts";
+import { readAccess, readOwnerUrl, readReader } from "./deploy/environment.ts";
+import { BY_HAND, purgeEverything } from "./deploy/feed.ts";
+import { findVersionBefore, forceBack } from "./deploy/release.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { note } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
@@ -28,22 +27,23 @@ CLOUDFLARE_ACCOUNT_ID, as for npm run deploy.
 Exit codes: 0 it has the traffic; 1 it has not; 2 the command or the environment is
 wrong; 3 it has the traffic, but nothing was purged.`;
 
-const workerAnswer = z.object({ subdomain: z.object({ preview_url_suffix: z.string() }) });
+const workerSchema = z.object({ subdomain: z.object({ preview_url_suffix: z.string() }) });
 
 async function rollBack(given: string | undefined, { wait: waitSeconds }: { wait: number }): Promise<void> {
-  const migrationUrl = context().env.MIGRATION_DATABASE_URL ? readDatabaseUrl("MIGRATION_DATABASE_URL") : undefined;
-  const reader = readReader({});
-  const access = readAccessToken();
-  const { name: worker, isCached, hasFeed } = await readWorkerConfig();
-  const deployable: Deployable = { worker, reader, isCached, access, waitSeconds };
+  const ownerUrl = context().env.MIGRATION_DATABASE_URL ? readOwnerUrl() : undefined;
+  const reader = readReader();
+  const config = await readWorkerConfig();
+  const access = readAccess(config.name);
   const id = given ?? (await findVersionBefore());
-  const { subdomain } = await askCloudflare("GET", `/workers/workers/${worker}`, workerAnswer);
-  const version = { id, url: `https://${id.slice(0, 8)}${subdomain.preview_url_suffix}` };
-  await assertWorks(version, deployable);
-  await forceBack(version);
+  const { subdomain } = await askCloudflare(`/workers/workers/${config.name}`, workerSchema);
+  const url = `https://${id.slice(0, 8)}${subdomain.preview_url_suffix}`;
+  await forceBack({ id, url }, { config, reader, access, waitSeconds });
   note(`Version ${id} has the traffic.`);
-  if (hasFeed) await purgeEverything(migrationUrl);
-  else note("No feed runs, so nothing is purged: what this version had cached may be served for up to an hour.");
+  if (!config.hasFeed) {
+    note("No feed runs, so nothing is purged: what this version had cached may be served for up to an hour.");
+  } else if (ownerUrl === undefined) {
+    throw new CommandError(`MIGRATION_DATABASE_URL is not set. ${BY_HAND}`, EXIT_CODE.notPurged);
+  } else await purgeEverything(ownerUrl);
 }
 
 export default await command(import.meta, () =>

@@ -76,9 +76,8 @@ export class Account {
   /** Whether the Worker has a URL, and whether its versions and previews have. */
   urls = { enabled: false, previews_enabled: false };
   settings: object = {};
-  /** Custom domains: whose they are, and how many requests come to nothing before DNS and the certificate are there. */
-  readonly domains: Map<string, { service: string; pending: number }> = new Map();
-  domainDelay = 0;
+  /** Custom domains, and whose they are. */
+  readonly domains: Map<string, string> = new Map();
   /** Hostnames that have DNS records of somebody's. */
   readonly dns: Set<string> = new Set();
   /** What Analytics Engine has counted, whatever it is asked. */
@@ -127,7 +126,7 @@ export class Account {
     if (index >= 0) return this.#interceptions.splice(index, 1)[0]?.respond(request);
     const needsWorker = what.includes(WORKER) && !/^PUT |assets-upload-session$/.test(what);
     if (needsWorker && !this.exists) throw refusal(404, 10_007, "This Worker does not exist on your account.");
-    const [, name = ""] = /(?:versions|previews|records)\/([^/]+)/.exec(what) ?? [];
+    const [, name = ""] = /(?:versions|previews)\/([^/]+)/.exec(what) ?? [];
     const respond = this.#routes[name === "" ? what : what.replace(`/${name}`, "/:id")];
     if (respond === undefined) throw refusal(404, 7_003, `The stand-in does not know ${what}`);
     return respond({ json, query, form: new FormData(), token: "", ...call }, name);
@@ -179,13 +178,12 @@ export class Account {
       const changes = { added: [] as object[], updated: [] as object[], conflicting: [] as object[] };
       for (const { hostname } of Object.values(json) as { hostname: string }[]) {
         const domain = this.domains.get(hostname);
-        const modified = domain?.service !== WORKER;
+        const modified = domain !== WORKER;
         if (domain !== undefined) changes.updated.push({ id: hostname, hostname, modified });
         else changes[this.dns.has(hostname) ? "conflicting" : "added"].push({ hostname });
       }
       return changes;
     },
-    "GET /workers/domains/records/:id": (_, hostname) => this.domains.get(hostname),
 
     [`GET ${PREVIEWS}`]: ({ query }) => {
       const [size, page] = [Number(query.get("per_page")), Number(query.get("page"))];
@@ -215,8 +213,7 @@ export class Account {
   /** What serves the next request to a hostname, which may ask for a version; undefined: nothing does. */
   serving(hostname: string, override: string | undefined): Version | undefined {
     const isAt = (name?: string) => `https://${hostname}` === urlOf(name);
-    const domain = this.domains.get(hostname);
-    if (domain !== undefined && domain.pending-- <= 0 && domain.service === WORKER) return this.#next(override);
+    if (this.domains.get(hostname) === WORKER) return this.#next(override);
     if (isAt() && this.urls.enabled) return this.#next(override);
     if (!this.urls.previews_enabled) return undefined;
     for (const [name, { deployments }] of this.previews) {

@@ -16,9 +16,9 @@ interface Branch {
 class Refusal extends Error {
   readonly response: Response;
 
-  constructor(status: number, message: string, code = "", headers = {}) {
+  constructor(status: number, message: string, headers = {}) {
     super(message);
-    this.response = Response.json({ message, code }, { status, headers });
+    this.response = Response.json({ message }, { status, headers });
   }
 }
 
@@ -27,8 +27,6 @@ export class NeonProject {
   readonly requests: string[] = [];
   /** One stays, as a project's own does. */
   branches: Branch[] = [{ id: "br-main", name: "main" }];
-  /** As many as the plan allows. */
-  maxBranches: number = Number.POSITIVE_INFINITY;
   /** Operations that are under way the first time that they are asked for. */
   readonly #begun = new Set<string>();
   readonly #refusals: { what: RegExp; refusal: Refusal }[] = [];
@@ -41,7 +39,7 @@ export class NeonProject {
 
   /** The next request that matches is refused. */
   refuse(what: RegExp, status: number, message: string, headers?: Record<string, string>): void {
-    this.#refusals.push({ what, refusal: new Refusal(status, message, "", headers) });
+    this.#refusals.push({ what, refusal: new Refusal(status, message, headers) });
   }
 
   /** By its name or its id. */
@@ -82,9 +80,8 @@ export class NeonProject {
     const { branch: wanted = {} } = (request.body === null ? {} : await request.json()) as { branch?: Partial<Branch> };
     switch (what) {
       case "GET /branches":
-        return { branches: this.branches.filter(({ name }) => name.includes(query.get("search") ?? "")) };
+        return { branches: this.branches };
       case "POST /branches": {
-        if (this.branches.length >= this.maxBranches) throw new Refusal(422, "no more", "BRANCHES_LIMIT_EXCEEDED");
         const branch = { id: `br-${crypto.randomUUID()}`, name: "", ...wanted };
         this.branches.push(branch);
         return { branch, operations: this.#begin("create_branch", "start_compute") };
@@ -99,7 +96,7 @@ export class NeonProject {
         return { operation: { id, action: "start_compute", status } };
       }
       case "GET /connection_uri":
-        if (`${query.get("role_name")} ${query.get("database_name")}` !== "neondb_owner postgres") break;
+        if (`${query.get("role_name")} ${query.get("database_name")}` !== "neondb_owner neondb") break;
         return { uri: this.urls(query.get("branch_id"))[query.get("pooled") === "true" ? "pooled" : "direct"] };
     }
     throw new Refusal(404, `The stand-in does not know ${what}`);

@@ -1,4 +1,4 @@
-// All that a deployment touches, in this process: Cloudflare, its edge, Neon, GitHub, and a clock that a pause moves.
+// All that a deployment touches, in this process: Cloudflare, its edge, Neon, and a clock that a pause moves.
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,7 +11,6 @@ import { connectionString } from "../support/database.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { ACCOUNT_ID, Account, API_TOKEN, labelOf, urlOf, type Version } from "./cloudflare.ts";
 import { DeployedWorkers, type Fault, READER } from "./deployed.ts";
-import { GITHUB_ENV, Github } from "./github.ts";
 import { NEON_API_KEY, NEON_PASSWORD, NEON_PROJECT_ID, NeonProject } from "./neon.ts";
 import { fakeWrangler } from "./wrangler.ts";
 
@@ -21,12 +20,12 @@ export const PURGE_SECRET = "the-purge-secret-of-production-and-no-other";
 const { token: SMOKE_TOKEN, applicationId: SMOKE_APPLICATION, processId: SMOKE_PROCESS } = READER;
 const CREDENTIALS = {
   ...{ CLOUDFLARE_API_TOKEN: API_TOKEN, CLOUDFLARE_ACCOUNT_ID: ACCOUNT_ID },
-  ...{ NEON_API_KEY, NEON_PROJECT_ID, NEON_DATABASE: "postgres" },
+  ...{ NEON_API_KEY, NEON_PROJECT_ID },
   ...{ PURGE_SECRET, SMOKE_TOKEN, SMOKE_APPLICATION, SMOKE_PROCESS },
 };
 /** Of Cloudflare Access. */
 export const SERVICE_TOKEN = { CF_ACCESS_CLIENT_ID: "an-id.access", CF_ACCESS_CLIENT_SECRET: "of-a-service-token" };
-const TOKENS = [NEON_API_KEY, API_TOKEN, SMOKE_TOKEN, SERVICE_TOKEN.CF_ACCESS_CLIENT_SECRET, GITHUB_ENV.GITHUB_TOKEN];
+const TOKENS = [NEON_API_KEY, API_TOKEN, SMOKE_TOKEN, SERVICE_TOKEN.CF_ACCESS_CLIENT_SECRET];
 /** What nobody may be shown, wherever it is said. */
 export const SECRETS: RegExp = new RegExp([NEON_PASSWORD, PURGE_SECRET, ...TOKENS].join("|"));
 
@@ -34,7 +33,6 @@ export type Env = Record<string, string | undefined>;
 
 export class World {
   readonly account: Account = new Account();
-  readonly github: Github = new Github();
   readonly neon: NeonProject;
   readonly deployed: DeployedWorkers = new DeployedWorkers();
   /** What has been done, in words: changes by wrangler, what was tried at the edge, and pauses. */
@@ -177,7 +175,6 @@ export class World {
     const request = new Request(input, init);
     const { origin, hostname, pathname } = new URL(request.url);
     if (hostname === "console.neon.tech") return this.neon.fetch(request);
-    if (hostname === "api.github.com") return this.github.fetch(request);
     if (pathname.includes("/accounts/")) {
       if (pathname.endsWith("/sql")) this.#note("count errors");
       return this.account.fetch(request);

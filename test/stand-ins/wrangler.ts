@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { readWorkerConfig } from "../../src/cli/deploy/worker-config.ts";
 import type { RunWrangler } from "../../src/node/context.ts";
-import { type Account, API_TOKEN, labelOf, PREVIEWS, SCRIPT, urlOf, WORKER } from "./cloudflare.ts";
+import { type Account, API_TOKEN, labelOf, PREVIEWS, SCRIPT, urlOf } from "./cloudflare.ts";
 
 const [FLAG, TEXT] = [{ type: "boolean" }, { type: "string" }] as const;
 const FLAGS = { json: FLAG, yes: FLAG, "ignore-base-config": FLAG, "skip-confirmation": FLAG };
@@ -51,12 +51,7 @@ export function fakeWrangler(account: Account, onChange: (did: string) => void):
         return call(`POST ${SCRIPT}/deployments`, { versions, annotations }, "force=true");
       },
       "triggers deploy": async () => {
-        const { customDomains, hasWorkersDev } = await readWorkerConfig();
-        account.urls.enabled = hasWorkersDev;
-        for (const { pattern } of customDomains) {
-          const { pending } = account.domains.get(pattern) ?? { pending: account.domainDelay };
-          account.domains.set(pattern, { service: WORKER, pending });
-        }
+        account.urls.enabled = (await readWorkerConfig()).hasWorkersDev;
         return {};
       },
       preview: async () => {

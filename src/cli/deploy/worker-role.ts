@@ -8,7 +8,7 @@ import { describeFailure } from "./migrations.ts";
 /** Holds what the Worker may do, for both. */
 const RIGHTS = "worker_rights";
 const ROLES = ["worker_1", "worker_2"] as const;
-export type WorkerRole = (typeof ROLES)[number];
+type WorkerRole = (typeof ROLES)[number];
 
 /**
  * All that the Worker may do. Tests have it do all that it does as one of the roles, and compare its rights with a list
@@ -67,7 +67,11 @@ end $$`;
  */
 const STATEMENT_TIMEOUT_MS = SETTINGS.DATABASE_DEADLINE_MS.maximum;
 
-export const isWorkerRole = (name: string): name is WorkerRole => ROLES.includes(name as WorkerRole);
+/** The one that a connection string names; undefined if it names another. */
+export function roleOf(connectionString: string): WorkerRole | undefined {
+  const { username } = new URL(connectionString);
+  return ROLES.find((role) => role === decodeURIComponent(username));
+}
 
 export const otherRole = (role: WorkerRole): WorkerRole => (role === ROLES[0] ? ROLES[1] : ROLES[0]);
 

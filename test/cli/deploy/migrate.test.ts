@@ -215,9 +215,7 @@ describe("before anything is deployed", () => {
     await query("insert into companies (name) values ('A test')");
     const { exitCode, stderr } = await world.run(preview, ["--name", "pr-1"]);
     expect([exitCode, world.neon.branches.map(({ name }) => name)]).toStrictEqual([1, ["main", "pr-1"]]);
-    expect(stderr).toMatch(
-      /If a test has written them: npm run preview -- --fresh gives this preview a new database\.\n$/,
-    );
+    expect(stderr).toMatch(/If a test has written them, delete the preview \(--delete\) and make it anew\.\n$/);
   });
 
   test("says that a copy of somebody's data has stayed where Neon does not delete it", async () => {
@@ -225,7 +223,9 @@ describe("before anything is deployed", () => {
     await query("insert into companies (name) values ('A customer')");
     world.neon.refuse(/^DELETE/, 409, "cannot");
     const { stderr } = await world.run(preview, ["--name", "pr-1"]);
-    expect(stderr).toMatch(/ The branch is NOT deleted: Neon's API refused \(409\): cannot\n$/);
+    expect(stderr).toMatch(
+      / The branch is NOT deleted: https:\/\/console\.neon\.tech refused DELETE \S+ \(409\): cannot\n$/,
+    );
   });
 });
 

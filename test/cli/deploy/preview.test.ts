@@ -1,12 +1,10 @@
 // What a preview does from its first deployment to its deletion, and what becomes of it when something goes wrong.
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import preview from "../../../src/cli/preview.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/local/postgres/embedded.ts";
 import { labelOf, refusal, secretsOf, urlOf, type Version } from "../../stand-ins/cloudflare.ts";
-import { GITHUB_ENV } from "../../stand-ins/github.ts";
 import { NEON_PASSWORD } from "../../stand-ins/neon.ts";
 import { type Env, SERVICE_TOKEN, World } from "../../stand-ins/world.ts";
 
@@ -36,6 +34,12 @@ function havePreviews(...names: string[]): void {
     world.account.previews.set(name, { settings: {}, ignoresBaseConfig: true, deployments: [] });
     world.neon.branches.push({ id: `br-${name}`, name, expires_at: "2027-01-01T00:00:00Z" });
   }
+}
+/** Has gh run a line of sh when it is asked for the pull requests that are open. */
+function haveGh(line: string): void {
+  const asks = "api repos/{owner}/{repo}/pulls?state=open&per_page=100 --paginate --jq .[].number";
+  writeFileSync(join(world.project, "gh"), `#!/bin/sh\n[ "$*" = '${asks}' ] && ${line}\n`, { mode: 0o755 });
+  world.env.PATH = world.project;
 }
 /** The previews that there are, and the databases. */
 const left = () => [[...world.account.previews.keys()], world.neon.branches.map(({ name }) => name)];
@@ -76,7 +80,7 @@ describe("a preview", () => {
     expect(masked).toStrictEqual([CF_ACCESS_CLIENT_SECRET, pooled, secrets.PURGE_SECRET, direct, NEON_PASSWORD]);
   });
 
-  test("keeps its database the next time, which lives longer then, unless a new one is asked for", async () => {
+  test("keeps its database the next time, which lives longer then", async () => {
     havePreviews("pr-10", "pr-1");
     const { exitCode, stdout } = await run();
     expect([exitCode, JSON.parse(stdout)]).toStrictEqual([0, expect.objectContaining({ is_new: false })]);
@@ -84,23 +88,6 @@ describe("a preview", () => {
     expect(world.neon.branch("pr-1").id).toBe("br-pr-1");
     const asked = ["GET /branches", "PATCH /branches/<id>", ...times(2, "GET /connection_uri")];
     expect(world.neon.requests).toStrictEqual(asked);
-    const fresh = await run(["--fresh"]);
-    expect([fresh.exitCode, JSON.parse(fresh.stdout).is_new]).toStrictEqual([0, true]);
-    expect(fresh.stderr).toContain("Deleted the Neon branch pr-1.\n");
-    expect(world.neon.branch("pr-1").id).not.toBe("br-pr-1");
-  });
-
-  test("is named after its branch, and told by its commit, in as many characters as Cloudflare takes", async () => {
-    const git = (...args: string[]) =>
-      execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: world.project });
-    git("init", "--quiet", "--initial-branch=feature/Login");
-    git("commit", "--quiet", "--allow-empty", "--message", `--${"é".repeat(120)}\n\nAnd why.`);
-    const { exitCode, stdout } = await world.run(preview, [], SERVICE_TOKEN);
-    expect([exitCode, JSON.parse(stdout).name]).toStrictEqual([0, "feature-login"]);
-    expect(deploymentOf("feature-login").metadata.annotations).toStrictEqual({
-      "workers/message": `--${"é".repeat(98)}`,
-      "workers/tag": git("rev-parse", "--short=10", "HEAD").toString().trim(),
-    });
   });
 
   test("needs a value for every secret that the Worker requires, but takes none that must be its own", async () => {
@@ -119,7 +106,9 @@ describe("a preview", () => {
     world.code = ({ url }) => url.endsWith("/no-such-endpoint");
     const GITHUB_OUTPUT = join(world.project, "output");
     const { exitCode, stdout, stderr } = await run(["--wait", "0"], { GITHUB_OUTPUT });
-    expect(readFileSync(GITHUB_OUTPUT, "utf8")).toBe(`result=${JSON.stringify(JSON.parse(stdout))}\n`);
+    const { preview_url, deployment_url } = JSON.parse(stdout);
+    const summary = `${preview_url} always shows the latest commit, ${deployment_url} this one.`;
+    expect(readFileSync(GITHUB_OUTPUT, "utf8")).toBe(`summary=${summary}\n`);
     expect(stderr).toContain("FAILED   has no endpoint that it does not describe: the status is 500, not 404");
     expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<deployment> failed 1 of 17 checks."]);
   });
@@ -138,10 +127,9 @@ describe("a preview that cannot be made", () => {
   test.for<[says: string | RegExp, args: string[], env: Env]>([
     ["NEON_API_KEY is not set.", [], { NEON_API_KEY: undefined }],
     ["NEON_PROJECT_ID is not set.", [], { NEON_PROJECT_ID: "" }],
-    [/^"PR 4" is no name for a preview/, ["--name", "PR 4"], {}],
-    [/is no name for a preview/, ["--name", "a".repeat(52)], {}],
+    [/^Give the preview a --name/, ["--name", "PR 4"], {}],
+    [/^Give the preview a --name/, ["--name", "a".repeat(52)], {}],
     [/^Set both CF_ACCESS_CLIENT_ID and/, [], { CF_ACCESS_CLIENT_ID: "" }],
-    [/^GITHUB_REPOSITORY and GITHUB_TOKEN say/, ["--sweep"], {}],
   ])("asks nothing of anyone and says: %s", async ([says, args, env]) => {
     const { exitCode, stderr } = await run(args, env);
     expect(lastLine(stderr)).toMatch(says);
@@ -149,13 +137,8 @@ describe("a preview that cannot be made", () => {
   });
 
   const IS_PROJECTS = /^The Neon branch main never expires, so it is not a preview's: give the preview another name\.$/;
-  const IS_FULL = /^The Neon project has all the branches .* ten on Free .*: pr-2 until 2027-01-01\. Delete one: /;
   const IS_GUARDED = /^<deployment> is behind Cloudflare Access: set CF_ACCESS_CLIENT_ID .* lets in\.$/;
   const nothing = () => {};
-  const withFullProject = () => {
-    havePreviews("pr-2");
-    world.neon.maxBranches = 2;
-  };
   const withoutWorker = () => Object.assign(world.account, { exists: false });
   const withoutUrls = () => Object.assign(world.account.urls, { previews_enabled: false });
   const moved = () => world.moveAway();
@@ -163,12 +146,22 @@ describe("a preview that cannot be made", () => {
   const NO_TOKEN = { CF_ACCESS_CLIENT_ID: "", CF_ACCESS_CLIENT_SECRET: "" };
   test.for<[says: RegExp, given: () => unknown, previews: string[], branches: string[], args?: string[], env?: Env]>([
     [/^Release first: there is no Worker process-api yet/, withoutWorker, [], []],
-    [/^Neon's API refused \(422\): no more$/, () => world.neon.refuse(/^POST/, 422, "no more"), [], []],
-    [/^Neon's API refused \(401\): no such key$/, nothing, [], [], [], { NEON_API_KEY: "wrong" }],
+    [
+      /^https:\/\/console\.neon\.tech refused POST \S+\/branches \(422\): no more$/,
+      () => world.neon.refuse(/^POST/, 422, "no more"),
+      [],
+      [],
+    ],
+    [
+      /^https:\/\/console\.neon\.tech refused GET \S+\/branches \(401\): no such key$/,
+      nothing,
+      [],
+      [],
+      [],
+      { NEON_API_KEY: "wrong" },
+    ],
     [IS_PROJECTS, nothing, [], [], ["--name", "main"]],
     [IS_PROJECTS, nothing, [], [], ["--name", "main", "--delete"]],
-    [IS_PROJECTS, nothing, [], [], ["--name", "main", "--fresh"]],
-    [IS_FULL, withFullProject, ["pr-2"], ["pr-2"]],
     // From here on the database is ready for the next time.
     [/^wrangler preview failed with the API's code 10099; what it said stands above\.$/, refused, [], ["pr-1"]],
     [/^The preview has no URL: wrangler\.toml must say preview_urls = true\.$/, withoutUrls, ["pr-1"], ["pr-1"]],
@@ -179,14 +172,6 @@ describe("a preview that cannot be made", () => {
     const { exitCode, stderr } = await run(args, env);
     expect(lastLine(stderr)).toMatch(says);
     expect([exitCode, left(), world.strayTokens]).toStrictEqual([1, [previews, ["main", ...branches]], []]);
-  });
-
-  test("has room in a full project once the previews of closed pull requests are deleted", async () => {
-    withFullProject();
-    world.github.open.add(1);
-    const { exitCode, stderr } = await run([], GITHUB_ENV);
-    expect([exitCode, left()]).toStrictEqual([0, [["pr-1"], ["main", "pr-1"]]]);
-    expect(stderr).toContain("Deleted the Neon branch pr-2.\n");
   });
 });
 
@@ -204,7 +189,8 @@ describe("the end of a preview", () => {
   });
 
   const BY_CLOUDFLARE = "wrangler preview delete failed with the API's code 10013; what it said stands above.";
-  const BY_NEON = "Neon's API refused (422): no";
+  const BY_NEON =
+    "https://console.neon.tech refused DELETE /api/v2/projects/still-lake-12345678/branches/br-pr-1 (422): no";
   test.for([
     [BY_CLOUDFLARE, true, false],
     [BY_NEON, false, true],
@@ -223,11 +209,11 @@ describe("the sweep", () => {
   test("deletes what a merge conflict has left behind, and previews without a database, and nothing else", async () => {
     // Fills the first page of each list.
     const crowd = Array.from({ length: 100 }, (_, n) => 1_000 + n);
-    for (const number of [5, ...crowd]) world.github.open.add(number);
+    haveGh(`printf '%s\\n' 5 ${crowd.join(" ")}`);
     const open = crowd.map((number) => `pr-${number}`);
     havePreviews(...open, "pr-2", "pr-5", "feature-login", "expired");
     world.neon.branches.pop();
-    const { exitCode, stdout } = await run(["--sweep"], GITHUB_ENV);
+    const { exitCode, stdout } = await run(["--sweep"]);
     expect([exitCode, JSON.parse(stdout)]).toStrictEqual([0, ["expired", "pr-2"]]);
     const kept = [...open, "pr-5", "feature-login"];
     expect(left()).toStrictEqual([kept, ["main", ...kept]]);
@@ -235,8 +221,9 @@ describe("the sweep", () => {
 
   test("deletes nothing where GitHub does not tell which pull requests are open", async () => {
     havePreviews("pr-2");
-    const { exitCode, stderr } = await run(["--sweep"], { ...GITHUB_ENV, GITHUB_TOKEN: "wrong" });
+    haveGh("echo 7 && echo not logged in >&2 && exit 4");
+    const { exitCode, stderr } = await run(["--sweep"]);
     expect([exitCode, left()]).toStrictEqual([1, [["pr-2"], ["main", "pr-2"]]]);
-    expect(lastLine(stderr)).toMatch(/^GitHub answered GET \/repos\/owner\/process-api\/pulls\S* with 401\.$/);
+    expect(lastLine(stderr)).toBe("gh does not tell which pull requests are open: not logged in");
   });
 });

@@ -13,7 +13,7 @@ beforeEach(async () => {
 const idOf = (version: number) => String(world.account.versions[version - 1]?.id);
 /** Releases once more, in steps: the version before it shares the traffic for a while. */
 async function releaseNext({ DATABASE_URL = "", PURGE_SECRET = "" } = world.env): Promise<void> {
-  await world.wrangler(["versions", "upload", "--tag=0123456789"], { DATABASE_URL, PURGE_SECRET });
+  await world.wrangler(["versions", "upload"], { DATABASE_URL, PURGE_SECRET });
   const [before, next] = world.account.versions.slice(-2).map(({ id }) => id);
   const isSplit = DATABASE_URL === world.env.DATABASE_URL;
   if (isSplit) await world.wrangler(["versions", "deploy", `${next}@10%`, `${before}@90%`, "--yes"], {});
@@ -100,7 +100,7 @@ test("gives none to a version that does not work with the secrets of its time", 
   await releaseNext({ ...world.env, DATABASE_URL: "postgres://worker:another@localhost/postgres" });
   world.deployed.revoked.add(world.env.DATABASE_URL);
   const advice =
-    "error: Version v2 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (0123456789) and release that: npm run deploy.";
+    "error: Version v2 does not work with the secrets that it would bring back and the database of today: it gets no traffic. To run its code with today's secrets, check out its commit (npx wrangler versions view v2) and release that: npm run deploy.";
   expect(await outcomeOf()).toStrictEqual([1, "try <v2>", "v3", advice]);
   expect(await changes()).toStrictEqual([]);
 });
@@ -110,7 +110,8 @@ test("uses the token of `wrangler login` where the environment has none", async 
   expect(await outcomeOf([idOf(1)], { CLOUDFLARE_API_TOKEN: "" })).toStrictEqual(outcome);
 });
 
-const REFUSED = "Cloudflare's API refused GET /workers/workers/process-api (403): Authentication error [code: 10000]";
+const REFUSED =
+  "https://api.cloudflare.com refused GET /client/v4/accounts/0123456789abcdef0123456789abcdef/workers/workers/process-api (403): Authentication error [code: 10000]";
 test.for([
   [1, "There is no version to go back to.", false, {}],
   [2, "MIGRATION_DATABASE_URL is not a Postgres URL.", true, { MIGRATION_DATABASE_URL: "https://example.com" }],

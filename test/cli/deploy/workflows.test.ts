@@ -7,7 +7,7 @@ import deploy from "../../../src/cli/deploy.ts";
 import preview from "../../../src/cli/preview.ts";
 import type { Command } from "../../../src/cli/support/program.ts";
 import { run } from "../../support/command.ts";
-import { auditWorkflow, evaluate, type Job, parseWorkflow, type Step } from "./workflows.ts";
+import { auditWorkflow, evaluate, interpolate, type Job, parseWorkflow, type Step } from "./workflows.ts";
 
 // Its ES module is none.
 const require = createRequire(import.meta.url);
@@ -41,7 +41,7 @@ test.for([
   [`ref-version-mismatch: ${UNNAMED}`, PINNED, UNNAMED],
   ["artipacked: preview, step 1", "persist-credentials: false", "persist-credentials: true"],
   ["cache-poisoning: preview, step 2", "package-manager-cache: false", "cache: npm"],
-  ["template-injection: preview, step 4", '--name "$NAME"', `--name ${expression("github.head_ref")}`],
+  ["template-injection: preview, step 4", '--name "pr-$PULL_REQUEST"', `--name ${expression("github.head_ref")}`],
   ["github-env: preview, step 4", "$OPTION\n", '$OPTION > "$GITHUB_ENV"\n'],
   ["bot-conditions: preview", "github.event.pull_request.user.login", "github.actor"],
   ["unpinned-images: preview", IN_ENVIRONMENT, `${IN_ENVIRONMENT}    container: node\n`],
@@ -61,8 +61,7 @@ test.for([
 
 test("they hold no logic: each step is a command of the project", () => {
   const commands = names.flatMap(stepsOf).flatMap(({ run }) => run?.trim().split("\n") ?? []);
-  const known =
-    /^npm ci$|^bash \.ci\/run$|^npm run -s (?:preview|deploy|smoke)\b|^gh issue list |^node src\/cli\/preview-comment\.ts$/;
+  const known = /^npm ci$|^bash \.ci\/run$|^npm run -s (?:preview|deploy|smoke)\b|^gh (?:issue list|pr comment) /;
   expect(commands.filter((command) => !known.test(command))).toStrictEqual([]);
   expect(["preview", "deploy", "smoke"].map((script) => existsSync(`src/cli/${script}.ts`))).toStrictEqual([
     true,
@@ -76,10 +75,8 @@ const repository = { default_branch: "main" };
 const pullRequest = (action: string, repo: string | null = OWN, login = "someone") => {
   const pull_request = { number: 7, head: { sha: "0123456", repo: { full_name: repo } }, user: { login } };
   const event = { action, repository, pull_request };
-  return { repository: OWN, event_name: "pull_request", event, head_ref: "feature", ref_name: "7/merge" };
+  return { repository: OWN, event, head_ref: "feature", server_url: "https://github.com", run_id: "42" };
 };
-const branch = { head_ref: "", ref_name: "feature" };
-const byHand = { repository: OWN, event_name: "workflow_dispatch", event: { repository }, ...branch };
 
 describe("a preview", () => {
   const { on, concurrency, jobs } = parseWorkflow(read("preview"));
@@ -87,7 +84,6 @@ describe("a preview", () => {
 
   test.for([
     ["a pull request of this repository", true, pullRequest("opened")],
-    ["a branch, by hand", true, byHand],
     ["a fork", false, pullRequest("opened", "fork/process-api")],
     ["a fork that is gone", false, pullRequest("closed", null)],
     ["Dependabot", false, pullRequest("opened", OWN, "dependabot[bot]")],
@@ -96,18 +92,15 @@ describe("a preview", () => {
   });
 
   test.for([
-    ["a pull request", pullRequest("synchronize"), {}, "feature", "--name pr-7"],
-    ["a pull request that is closed", pullRequest("closed"), {}, "main", "--name pr-7 --delete"],
-    ["a branch", byHand, { delete: false, fresh: false }, "feature", ""],
-    ["a branch that is done with", byHand, { delete: true, fresh: false }, "feature", "--delete"],
-    ["a branch that wants a new database", byHand, { delete: false, fresh: true }, "feature", "--fresh"],
-  ] as const)("of %s is of its branch's code, and its own", ([_, github, inputs, ref, args]) => {
+    ["a pull request", pullRequest("synchronize"), "feature", "--name pr-7"],
+    ["a pull request that is closed", pullRequest("closed"), "main", "--name pr-7 --delete"],
+  ] as const)("of %s is of its branch's code, and its own", ([_, github, ref, args]) => {
     const [checkout, ...steps] = preview?.steps ?? [];
-    expect(evaluate(String(checkout?.with?.ref), { github, inputs })).toBe(ref);
+    expect(evaluate(String(checkout?.with?.ref), { github })).toBe(ref);
     const { run = "", env = {} } = steps.at(-1) ?? {};
-    const [NAME, OPTION] = [env.NAME, env.OPTION].map((text) => String(evaluate(String(text), { github, inputs })));
+    const [PULL_REQUEST, OPTION] = [env.PULL_REQUEST, env.OPTION].map((text) => interpolate(String(text), { github }));
     const script = `npm() { printf '%s ' "$@"; }; ${run}`;
-    const asked = execFileSync("bash", ["--norc", "-euc", script], { env: { NAME, OPTION }, encoding: "utf8" });
+    const asked = execFileSync("bash", ["--norc", "-euc", script], { env: { PULL_REQUEST, OPTION }, encoding: "utf8" });
     expect(asked.trim()).toBe(`run -s preview -- ${args}`.trim());
   });
 
@@ -116,18 +109,28 @@ describe("a preview", () => {
     expect(concurrency).toMatchObject({ "cancel-in-progress": false });
   });
 
+  const SUMMARY = "https://a shows it.";
+  const RUN = "(https://github.com/owner/process-api/actions/runs/42)";
   test.for([
-    ["that runs", true, "success", pullRequest("opened"), "deploy"],
-    ["that failed", true, "failure", pullRequest("synchronize"), "deploy"],
-    ["that is deleted", true, "success", pullRequest("closed"), "delete"],
-    ["of a fork, which has none", false, "skipped", pullRequest("opened", "fork/process-api"), "deploy"],
-    ["of a branch, which has nowhere", false, "success", byHand, "deploy"],
-  ] as const)("%s: is it commented? %s", ([_, isCommented, result, github, action]) => {
-    const contexts = { github, needs: { preview: { result, outputs: { result: "{}" } } } };
+    ["that runs", true, "success", pullRequest("opened"), `Preview of 0123456: **success** ${RUN}\n\n${SUMMARY}\n`],
+    [
+      "that failed",
+      true,
+      "failure",
+      pullRequest("synchronize"),
+      `Preview of 0123456: **failure** ${RUN}\n\n${SUMMARY}\n`,
+    ],
+    ["that is deleted", true, "success", pullRequest("closed"), `Deletion of the preview: **success** ${RUN}`],
+    ["of a fork, which has none", false, "skipped", pullRequest("opened", "fork/process-api"), "Preview of"],
+  ] as const)("%s: is it commented? %s", ([_, isCommented, result, github, says]) => {
+    const contexts = { github, needs: { preview: { result, outputs: { summary: SUMMARY } } } };
     expect(evaluate(String(comment?.if), contexts)).toBe(isCommented);
-    const { env = {} } = comment?.steps?.at(-1) ?? {};
-    const told = ["ACTION", "OUTCOME", "RESULT"].map((name) => evaluate(String(env[name]), contexts));
-    expect(told).toStrictEqual([action, result, "{}"]);
+    const [{ run = "", env = {} } = {}] = comment?.steps ?? [];
+    const BODY = interpolate(String(env.BODY), contexts);
+    const options = { env: { BODY, PULL_REQUEST: "7" }, encoding: "utf8" } as const;
+    const asked = execFileSync("bash", ["--norc", "-euc", `gh() { printf '%s|' "$@"; }; ${run}`], options).split("|");
+    expect(asked.slice(0, 6)).toStrictEqual(["pr", "comment", "7", "--edit-last", "--create-if-none", "--body"]);
+    expect(asked[6]?.slice(0, says.length)).toBe(says);
   });
 });
 
@@ -169,19 +172,16 @@ test("only what reports may write, and it runs none of a pull request's code", (
   const mayWrite = ([_, { permissions }]: [string, Job]) => Object.values(permissions ?? {}).includes("write");
   const writers = names.flatMap(jobsOf).filter(mayWrite);
   expect(writers.map(([job]) => job)).toStrictEqual(["report", "comment"]);
-  const [checkout] = writers[1]?.[1].steps ?? [];
-  expect(checkout?.with?.ref).toBe(expression("github.event.repository.default_branch"));
-  expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm/);
+  expect(JSON.stringify(writers)).not.toMatch(/secrets\.|npm|uses/);
 });
 
-test.for<[workflow: string, command: Command, others: string[], notGiven: string[]]>([
-  // Forks and pull requests are GitHub's own to tell.
-  ["preview", preview, ["NAME", "OPTION"], ["GITHUB_REPOSITORY"]],
-  ["deploy", deploy, [], []],
-])("the %s is given what the command's help names, and nothing else", async ([workflow, command, others, notGiven]) => {
+test.for<[workflow: string, command: Command, others: string[]]>([
+  ["preview", preview, ["PULL_REQUEST", "OPTION"]],
+  ["deploy", deploy, []],
+])("the %s is given what the command's help names, and nothing else", async ([workflow, command, others]) => {
   const { stdout } = await run(command, ["--help"]);
   const named = stdout.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
-  const expected = new Set([...named, ...others]).difference(new Set(notGiven));
+  const expected = new Set([...named, ...others]);
   const { env = {} } = stepsOf(workflow).find(({ run = "" }) => run.includes(`npm run -s ${workflow}`)) ?? {};
   expect(Object.keys(env).sort()).toStrictEqual([...expected].sort());
 });

@@ -105,3 +105,7 @@ export function evaluate(expression: string, contexts: Record<string, unknown>):
   const body = `return (${inner.replaceAll(/\.(?=[a-z_])/g, "?.")})`;
   return new Function(...Object.keys(names), body)(...Object.values(names));
 }
+
+/** Text in which expressions stand. */
+export const interpolate = (text: string, contexts: Record<string, unknown>): string =>
+  text.replaceAll(/\$\{\{.*?\}\}/g, (expression) => String(evaluate(expression, contexts)));

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
-import { runWrangler } from "../../../src/cli/deploy/wrangler-process.ts";
+import { runWrangler } from "../../../src/cli/deploy/wrangler.ts";
 import deploy from "../../../src/cli/deploy.ts";
 import preview from "../../../src/cli/preview.ts";
 import rollback from "../../../src/cli/rollback.ts";
@@ -151,7 +151,7 @@ test("a release in steps is tried at each, and taken back past a change of secre
   const { exitCode, stderr } = await world.run(deploy, ["--wait", "0", "--steps", "10,100"]);
   const reach = "try <production> as v2, try <production> as v3, purge <production> as v3, try <production> as v2";
   const step = `try <production> as v3, ${reach}, try <production> as v3, wait 300 s, count errors`;
-  const did = `try <v3>, purge <v3>, try <v3>, ${step}, try <production>, try <v2>, try <production>, wait 75 s`;
+  const did = `try <v3>, purge <v3>, try <v3>, ${step}, try <production>, try <v2>, wait 75 s, try <production>`;
   expect(world.did.join(", "), stderr).toBe(did);
   expect(stderr).toContain("FAILED   shows its documentation: the status is 500, not 200: Something went wrong");
   expect(stderr.split("\n").at(-2)).toMatch(/failed 1 of 19 checks\. Version \S+ has the traffic again\.$/);
@@ -193,8 +193,7 @@ test("a rollback gives the version before the traffic, and has all that is cache
 
 test("a preview has its own rate limits and variables, none of production's, and its commit", async () => {
   world.forget();
-  const env = { CI: "true", GITHUB_SHA: "0".repeat(40) };
-  const { exitCode, stdout, stderr } = await world.run(preview, ["--name", "pr-1", "--wait", "0"], env);
+  const { exitCode, stdout, stderr } = await world.run(preview, ["--name", "pr-1", "--wait", "0"], { CI: "true" });
   expect(exitCode, stderr).toBe(0);
   expect(world.did).toStrictEqual(["try <deployment>", "try <pr-1>"]);
   expect(JSON.parse(stdout)).toMatchObject({ preview_url: urlOf("pr-1"), is_new: true });
@@ -206,8 +205,7 @@ test("a preview has its own rate limits and variables, none of production's, and
   expect(deployment.metadata).toMatchObject({
     exports: EXPORTS,
     cache: { enabled: true },
-    // GitHub names the merge with main, which nobody knows.
-    annotations: { "workers/message": "A commit", "workers/commit_sha": git("rev-parse", "HEAD") },
+    annotations: { "workers/message": "A commit", "workers/tag": git("rev-parse", "--short=10", "HEAD") },
   });
   const { DATABASE_URL, ...others } = secretsOf(deployment);
   expect([DATABASE_URL, Object.keys(others)]).toStrictEqual([expect.stringMatching(/-pooler\./), ["PURGE_SECRET"]]);
