@@ -1,6 +1,5 @@
 // After a change that cannot be built or started, wrangler lets every request wait for the next change that can be. Here
 // the requests are answered meanwhile, with what is wrong.
-import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stripVTControlCharacters } from "node:util";
@@ -11,19 +10,14 @@ import { CommandError } from "../node/errors.ts";
 /** `buildFailed`: the source cannot be built. `error`: what was built cannot be started, or wrangler.toml is wrong. */
 const FAILURES = ["buildFailed", "error"] as const;
 
-export interface Watch {
-  /** Settles with the Worker's first start. Rejects with a CommandError. */
-  started: Promise<void>;
-  close(): Promise<void>;
-}
-
 /**
  * Prints why the Worker cannot be built or started, and answers in its place: 500, and why. Wrangler's proxy sends the
  * requests here, also those that wait already, until there is another Worker to send them to.
  *
  * @param devEnv is not started yet
+ * @returns settles with the Worker's first start; rejects with a CommandError
  */
-export async function watchForFailures(devEnv: DevEnv): Promise<Watch> {
+export function watchForFailures(devEnv: DevEnv, started: AsyncDisposableStack): Promise<void> {
   let body = "";
   const server = createServer((request, response) => {
     request.resume();
@@ -32,30 +26,24 @@ export async function watchForFailures(devEnv: DevEnv): Promise<Watch> {
   // The client closes first, so that no request meets a connection that is closing.
   server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = String((server.address() as AddressInfo).port);
-  const proxyData = { userWorkerUrl: { protocol: "http:", hostname: "127.0.0.1", port }, headers: {} };
+  started.defer(() => server.close().closeAllConnections());
 
-  const { promise: started, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   // It may be rejected before anybody awaits it.
-  started.catch(() => {});
+  promise.catch(() => {});
   devEnv.once("reloadComplete", () => resolve());
   for (const name of FAILURES) {
     devEnv.on(name, (event: Failure) => {
       const failure = describeFailure(event);
       console.error(failure);
       body = `The last change cannot be built or started:\n\n${failure}\n`;
+      const port = String((server.address() as AddressInfo).port);
+      const proxyData = { userWorkerUrl: { protocol: "http:", hostname: "127.0.0.1", port }, headers: {} };
       void devEnv.proxy.sendMessageToProxyWorker({ type: "play", proxyData });
       reject(new CommandError("The Worker cannot be built or started."));
     });
   }
-  return {
-    started,
-    async close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return promise;
 }
 
 /** What wrangler and the tools under it put into an error or into the causes of one. */

@@ -1,23 +1,13 @@
 // The database of `npm run dev`: one with data to try, or that of DATABASE_URL.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { type NeonDbError, neon } from "@neondatabase/serverless";
 import { sql } from "drizzle-orm";
-import pg from "pg";
 import { migrate } from "../../drizzle/migrate.ts";
 import { seed } from "../../drizzle/seed.ts";
 import { context } from "../node/context.ts";
 import { findDatabase, hostOf, isOnThisMachine, withDatabase } from "../node/database.ts";
-import { CommandError, reasonOf, usageError } from "../node/errors.ts";
-import "./loopback.ts";
+import { usageError } from "../node/errors.ts";
 import { startNeonEndpoint } from "./neon/endpoint.ts";
-
-/** What ends what has been started, the last first. */
-export type Closers = (() => Promise<unknown>)[];
-
-const TIMEOUT_MS = 30_000;
-/** The driver quotes the answer to a query as it is: the message, and many fields that are null. */
-const ERROR_BODY = /\{"message":"(.*?)",.*\}$/s;
 
 export interface OpenedDatabase {
   /** For `pg`. */
@@ -30,22 +20,25 @@ export interface OpenedDatabase {
 }
 
 /** Opens the database of DATABASE_URL, or else starts one with data to try. @throws CommandError */
-export async function openDatabase(closers: Closers, seedIt: boolean): Promise<OpenedDatabase> {
+export async function openDatabase(started: AsyncDisposableStack, seedIt: boolean): Promise<OpenedDatabase> {
   const isOurs = context().env.DATABASE_URL === undefined;
-  const postgresUrl = isOurs ? await startPostgres(closers) : await findPostgres(seedIt);
-  const databaseUrl = await startEndpoint(closers, postgresUrl);
-  await assertDriverReaches(databaseUrl);
-  const hasFeed = isOnThisMachine(postgresUrl);
-  return { postgresUrl, databaseUrl, isSeeded: isOurs || seedIt, hasFeed };
+  const postgresUrl = isOurs ? await startPostgres(started) : await findPostgres(seedIt);
+  const database = { postgresUrl, isSeeded: isOurs || seedIt, hasFeed: isOnThisMachine(postgresUrl) };
+  if (hostOf(postgresUrl).endsWith(".neon.tech")) return { ...database, databaseUrl: postgresUrl };
+  const endpoint = await startNeonEndpoint({ connectionString: postgresUrl });
+  started.defer(endpoint.close);
+  return { ...database, databaseUrl: endpoint.connectionString };
 }
 
-async function startPostgres(closers: Closers): Promise<string> {
+async function startPostgres(started: AsyncDisposableStack): Promise<string> {
   const thread = new Worker(new URL("postgres/thread.ts", import.meta.url));
-  closers.unshift(() => thread.terminate());
+  started.defer(async () => void (await thread.terminate()));
   const [connectionString] = await once(thread, "message");
   await migrate(connectionString);
   await seed(connectionString);
-  await forgetChanges(connectionString);
+  // Nothing is cached yet that the feed would have to purge.
+  const target = { connectionString, name: "", isOfRunning: true };
+  await withDatabase(target, (db) => db.execute(sql`delete from changes`));
   return connectionString;
 }
 
@@ -59,36 +52,4 @@ async function findPostgres(seedIt: boolean): Promise<string> {
   await withDatabase(target, (db) => db.execute(sql`select from processes limit 0`));
   if (seedIt) await seed(connectionString);
   return connectionString;
-}
-
-/** Empties the outbox: nothing is cached yet that the feed would have to purge. */
-async function forgetChanges(connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  await client.query("delete from changes");
-  await client.end();
-}
-
-/** @returns how to reach the database with the Neon driver */
-async function startEndpoint(closers: Closers, postgresUrl: string): Promise<string> {
-  if (hostOf(postgresUrl).endsWith(".neon.tech")) return postgresUrl;
-  const endpoint = await startNeonEndpoint({ connectionString: postgresUrl });
-  closers.unshift(endpoint.close);
-  return endpoint.connectionString;
-}
-
-/**
- * Asks one query as the Worker asks all of its own, which may fail where node-postgres does not.
- *
- * @param databaseUrl a well-formed one: the driver quotes a malformed one in its error
- * @throws CommandError
- */
-export async function assertDriverReaches(databaseUrl: string): Promise<void> {
-  try {
-    await neon(databaseUrl).query("select 1", [], { fetchOptions: { signal: AbortSignal.timeout(TIMEOUT_MS) } });
-  } catch (error) {
-    const { message, sourceError } = error as NeonDbError;
-    const reason = sourceError === undefined ? message.replace(ERROR_BODY, "$1") : reasonOf(sourceError);
-    throw new CommandError(`The Neon driver cannot query the database: ${reason}`);
-  }
 }

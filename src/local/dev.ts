@@ -14,7 +14,7 @@ import { SETTINGS } from "../worker/shared/config.ts";
 import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
-import { type Closers, type OpenedDatabase, openDatabase } from "./database.ts";
+import { type OpenedDatabase, openDatabase } from "./database.ts";
 
 /** On which wrangler listens for `localhost`, and clients look for it. */
 const HOST = "127.0.0.1";
@@ -30,11 +30,10 @@ Serves the API on http://localhost:8787 over an embedded Postgres with data to t
   PORT           another port
   DATABASE_URL   another database, Neon or any Postgres; it must have been migrated (npm run db:migrate)`;
 
-const FRESH_WITHOUT_FEED_SECONDS = String(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default);
 /** As public as the seed's keys. */
 const PURGE_SECRET = "a-secret-for-this-machine-and-no-other";
 
-const closers: Closers = [];
+const started = new AsyncDisposableStack();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { seed: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
@@ -43,24 +42,15 @@ async function main(): Promise<void> {
   await assertFree(port);
   // Loads while Postgres starts. With another database, what may yet be refused comes first: it is quicker.
   if (context().env.DATABASE_URL === undefined) void import("wrangler");
-  const database = await openDatabase(closers, values.seed ?? false);
+  const database = await openDatabase(started, values.seed ?? false);
   const { postgresUrl, isSeeded, hasFeed } = database;
-  const upstream = await startWorker(
-    closers,
-    {
-      config: "wrangler.toml",
-      entrypoint: "src/local/worker.ts",
-      bindings: bindingsFor(database),
-    },
-    { hostname: HOST, port },
-  );
-
+  const input = { config: "wrangler.toml", entrypoint: "src/local/worker.ts", bindings: bindingsFor(database) };
+  const worker = await startWorker(started, input, port);
   const url = `http://localhost:${port}`;
-  const running = { url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET };
-  announce(running);
-  closers.unshift(async () => withdraw());
+  announce({ url, databaseUrl: postgresUrl, purgeSecret: PURGE_SECRET });
+  started.defer(withdraw);
   console.log(greeting(url, isSeeded ? seedLines(url, postgresUrl) : []));
-  if (hasFeed) await runCron(upstream);
+  if (hasFeed) await runCron(worker);
 }
 
 type WorkerInput = Parameters<DevEnv["startWorker"]>[0];
@@ -72,21 +62,20 @@ type WorkerInput = Parameters<DevEnv["startWorker"]>[0];
  * @throws CommandError if it cannot be built or started; later, requests are answered with the reason
  */
 export async function startWorker(
-  closers: Closers,
+  started: AsyncDisposableStack,
   input: Pick<WorkerInput, "config" | "entrypoint" | "bindings">,
-  server = { hostname: "127.0.0.1", port: 0 },
+  port = 0,
 ): Promise<URL> {
   // For Miniflare, which prints what the Worker does not catch.
   process.env.WRANGLER_LOG = "warn";
   // Here, because it takes as long to load as all that may be refused before takes together.
   const { unstable_DevEnv: DevEnv } = await import("wrangler");
   const devEnv = new DevEnv();
-  const watch = await watchForFailures(devEnv);
-  closers.unshift(watch.close);
+  const firstStart = watchForFailures(devEnv, started);
   const starting = devEnv.startWorker({
     ...input,
     dev: {
-      server,
+      server: { hostname: HOST, port },
       inspector: false,
       watch: true,
       persist: false,
@@ -100,18 +89,19 @@ export async function startWorker(
     throw new CommandError(describeFailure(error));
   });
   // It fails where workerd has not started.
-  closers.unshift(() => worker.dispose().catch(() => {}));
-  await watch.started;
+  started.defer(() => worker.dispose().catch(() => {}));
+  await firstStart;
   return worker.url;
 }
 
 export function bindingsFor({ databaseUrl, isSeeded, hasFeed }: OpenedDatabase): NonNullable<WorkerInput["bindings"]> {
+  const text = (value: unknown) => ({ type: "plain_text", value: String(value) }) as const;
   return {
     DATABASE_URL: { type: "secret_text", value: databaseUrl },
     PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
-    ...(!hasFeed && { EDGE_FRESH_SECONDS: { type: "plain_text", value: FRESH_WITHOUT_FEED_SECONDS } }),
+    ...(!hasFeed && { EDGE_FRESH_SECONDS: text(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default) }),
     ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
-    ...(isSeeded && { DEMO_KEY: { type: "plain_text", value: SEED_TOKENS.full } }),
+    ...(isSeeded && { DEMO_KEY: text(SEED_TOKENS.full) }),
   };
 }
 
@@ -181,7 +171,7 @@ function end(exitCode: number): Promise<void> {
   ending ??= (async () => {
     // What wrangler waits for may never come.
     setTimeout(END_MS, undefined, { ref: false }).then(() => process.exit(1));
-    for (const close of closers) await close();
+    await started.disposeAsync();
     process.exit(exitCode);
   })();
   return ending;

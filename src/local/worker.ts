@@ -21,10 +21,18 @@ let gatewayEnv: LocalEnv | undefined;
 
 export default {
   async fetch(request, env, ctx) {
-    if (request.url.endsWith("/analytics_engine/sql")) return querySql(request, env);
+    if (env.ANALYTICS_ENGINE !== undefined && request.url.endsWith("/analytics_engine/sql")) {
+      await handOver(env.ANALYTICS_ENGINE);
+      return env.ANALYTICS_ENGINE.fetch(request);
+    }
     const response = await gateway.fetch(request, withDataset(env), ctx);
-    if (dataset.size >= BATCH) ctx.waitUntil(handOver(env));
-    return offerDemoKey(response, env.DEMO_KEY);
+    if (dataset.size >= BATCH) ctx.waitUntil(handOver(env.ANALYTICS_ENGINE));
+    if (env.DEMO_KEY === undefined || !response.headers.get("content-type")?.startsWith("text/html")) return response;
+    // Tells a page a key to try the API with: src/docs/page/page.ts enters it.
+    const meta = `<meta name="demo-key" content="${env.DEMO_KEY}">`;
+    return new HTMLRewriter()
+      .on("head", { element: (head) => void head.append(meta, { html: true }) })
+      .transform(response);
   },
   scheduled: (controller, env, ctx) => gateway.scheduled(controller, withDataset(env), ctx),
 } satisfies ExportedHandler<LocalEnv>;
@@ -35,23 +43,6 @@ function withDataset(env: LocalEnv): LocalEnv {
   return gatewayEnv;
 }
 
-async function querySql(request: Request, env: LocalEnv): Promise<Response> {
-  await handOver(env);
-  return (await env.ANALYTICS_ENGINE?.fetch(request)) ?? new Response(null, { status: 404 });
-}
-
-async function handOver({ ANALYTICS_ENGINE }: LocalEnv): Promise<void> {
-  await ANALYTICS_ENGINE?.fetch("http://local/points", { method: "POST", body: JSON.stringify(dataset.take()) });
-}
-
-/**
- * Tells a page a key to try the API with: src/docs/page/page.ts enters it.
- *
- * @param key undefined where the database has none that is public
- */
-function offerDemoKey(response: Response, key: string | undefined): Response {
-  if (key === undefined || !response.headers.get("content-type")?.startsWith("text/html")) return response;
-  return new HTMLRewriter()
-    .on("head", { element: (head) => void head.append(`<meta name="demo-key" content="${key}">`, { html: true }) })
-    .transform(response);
+async function handOver(engine: Fetcher | undefined): Promise<void> {
+  await engine?.fetch("http://local/points", { method: "POST", body: JSON.stringify(dataset.take()) });
 }

@@ -3,13 +3,12 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Closers } from "../../src/local/database.ts";
 import { startWorker } from "../../src/local/dev.ts";
 import { CommandError } from "../../src/node/errors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "process-api-broken-"));
 const input = { config: join(root, "wrangler.toml"), entrypoint: join(root, "src/worker.js"), bindings: {} };
-const closers: Closers = [];
+const running = new AsyncDisposableStack();
 const said = vi.spyOn(console, "error").mockImplementation(() => {});
 let url: URL;
 
@@ -19,10 +18,10 @@ beforeAll(async () => {
   writeFileSync(input.config, `name = "w"\ncompatibility_date = "2026-11-17"\n${build}`);
   writeFileSync(input.entrypoint, "export default { fetch: () => new Response('well') };\n");
   writeFileSync(join(root, "src/build.mjs"), "\n");
-  url = await startWorker(closers, input);
+  url = await startWorker(running, input);
 });
 afterAll(async () => {
-  for (const close of closers) await close();
+  await running.disposeAsync();
   rmSync(root, { recursive: true });
   said.mockRestore();
 });
@@ -56,10 +55,10 @@ test.for([
 
 test("a Worker that cannot be started at all is one line more, and can be closed", async () => {
   const mend = breakFile("src/worker.js", 'throw new Error("not at all");');
-  const started: Closers = [];
+  const started = new AsyncDisposableStack();
   const error = new CommandError("The Worker cannot be built or started.");
   await expect(startWorker(started, input)).rejects.toThrow(error);
   expect(said.mock.calls.join("\n")).toContain("not at all");
-  for (const close of started) await close();
+  await started.disposeAsync();
   mend();
 });

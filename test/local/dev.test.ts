@@ -1,17 +1,15 @@
 // `npm run dev` as a newcomer runs it, and ends it; and what it does with a database of yours, in this process.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { neon } from "@neondatabase/serverless";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { SEED_PROCESSES, SEED_TOKENS, seed } from "../../drizzle/seed.ts";
-import { assertDriverReaches, type Closers, type OpenedDatabase, openDatabase } from "../../src/local/database.ts";
+import "../../src/local/loopback.ts";
+import { type OpenedDatabase, openDatabase } from "../../src/local/database.ts";
 import { assertFree, bindingsFor, greeting, readPort } from "../../src/local/dev.ts";
-import { startNeonEndpoint } from "../../src/local/neon/endpoint.ts";
-import { EndpointError } from "../../src/local/neon/errors.ts";
 import { checkOut } from "../stand-ins/checkout.ts";
 import { run } from "../support/command.ts";
 import { isProcess } from "../support/contract.ts";
@@ -82,13 +80,11 @@ test("it prints lines that work as they are, and what each shows, and serves wha
 });
 
 async function open(env: Record<string, string>, seedIt = false): Promise<OpenedDatabase> {
-  const closers: Closers = [];
-  onTestFinished(async () => {
-    for (const close of closers) await close();
-  });
+  const started = new AsyncDisposableStack();
+  onTestFinished(() => started.disposeAsync());
   let opened: OpenedDatabase | undefined;
   const command = async () => {
-    opened = await openDatabase(closers, seedIt);
+    opened = await openDatabase(started, seedIt);
     return 0;
   };
   await run(command, [], { env });
@@ -151,26 +147,6 @@ describe("with DATABASE_URL", () => {
       "The database refused: SQLSTATE 42P01 (it has no schema yet: npm run db:migrate)",
     );
     await query("alter table hidden rename to processes");
-  });
-
-  test("it says what the Neon driver, by which the Worker asks, has against one that others can query", async () => {
-    const url = new URL(postgresUrl());
-    const target = Number(url.port);
-    let connections = 0;
-    const { port } = await listen((socket) => {
-      if (++connections > 1) return socket.destroy();
-      return socket.pipe(connect(target, "127.0.0.1").on("error", () => {})).pipe(socket);
-    });
-    url.port = String(port);
-    const start = "The Neon driver cannot query the database: ";
-    expect(await failureOf(open({ DATABASE_URL: url.href }))).toBe(
-      `${start}Server error (HTTP status 500): Couldn't connect to compute node`,
-    );
-    const intercept = () => Promise.reject(new EndpointError(400, { message: "wrong password" }));
-    const endpoint = await startNeonEndpoint({ connectionString: postgresUrl(), intercept });
-    expect(await failureOf(assertDriverReaches(endpoint.connectionString))).toBe(`${start}wrong password`);
-    await endpoint.close();
-    expect(await failureOf(assertDriverReaches(endpoint.connectionString))).toBe(`${start}ECONNREFUSED`);
   });
 
   test("the Worker is told that there is no feed, or a key to show", () => {
