@@ -7,18 +7,15 @@ import { isUuid } from "../worker/shared/uuid.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { parseId, parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
-import { purgeAll, runningWorker, workerAt } from "./support/purge.ts";
+import { type Changed, KINDS, purgeAll, runningWorker, workerAt } from "./support/purge.ts";
 
 interface PurgeOptions {
-  company?: string[];
-  application?: string[];
-  process?: string[];
-  key?: string[];
-  resourceType?: string[];
   url?: string;
   wait: number;
   json?: boolean;
 }
+
+type Ids = Record<keyof Changed, string[]>;
 
 const STDIN = "-";
 
@@ -46,18 +43,16 @@ Examples:
   psql -Atc 'select id from processes' "$DATABASE_URL" |
     npm run purge -- --process - --wait 60`;
 
-async function purge({ url, wait: waitSeconds, json, ...ids }: PurgeOptions): Promise<void> {
+async function purge(named: Ids, { url, wait: waitSeconds, json }: PurgeOptions): Promise<void> {
   const worker = url === undefined ? runningWorker() : workerAt(url, "--url");
   if (worker === undefined) throw usageError("No Worker: give --url and PURGE_SECRET, or start `npm run dev`.");
-  const given = [ids.company, ids.application, ids.process, ids.key, ids.resourceType];
-  if (given.filter((some) => some?.includes(STDIN)).length > 1) {
-    throw usageError("Only one option may be given -: stdin is one list.");
+  const changed: Ids = { ...named };
+  const [kind, another] = KINDS.filter((kind) => named[kind].includes(STDIN));
+  if (another !== undefined) throw usageError("Only one option may be given -: stdin is one list.");
+  if (kind !== undefined) {
+    const fromStdin = await readIds();
+    changed[kind] = named[kind].flatMap((id) => (id === STDIN ? fromStdin : [id]));
   }
-  const fromStdin = given.flat().includes(STDIN) ? await readIds() : [];
-  const [companies = [], applications = [], processes = [], keys = [], resource_types = []] = given.map((some) =>
-    some?.flatMap((id) => (id === STDIN ? fromStdin : id)),
-  );
-  const changed = { companies, applications, processes, keys, resource_types };
   if (Object.values(changed).flat().length === 0) throw usageError("Nothing to purge: name an id (see --help).");
   const { purged, left, error } = await purgeAll(worker, changed, {
     waitSeconds,
@@ -78,23 +73,20 @@ async function readIds(): Promise<string[]> {
   return words.map(parseId);
 }
 
-const parseIdOrStdin = (word: string, previous: string[] = []): string[] => [
-  ...previous,
-  word === STDIN ? STDIN : parseId(word),
-];
-
-export default await command(import.meta, () =>
-  createProgram("purge")
+export default await command(import.meta, () => {
+  const named: Ids = { companies: [], applications: [], processes: [], keys: [], resource_types: [] };
+  const into = (kind: keyof Ids) => (word: string) => named[kind].push(word === STDIN ? STDIN : parseId(word));
+  return createProgram("purge")
     .usage("[options]     (npm run purge -- …)")
     .description("Purges the edge's cache of all that depends on what has changed, with the secret PURGE_SECRET.")
-    .option("--company <id...>", "companies that have changed", parseIdOrStdin)
-    .option("--application <id...>", "applications", parseIdOrStdin)
-    .option("--process <id...>", "processes", parseIdOrStdin)
-    .option("--key <id...>", "API keys", parseIdOrStdin)
-    .option("--resource-type <id...>", "machine sizes", parseIdOrStdin)
+    .option("--company <id...>", "companies that have changed", into("companies"))
+    .option("--application <id...>", "applications", into("applications"))
+    .option("--process <id...>", "processes", into("processes"))
+    .option("--key <id...>", "API keys", into("keys"))
+    .option("--resource-type <id...>", "machine sizes", into("resource_types"))
     .option("--url <origin>", "of the Worker (default: a running `npm run dev`)")
     .option("--wait <seconds>", "how long to wait in all where the Worker says when to try again", parseWholeNumber, 0)
     .option("--json", "print an object")
     .addHelpText("after", NOTES)
-    .action(purge),
-);
+    .action((options: PurgeOptions) => purge(named, options));
+});

@@ -26,19 +26,11 @@ export function findDatabase(): DatabaseTarget {
   if (connectionString === undefined) throw usageError("No database: set DATABASE_URL, or start `npm run dev`.");
   assertPostgresUrl(connectionString, "DATABASE_URL");
   const { host, port, database } = new pg.Client({ connectionString });
-  return {
-    connectionString,
-    name: `${host}:${port}/${database}`,
-    isOfRunning: connectionString === running?.databaseUrl,
-  };
+  const isOfRunning = connectionString === running?.databaseUrl;
+  return { connectionString, name: `${host}:${port}/${database}`, isOfRunning };
 }
 
-/**
- * node-postgres quotes a malformed URL in its error, and takes any scheme for its own.
- *
- * @param name of the variable that holds it
- * @throws CommandError
- */
+/** node-postgres quotes a malformed URL in its error, and takes any scheme for its own. @throws CommandError */
 export function assertPostgresUrl(text: string, name: string): void {
   if (!URL.canParse(text) || !/^postgres(ql)?:/.test(text)) throw usageError(`${name} is not a Postgres URL.`);
 }
@@ -57,31 +49,24 @@ export function isOnThisMachine(connectionString: string): boolean {
  * @throws CommandError if the database fails, with its SQLSTATE or the error's code; never its own words, which may hold
  *   the connection string or bound values
  */
-export async function withDatabase<T>(target: DatabaseTarget, work: (db: Database) => Promise<T>): Promise<T> {
-  const { connectionString } = target;
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: "process-api keys",
-  });
+export async function withDatabase<T>(
+  { connectionString, isOfRunning }: DatabaseTarget,
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
+  const connectionTimeoutMillis = CONNECT_TIMEOUT_MS;
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis, application_name: "process-api" });
   // A connection that is lost fails the query, too: nothing more to say here.
   client.on("error", () => {});
   try {
-    await connect(client, target);
+    await client.connect().catch((error) => {
+      const name = isOfRunning ? "`npm run dev`" : "DATABASE_URL";
+      throw databaseError(error, `The database of ${name} cannot be reached`);
+    });
     return await work(drizzle({ client }));
   } catch (error) {
     throw error instanceof DrizzleQueryError ? databaseError(error.cause, "The connection was lost") : error;
   } finally {
     await client.end().catch(() => {});
-  }
-}
-
-async function connect(client: pg.Client, { isOfRunning }: DatabaseTarget): Promise<void> {
-  try {
-    await client.connect();
-  } catch (error) {
-    const where = isOfRunning ? "The database of `npm run dev`" : "The database of DATABASE_URL";
-    throw databaseError(error, `${where} cannot be reached`);
   }
 }
 

@@ -20,6 +20,15 @@ export class CommandError extends Error {
 
 export const usageError = (message: string): CommandError => new CommandError(message, EXIT_CODE.usage);
 
+/** What `work` returns, or something else if it throws. */
+export function orElse<T>(otherwise: T, work: () => T): T {
+  try {
+    return work();
+  } catch {
+    return otherwise;
+  }
+}
+
 /** Why `fetch` has failed: the code of the connection's error, or else the name of its own. */
 export function reasonOf(error: unknown): string {
   const { name, cause } = error as { name: string; cause?: { code?: string } };

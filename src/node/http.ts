@@ -1,6 +1,6 @@
 // Requests to other services. Each has a deadline and follows no redirect, because its secret is for one origin only.
 import { context } from "./context.ts";
-import { CommandError, printable, reasonOf } from "./errors.ts";
+import { CommandError, orElse, printable, reasonOf } from "./errors.ts";
 
 export interface RequestOptions {
   method?: string | undefined;
@@ -23,11 +23,6 @@ export interface Reply {
   retryAfterSeconds: number | undefined;
 }
 
-/** A schema of Zod, for one: a workflow runs a command where no package is installed. */
-interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false };
-}
-
 /** Nobody has responded, or not in time. */
 export class UnreachableError extends CommandError {
   readonly reason: string;
@@ -43,13 +38,11 @@ export class RefusedError extends CommandError {
   readonly reply: Reply;
 
   constructor(reply: Reply) {
-    const { request, status } = reply;
-    const words = wordsOf(reply);
-    super(
-      isOk(reply)
-        ? `${request.origin} responded to ${request.method} ${request.path} (${status}) with something else than expected.`
-        : `${request.origin} refused ${request.method} ${request.path} (${status})${words === "" ? "." : `: ${words}`}`,
-    );
+    const { method, origin, path } = reply.request;
+    const end = ` ${method} ${path} (${reply.status})`;
+    // What came with 2xx may be a secret.
+    if (isOk(reply)) super(`${origin} responded to${end} with something else than expected.`);
+    else super(`${origin} refused${end}${wordsOf(reply)}`);
     this.reply = reply;
   }
 }
@@ -74,18 +67,19 @@ export async function send(
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await response.text();
+    const { status } = response;
     const retryAfter = /^\d{1,5}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
-    return {
-      request: { method, origin, path },
-      status: response.status,
-      headers: response.headers,
-      text,
-      json: parseJson(text),
-      retryAfterSeconds: retryAfter === undefined ? undefined : Number(retryAfter),
-    };
+    const retryAfterSeconds = retryAfter === undefined ? undefined : Number(retryAfter);
+    const json = orElse(undefined, () => JSON.parse(text));
+    return { request: { method, origin, path }, status, headers: response.headers, text, json, retryAfterSeconds };
   } catch (error) {
     throw new UnreachableError(origin, reasonOf(error));
   }
+}
+
+/** A schema of Zod, for one: a workflow runs a command where no package is installed. */
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false };
 }
 
 /** The body of a successful response. @throws RefusedError */
@@ -101,17 +95,10 @@ export const ask = async <T>(url: string, schema: Schema<T>, options?: RequestOp
 
 const isOk = ({ status }: Reply): boolean => status >= 200 && status < 300;
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** What a refusal says for itself: `message` of the Worker, Neon and GitHub, `errors` of Cloudflare, or its text. */
 function wordsOf({ json, text }: Reply): string {
   const { message, errors } = (json ?? {}) as { message?: unknown; errors?: unknown };
   const all = Array.isArray(errors) ? errors.map((one) => `${one?.message} [code: ${one?.code}]`) : [message ?? text];
-  return printable(all.join(" ").trim()).slice(0, 200);
+  const words = printable(all.join(" ").trim()).slice(0, 200);
+  return words === "" ? "." : `: ${words}`;
 }

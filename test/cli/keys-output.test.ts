@@ -256,8 +256,8 @@ describe("a token", () => {
 
 test.for<[string, string[]]>([
   ["--help", ["issue", "list", "show", "rotate", "disable", "enable", "revoke", "A key in JSON:", "Exit codes:"]],
-  ["issue --help", ["--company", "--permission", "--application", "--expires", "Examples:"]],
-  ["rotate --help", ["--overlap", "0 to 168h", "(default: 24h)", "--purge-url", "Examples:"]],
+  ["issue --help", ["--company", "--permission", "--application", "--expires", "--quiet"]],
+  ["rotate --help", ["--overlap", "0 to 168h", "(default: 24h)", "--purge-url", "5 live tokens"]],
   ["revoke --help", ["deleted", "stays in the list", "--yes", "--purge-url"]],
   ["help list", ["--company", "--json", "from the edge's cache\nare not counted", "up to 1 h later"]],
 ])("%s prints the help on stdout", async ([args, expected]) => {

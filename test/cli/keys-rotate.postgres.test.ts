@@ -12,8 +12,7 @@ test("rotations that wait for a lock take turns, and their overlap begins after 
     await holder.query("begin");
     await holder.query("select from api_keys where id = $1 for update", [id]);
     const rotations = [keys(`rotate ${id} --quiet`), keys(`rotate ${id} --quiet`)];
-    const waiting =
-      "select from pg_stat_activity where application_name = 'process-api keys' and wait_event_type = 'Lock'";
+    const waiting = "select from pg_stat_activity where application_name = 'process-api' and wait_event_type = 'Lock'";
     await expect.poll(async () => (await records.pool.query(waiting)).rowCount).toBe(2);
     const { rows } = await holder.query("select date_trunc('milliseconds', clock_timestamp()) as released");
     await holder.query("rollback");

@@ -17,7 +17,7 @@ export interface Worker {
   headers?: Record<string, string> | undefined;
 }
 
-const KINDS = ["companies", "applications", "processes", "keys", "resource_types"] as const;
+export const KINDS = ["companies", "applications", "processes", "keys", "resource_types"] as const;
 /** Ids of what has changed, by kind: the body of a purge. */
 export type Changed = Partial<Record<(typeof KINDS)[number], readonly string[]>>;
 
