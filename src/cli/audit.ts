@@ -97,7 +97,6 @@ function formatEntry({ at, operation, process_id, api_key, request_id, before, a
 
 export default await command(import.meta, () =>
   createProgram("audit")
-    .usage("[options]     (npm run audit -- …)")
     .description("Shows who has written what through the API.")
     .option("--process <id>", "of this process", parseId)
     .option("--application <id>", "of the processes of this application", parseId)

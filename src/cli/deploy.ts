@@ -44,9 +44,8 @@ Of the environment:
   CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID
                           or whoever is logged in (npx wrangler login)
 
-Exit codes: 0 it has the traffic and passed the smoke tests; 1 the previous version
-still has it or has it again, unless the last line says otherwise; 2 the command or
-the environment is wrong.`;
+If it fails, the previous version still has the traffic or has it again, unless the last
+line says otherwise.`;
 
 async function deploy({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
   const ownerUrl = readOwnerUrl();
@@ -106,7 +105,6 @@ function parseSteps(text: string): number[] {
 
 export default await command(import.meta, () =>
   createProgram("deploy")
-    .usage("[options]     (npm run deploy)")
     .description("Migrates and deploys to production, trying it before and after it has traffic.")
     .option(
       "--steps <percentages>",

@@ -41,10 +41,7 @@ The database is that of DATABASE_URL, or of a running \`npm run dev\`.
 
 After a change, the edge is to be purged: with --purge-url, or later with
 npm run purge -- --key <id>. That of \`npm run dev\` is purged unasked. Else:
-${BOUNDS}
-
-Exit codes: 0 done; 1 not done; 2 the command or the environment is wrong;
-3 done, but the purge failed.`;
+${BOUNDS}`;
 
 const LIST_NOTES = `\
 EXPIRES is of the token, or of the key if that is sooner; LAST USED is of the token, or
@@ -226,7 +223,6 @@ function define(program: Command): void {
 
 export default await command(import.meta, () => {
   const program = createProgram("keys")
-    .usage("<command> [options]     (npm run keys -- <command> …)")
     .description(
       "Makes, shows, rotates and ends API keys. Only a SHA-256 of a token and four digits of either end are stored.",
     )

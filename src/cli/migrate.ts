@@ -14,10 +14,7 @@ Consecutive migrations share a transaction: all of them are applied, or none. On
 first line is "${OUTSIDE_MARK}" runs alone, after those before it are
 committed; if it fails, fix the cause and run this command again. Runs at the same
 time wait for each other. Prints each migration once it is committed, a line each; if
-there are none, says so on stderr.
-
-Exit codes: 0 the schema is the newest; 1 it is not, and why; 2 the command or the
-environment is wrong.`;
+there are none, says so on stderr.`;
 
 async function migrateDatabase(): Promise<void> {
   const { connectionString } = findDatabase();
@@ -31,8 +28,7 @@ async function migrateDatabase(): Promise<void> {
 }
 
 export default await command(import.meta, () =>
-  createProgram("migrate")
-    .usage("     (npm run db:migrate)")
+  createProgram("db:migrate")
     .description("Applies the migrations of drizzle/ that a database does not have yet.")
     .addHelpText("after", NOTES)
     .action(migrateDatabase),

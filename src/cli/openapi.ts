@@ -54,7 +54,6 @@ async function changesBetween(file: string, generated: string): Promise<string> 
 
 export default await command(import.meta, () =>
   createProgram("openapi")
-    .usage("[options] [file]     (npm run openapi -- …)")
     .description(
       "Writes the OpenAPI document that the code generates, and says what changed and whether it breaks clients.",
     )

@@ -54,10 +54,7 @@ Prints an object:
   is_new          whether the database was made just now
 
 --sweep prints the names of the previews that it has deleted. It asks gh which pull
-requests are open: the preview of number 7 is called pr-7.
-
-Exit codes: 0 it runs and passed the smoke test; 1 it does not; 2 the command or the
-environment is wrong.`;
+requests are open: the preview of number 7 is called pr-7.`;
 
 /** With the Worker's name and a hyphen it must fit into a DNS label of 63 characters. */
 const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$/;
@@ -150,7 +147,6 @@ async function listCompanies(client: pg.Client): Promise<string[]> {
 
 export default await command(import.meta, () =>
   createProgram("preview")
-    .usage("--name <name> [options]     (npm run preview -- …)")
     .description("Deploys this checkout as a preview: its own URL, its own database, its own cache.")
     .option("--name <name>", "of the preview")
     .option("--delete", "delete the preview and its database")

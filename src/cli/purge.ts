@@ -36,8 +36,6 @@ Prints the tags that were purged, a line each; with --json an object:
           processes: [id], keys: [id], resource_types: [id] }, {} if all was
   error   why not, or null
 
-Exit codes: 0 all was purged; 1 not all was; 2 the command or the environment is wrong.
-
 Examples:
   PURGE_SECRET=… npm run purge -- --url https://api.example.com --key <id>
   psql -Atc 'select id from processes' "$DATABASE_URL" |
@@ -77,7 +75,6 @@ export default await command(import.meta, () => {
   const named: Ids = { companies: [], applications: [], processes: [], keys: [], resource_types: [] };
   const into = (kind: keyof Ids) => (word: string) => named[kind].push(word === STDIN ? STDIN : parseId(word));
   return createProgram("purge")
-    .usage("[options]     (npm run purge -- …)")
     .description("Purges the edge's cache of all that depends on what has changed, with the secret PURGE_SECRET.")
     .option("--company <id...>", "companies that have changed", into("companies"))
     .option("--application <id...>", "applications", into("applications"))

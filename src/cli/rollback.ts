@@ -22,10 +22,7 @@ goes back to the last 100 versions.
 
 Of the environment: MIGRATION_DATABASE_URL (to purge), SMOKE_TOKEN, SMOKE_APPLICATION,
 SMOKE_PROCESS, CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET, CLOUDFLARE_API_TOKEN and
-CLOUDFLARE_ACCOUNT_ID, as for npm run deploy.
-
-Exit codes: 0 it has the traffic; 1 it has not; 2 the command or the environment is
-wrong; 3 it has the traffic, but nothing was purged.`;
+CLOUDFLARE_ACCOUNT_ID, as for npm run deploy.`;
 
 const workerSchema = z.object({ subdomain: z.object({ preview_url_suffix: z.string() }) });
 
@@ -48,7 +45,6 @@ async function rollBack(given: string | undefined, { wait: waitSeconds }: { wait
 
 export default await command(import.meta, () =>
   createProgram("rollback")
-    .usage("[options] [version]     (npm run rollback -- …)")
     .description("Gives a version of before all of the traffic again, if it still works.")
     .argument("[version]", "its id, as `npx wrangler versions list` shows it", parseId)
     .option("--wait <seconds>", "how long to wait for its URL to answer as it should", parseWholeNumber, 60)

@@ -27,9 +27,7 @@ Of the environment:
 
 Examples:
   npm run -s rotate | gh secret set DATABASE_URL --env production
-  npm run rotate -- --end     with the new DATABASE_URL, after the release
-
-Exit codes: 0 done; 1 not done; 2 the command or the environment is wrong.`;
+  npm run rotate -- --end     with the new DATABASE_URL, after the release`;
 
 async function rotate({ end, yes: isForced = false }: { end?: boolean; yes?: boolean }): Promise<void> {
   const ownerUrl = readOwnerUrl();
@@ -81,7 +79,6 @@ function pooled(direct: string): string {
 
 export default await command(import.meta, () =>
   createProgram("rotate")
-    .usage("[options]     (npm run rotate)")
     .description("Gives the Worker another role in Postgres, with a password of its own.")
     .option("--end", "end the role that DATABASE_URL does not name")
     .option("--yes", "also if it has connections")

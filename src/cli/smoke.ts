@@ -23,10 +23,7 @@ Without --url it tries a running \`npm run dev\`, with a key of the seed.
 What needs a key uses SMOKE_TOKEN with the process SMOKE_PROCESS of SMOKE_APPLICATION.
 With PURGE_SECRET it tests a purge, too. CF_ACCESS_CLIENT_ID and
 CF_ACCESS_CLIENT_SECRET, a service token, go only to the URLs of versions and
-previews.
-
-Exit codes: 0 all passed; 1 something failed; 2 the command or the environment is
-wrong.`;
+previews.`;
 
 async function tryDeployment({ url, expectCache: isCached = false, readOnly, wait }: SmokeOptions): Promise<void> {
   const given = readReader();
@@ -48,7 +45,6 @@ async function tryDeployment({ url, expectCache: isCached = false, readOnly, wai
 
 export default await command(import.meta, () =>
   createProgram("smoke")
-    .usage("--url <url> [options]     (npm run smoke -- …)")
     .description(
       "Tries a deployment: the contract, its errors, its cache, and that no key sees the response of another.",
     )

@@ -35,9 +35,6 @@ ${JSON_SHAPE}
 
 With --check, prints what is wrong, a line each, instead (src/cli/runbook/README.md).
 
-Exit codes: 0 done, and with --check nothing is wrong; 1 not done, or something is wrong;
-2 the command or the environment is wrong.
-
 Examples:
   npm run stats -- --since 1h
   npm run stats -- --since 10m --check`;
@@ -66,7 +63,6 @@ function parseDataset(text: string): string {
 
 export default await command(import.meta, () =>
   createProgram("stats")
-    .usage("[options]     (npm run stats -- …)")
     .description("Shows requests, hits, latencies, failures, the busiest keys and the feed.")
     .option("--since <duration>", "how far back, such as 10m, 1h or 7d", parseSince, 3_600_000)
     .option("--dataset <name>", `of previews: ${DATASETS.previews}`, parseDataset, DATASETS.production)

@@ -137,7 +137,6 @@ async function readTables(db: Database, auditDays: number): Promise<Storage[]> {
 
 export default await command(import.meta, () =>
   createProgram("storage")
-    .usage("[options]     (npm run storage -- …)")
     .description("Shows what each table takes, since when, and for how long it is kept.")
     .option("--sweep", "first delete what has expired")
     .option("--json", "print a list of objects")

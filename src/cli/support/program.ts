@@ -28,9 +28,14 @@ export async function command({ main }: ImportMeta, define: () => Program): Prom
   return run;
 }
 
-/** A program whose mistakes in use are one line each. */
+const EXIT_CODES = `
+Exit codes: 0 done; 1 not done, or something failed; 2 the command or the environment is
+wrong, and nothing was tried; 3 done, but the cache was not purged.`;
+
+/** A program whose mistakes in use are one line each. @param name of the script in package.json */
 export function createProgram(name: string): Program {
-  return new Program(name)
+  return new Program(`npm run ${name} --`)
+    .addHelpText("afterAll", EXIT_CODES)
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
