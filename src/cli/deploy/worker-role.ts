@@ -1,5 +1,8 @@
 // The Worker's own roles in Postgres: two of them, by turns, so that its password can change while it answers.
 import { randomBytes } from "node:crypto";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import pg from "pg";
 import { CommandError } from "../../node/errors.ts";
 import { SETTINGS } from "../../worker/shared/config.ts";
@@ -11,41 +14,17 @@ const ROLES = ["worker_1", "worker_2"] as const;
 type WorkerRole = (typeof ROLES)[number];
 
 /**
- * All that the Worker may do. Tests have it do all that it does as one of the roles, and compare its rights with a list
- * (test/worker/db/grants.txt).
+ * All that the Worker may do: the RIGHTS of each table, by column unless all of them are read. All of a table also where a version
+ * reads columns that a later one has added. Tests have it do all that it does as one of the roles, and compare its rights with a
+ * list (test/worker/db/grants.txt).
  *
  * The version before still responds while a release runs, and again after a rollback: take back what this version no longer
  * needs in the release after it.
  */
-const GRANTS = [
-  // By column, unless all of them are read. All of a table also where a version reads columns that a later one has added.
-  "select on applications, processes, process_runs, api_keys, idempotent_answers",
-  "select (id, name) on companies",
-  "select (id, name, cpu_millicores, memory_megabytes, category, updated_at) on process_resource_types",
-  "select (hash, api_key_id, masked, expires_at, last_used_at) on api_key_tokens",
-  "select (api_key_id, permission, resource_id) on api_key_capabilities",
-  "select (id, created_at) on audit_log",
-  "select (api_key_id, day, bytes) on api_key_writes",
-  "select (holder, leased_until, healthy_at, memory) on feed",
-  "select (ctid, xid, kind, resource_id, application_id, company_id, changed_at) on changes",
-  "insert, delete on processes",
-  `update (display_name, entrypoint, port, is_ingress_enabled, ingress_protocol, scaling_strategy, resource_type_id, schedule,
-    time_zone, job_start_policy, liveness_probe, readiness_probe, updated_at) on processes`,
-  // Those that have expired are locked, too.
-  "insert, update (id), delete on process_runs",
-  "insert (api_key_id, company_id, application_id, process_id, operation, before, after, request_id) on audit_log",
-  "insert (api_key_id, operation, key, fingerprint, body, etag, last_modified) on idempotent_answers",
-  "update (fingerprint, body, etag, last_modified, created_at), delete on idempotent_answers",
-  "insert (api_key_id, day, bytes), update (day, bytes) on api_key_writes",
-  "update (last_used_at) on api_keys, api_key_tokens",
-  // To lock what a write decides by, which takes the right to change a column.
-  "update (updated_at) on applications",
-  "update (id) on api_key_capabilities",
-  // For the feed.
-  "update (holder, leased_until, healthy_at, memory) on feed",
-  "update (xid), delete on changes",
-  "execute on function delete_expired_audit(integer), delete_expired_key_events(integer)",
-];
+const tables: { RIGHTS?: string[] }[] = await Promise.all(
+  globSync(join(import.meta.dirname, "../../worker/**/table.ts")).map((file) => import(pathToFileURL(file).href)),
+);
+const GRANTS = tables.flatMap(({ RIGHTS = [] }) => RIGHTS);
 
 /** What this version or another has given. Not all that there is: some of it may be an extension's, and not ours to give. */
 const REVOKE_ALL = `do $$ declare held text; begin

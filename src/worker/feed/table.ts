@@ -63,3 +63,9 @@ export const feed = pgTable(
     check("feed_healthy_at_finite", sql`isfinite(${table.healthyAt})`),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts). */
+export const RIGHTS = [
+  "select (ctid, xid, kind, resource_id, application_id, company_id, changed_at), update (xid), delete on changes",
+  "select (holder, leased_until, healthy_at, memory), update (holder, leased_until, healthy_at, memory) on feed",
+];

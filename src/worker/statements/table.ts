@@ -81,3 +81,14 @@ export const apiKeyWrites = pgTable(
 
 /** The moment up to which responses are kept no longer for their `Idempotency-Key`. */
 export const RESPONSES_EXPIRED: SQL = sql`now() - interval '${sql.raw(String(RESPONSE_HOURS))} hours'`;
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts). */
+export const RIGHTS = [
+  "select (id, created_at) on audit_log",
+  "insert (api_key_id, company_id, application_id, process_id, operation, before, after, request_id) on audit_log",
+  "execute on function delete_expired_audit(integer)",
+  "select, delete on idempotent_answers",
+  "insert (api_key_id, operation, key, fingerprint, body, etag, last_modified) on idempotent_answers",
+  "update (fingerprint, body, etag, last_modified, created_at) on idempotent_answers",
+  "select (api_key_id, day, bytes), insert (api_key_id, day, bytes), update (day, bytes) on api_key_writes",
+];

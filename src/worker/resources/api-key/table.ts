@@ -108,3 +108,11 @@ export const apiKeyEvents = pgTable(
     index("api_key_events_created_at_idx").on(table.createdAt).concurrently(),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts): updates of an id only to lock a row. */
+export const RIGHTS = [
+  "select, update (last_used_at) on api_keys",
+  "select (hash, api_key_id, masked, expires_at, last_used_at), update (last_used_at) on api_key_tokens",
+  "select (api_key_id, permission, resource_id), update (id) on api_key_capabilities",
+  "execute on function delete_expired_key_events(integer)",
+];

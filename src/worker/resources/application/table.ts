@@ -101,3 +101,6 @@ export const applications = pgTable(
     check("applications_updated_at_iso", isIsoMoment(table.updatedAt)),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts): the update only to lock a row. */
+export const RIGHTS = ["select, update (updated_at) on applications"];

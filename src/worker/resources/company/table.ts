@@ -14,3 +14,6 @@ export const companies = pgTable(
     check("companies_name_length", hasLength(table.name, 1, 255)),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts). */
+export const RIGHTS = ["select (id, name) on companies"];

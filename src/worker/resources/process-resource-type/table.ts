@@ -36,3 +36,8 @@ export const processResourceTypes = pgTable(
     check("process_resource_types_updated_at_iso", isIsoMoment(table.updatedAt)),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts). */
+export const RIGHTS = [
+  "select (id, name, cpu_millicores, memory_megabytes, category, updated_at) on process_resource_types",
+];

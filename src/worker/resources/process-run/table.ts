@@ -56,3 +56,6 @@ export const processRuns = pgTable(
     check("process_runs_retry_count_range", isBetween(table.retryCount, 0, 2_147_483_647)),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts): the update only to lock those that have expired. */
+export const RIGHTS = ["select, insert, update (id), delete on process_runs"];

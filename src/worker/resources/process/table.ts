@@ -149,3 +149,10 @@ export const processes = pgTable(
     ),
   ],
 );
+
+/** What the Worker's role may do with it (src/cli/deploy/worker-role.ts). */
+export const RIGHTS = [
+  "select, insert, delete on processes",
+  `update (display_name, entrypoint, port, is_ingress_enabled, ingress_protocol, scaling_strategy, resource_type_id, schedule,
+    time_zone, job_start_policy, liveness_probe, readiness_probe, updated_at) on processes`,
+];
