@@ -1,5 +1,6 @@
 // Rows for tests. Every test makes its own company, so that files can share a database.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { getTableName } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import type { PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
@@ -10,8 +11,8 @@ import { applications } from "../../src/worker/resources/application/table.ts";
 import { companies } from "../../src/worker/resources/company/table.ts";
 import { processes } from "../../src/worker/resources/process/table.ts";
 import { processResourceTypes } from "../../src/worker/resources/process-resource-type/table.ts";
-import { processRuns } from "../../src/worker/resources/process-run/table.ts";
 import { connectionString as sharedDatabase } from "./database.ts";
+import { FIXTURES } from "./fixtures.ts";
 
 type Insert<Table extends PgTable> = Partial<Table["$inferInsert"]>;
 
@@ -70,16 +71,21 @@ export async function openRecords(connectionString: string = sharedDatabase) {
   /**
    * A new application of the company, with one of each thing that belongs to it.
    *
-   * @returns an id for each parameter that a path may have
+   * @returns an id for each parameter that a path may have, and of other rows by their tables
    */
   async function pathIds(companyId: string) {
     const { id } = await application(companyId);
     // Of the type that every operation takes.
     const { id: process_id } = await process(id, { type: "cron" });
-    const now = new Date();
-    const finished = { requestedAt: now, startedAt: now, finishedAt: now, outcome: "failed" } as const;
-    await db.insert(processRuns).values({ processId: process_id, ...finished, failureReason: "Error", exitCode: 1 });
-    return { id, process_id };
+    const ids: Record<string, string> = { id, process_id };
+    for (const { table, example, parameter } of FIXTURES) {
+      if (example === undefined) continue;
+      const name = parameter ?? getTableName(table);
+      ids[name] = randomUUID();
+      const row = example({ companyId, applicationId: id, processId: process_id });
+      await db.insert(table).values({ ...row, id: ids[name] } as never);
+    }
+    return { ...ids, id, process_id };
   }
 
   /** A key that may do `permissions`, to all applications or to one. */
