@@ -1,4 +1,6 @@
 import { createDocument } from "../../src/openapi/document.ts";
+import { NEVER_CACHED, type Read } from "../../src/worker/api/operation.ts";
+import { OPERATIONS } from "../../src/worker/resources/index.ts";
 
 export const document = createDocument();
 
@@ -18,6 +20,8 @@ export interface Operation {
   needsPermission: boolean;
   /** Whether it changes anything. */
   isWrite: boolean;
+  /** Whether the edge may keep a response. */
+  isCached: boolean;
   /** The values of the parameters that the document shows as examples, which the seed has. */
   examples: Record<string, string>;
   /** The path with each parameter filled in; with any UUID if there are no values. */
@@ -56,6 +60,7 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
       isPrivate: (operation.security ?? document.security ?? []).length > 0,
       needsPermission: "403" in (operation.responses ?? {}),
       isWrite: method !== "get",
+      isCached: (OPERATIONS[String(operation.operationId)] as Read).tags !== NEVER_CACHED,
       examples: Object.fromEntries(
         ((operation.parameters ?? []) as Parameter[])
           .filter((parameter) => parameter.in === "path")
@@ -76,7 +81,7 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
 
 function idOf(name: string, values?: Record<string, string>): string {
   const id = values === undefined ? ANY_UUID : values[name];
-  if (id === undefined) throw new Error(`Say in pathIds of test/support/records.ts what {${name}} may name`);
+  if (id === undefined) throw new Error(`Give the fixture.ts of a table the parameter "${name}", and an example`);
   return id;
 }
 
@@ -84,3 +89,6 @@ function idOf(name: string, values?: Record<string, string>): string {
 export const privateOperations = operations.filter(({ isPrivate }) => isPrivate);
 
 export const privateReads = privateOperations.filter(({ isWrite }) => !isWrite);
+
+/** Those whose responses the edge may keep. */
+export const cachedReads = privateReads.filter(({ isCached }) => isCached);

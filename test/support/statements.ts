@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { getTableName } from "drizzle-orm";
 import type { Read, Write } from "../../src/worker/api/operation.ts";
 import type { Database } from "../../src/worker/db/client.ts";
 import { forgetFuture, pollChanges, releaseLease } from "../../src/worker/feed/query.ts";
@@ -8,6 +9,7 @@ import { recordUses } from "../../src/worker/resources/api-key/usage.ts";
 import { OPERATIONS } from "../../src/worker/resources/index.ts";
 import { type WriteRequest, write } from "../../src/worker/statements/write.ts";
 import { operations } from "./operations.ts";
+import { TABLES } from "./tables.ts";
 
 /** Who asks, and for what: the values of placeholders. */
 export interface Asked {
@@ -61,4 +63,13 @@ export function statementsOf(asked: Asked): Record<string, (db: Database) => Pro
     releaseLease: (db) => releaseLease(db, randomUUID(), null),
     forgetFuture: (db) => forgetFuture(db),
   };
+}
+
+/** The names of the tables that statements of an operation read or write. */
+export function tablesOf(id: string): string[] {
+  const operation = OPERATIONS[id] as Read | Write;
+  const statements = "statement" in operation ? [operation.statement()] : operation.statements();
+  return Object.values(TABLES)
+    .map(getTableName)
+    .filter((name) => statements.some(({ text }) => text.includes(`"${name}"`)));
 }

@@ -6,7 +6,7 @@ import type { Database } from "../../src/worker/db/client.ts";
 import type { Statement } from "../../src/worker/db/statement.ts";
 import { type Access, queryForKey } from "../../src/worker/resources/api-key/access.ts";
 import { PURGE_SECRET, useApi } from "../support/api.ts";
-import { privateReads } from "../support/operations.ts";
+import { cachedReads } from "../support/operations.ts";
 import { createOwnProcess } from "../support/own-process.ts";
 import { randomToken, useRecords } from "../support/records.ts";
 import { errorOf } from "../support/response.ts";
@@ -268,7 +268,7 @@ describe("POST /ops/purge", () => {
   /** By the names of the parameters of paths. */
   const FIELDS: Record<string, string> = { id: "applications", process_id: "processes" };
 
-  test.for(privateReads)("ends the reuse of $id by all that it depends on", async (operation, { own }) => {
+  test.for(cachedReads)("ends the reuse of $id by all that it depends on", async (operation, { own }) => {
     const ids: Record<string, string> = own.ids;
     const read = () => api.fetch(operation.path(ids), operation.request(own.key.token));
     await read();
@@ -278,7 +278,10 @@ describe("POST /ops/purge", () => {
     const others = Object.fromEntries(fields.map((field) => [field, [randomUUID()]]));
     expect((await api.purge(others)).status).toBe(200);
     expect(await api.queriesOf(read)).toBe(0);
-    const names = operation.parameters.map((name) => [String(FIELDS[name]), ids[name]]);
+    const names = operation.parameters.map((name) => [
+      FIELDS[name] ?? `Say in FIELDS what purges {${name}}`,
+      ids[name],
+    ]);
     for (const [field, id] of [["keys", own.key.id], ["companies", own.companyId], ...names]) {
       expect((await api.purge({ [String(field)]: [String(id).toUpperCase()] })).status).toBe(200);
       expect([field, await api.queriesOf(read)]).toStrictEqual([field, 1]);

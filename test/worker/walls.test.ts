@@ -67,6 +67,15 @@ function idsOf({ parameters }: Operation, owners: readonly Owner[]): Ids {
 
 const ask = (operation: Operation, ids: Ids, token: string) => api.fetch(operation.path(ids), operation.request(token));
 
+/** Asks for what the database says now. */
+function askNow(operation: Operation, token: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${token}`, "cache-control": "no-cache" };
+  return api.fetch(operation.path(own.ids), { headers });
+}
+
+/** A body as if its key had not been used. */
+const unused = (body: string): string => body.replaceAll(/"last_used_at":"[^"]*"/g, '"last_used_at":null');
+
 /** Everything that a company has, but when its keys were last used. */
 async function stateOf({ companyId }: World): Promise<unknown> {
   const tables = OWNED_TABLES.map(
@@ -111,6 +120,7 @@ test("the document has private operations", () => {
 });
 
 describe.for(privateOperations)("$id", (operation) => {
+  const isOfAll = operation.needsPermission && !operation.parameters.includes("id");
   const mixed = choices(operation).filter((owners) => owners.includes("foreign"));
 
   test.for(mixed.map((owners) => ({ owners })))(
@@ -148,6 +158,22 @@ describe.for(privateOperations)("$id", (operation) => {
     expect(await stateOf(foreign)).toStrictEqual(before);
   });
 
+  if (!operation.isWrite)
+    test("shows nothing that is written for another application or another company", async () => {
+      const { token } = await records.key(own.companyId, {
+        permissions: ALL_PERMISSIONS,
+        resourceId: own.ids.id as string,
+      });
+      // A list of applications shows new ones to a key that is for all of them.
+      const askers = isOfAll ? [token] : [key, token];
+      const bodies = () =>
+        Promise.all(askers.map(async (asker) => unused(await (await askNow(operation, asker)).text())));
+      const before = await bodies();
+      await records.pathIds(own.companyId);
+      await createWorld();
+      expect(await bodies()).toStrictEqual(before);
+    });
+
   if (operation.needsPermission)
     test("forbids a key that has every other permission, whatever exists", async () => {
       const needed = operation.isWrite ? "APP:UPDATE" : "APP:READ";
@@ -165,7 +191,6 @@ describe.for(privateOperations)("$id", (operation) => {
       expect(await stateOf(own)).toStrictEqual(before);
     });
 
-  const isOfAll = operation.needsPermission && !operation.parameters.includes("id");
   if (isOfAll)
     test("shows a key that is for one application no other", async () => {
       const { id: resourceId } = await records.application(own.companyId);

@@ -1,5 +1,5 @@
 import { queryForKey } from "../resources/api-key/access.ts";
-import { type CachePolicy, edgeHeaders, edgeNotFoundHeaders, UNCACHEABLE } from "../shared/cache.ts";
+import { type CachePolicy, edgeHeaders, edgeNotFoundHeaders, SECRET, UNCACHEABLE } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
 import { KEY_ID_HEADER } from "../shared/internal-headers.ts";
 import type { Call } from "./call.ts";
@@ -44,7 +44,7 @@ export async function read(call: Call, { statement, values, tags, tagsIn, freshW
   const headers: Record<string, string> = {
     "content-type": "application/json",
     etag: `"${row.etag}"`,
-    ...edgeHeaders(policy, cacheable(payload)),
+    ...(tags === NEVER_CACHED ? SECRET : edgeHeaders(policy, cacheable(payload))),
     ...keyHeader,
   };
   Object.assign(headers, datesOf(row.lastModified));

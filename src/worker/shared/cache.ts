@@ -95,6 +95,9 @@ export function edgeNotFoundHeaders(policy: CachePolicy, cacheable: Cacheable): 
 /** For every other answer, to the edge and to clients. Without it the edge would keep some of them by heuristics. */
 export const UNCACHEABLE: Record<string, string> = { "cache-control": "no-store" };
 
+/** For a response that nobody may keep, neither the edge nor the client, while others are kept. */
+export const SECRET: Record<string, string> = { "cache-control": "private, no-store" };
+
 const CACHE_NAME = "process-api";
 
 /** Representation metadata that a client sees as the Api wrote it. All else that the Api says is for the edge. */
@@ -107,7 +110,9 @@ const PASSED_ON = ["content-type", "etag", "last-modified", "age", "idempotent-r
  * @param forwarded why the cache was not asked (RFC 9211, section 2.2); null if it was
  */
 export function clientHeaders(fromApi: Headers, forwarded: string | null): Record<string, string> {
-  const headers: Record<string, string> = { "cache-control": "private, no-cache", vary: "Authorization" };
+  const edgeControl = fromApi.get("cache-control") ?? "";
+  const clientControl = edgeControl === SECRET["cache-control"] ? "no-store" : "private, no-cache";
+  const headers: Record<string, string> = { "cache-control": clientControl, vary: "Authorization" };
   for (const name of PASSED_ON) {
     const value = fromApi.get(name);
     if (value !== null) headers[name] = value;
@@ -116,7 +121,6 @@ export function clientHeaders(fromApi: Headers, forwarded: string | null): Recor
     headers["cache-status"] = `${CACHE_NAME}; fwd=${forwarded}`;
     return headers;
   }
-  const edgeControl = fromApi.get("cache-control") ?? "";
   const status = cacheStatus(fromApi.get("cf-cache-status"), edgeControl, headers.age);
   if (status !== undefined) headers["cache-status"] = status;
   return headers;

@@ -5,9 +5,10 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RUNS_EXPIRED } from "../../../src/worker/resources/process-run/rows.ts";
 import { connectionString } from "../../support/database.ts";
-import { OWNED_TABLES } from "../../support/owned-tables.ts";
+import { operations } from "../../support/operations.ts";
 import { useRecords } from "../../support/records.ts";
 import { idsIn } from "../../support/response.ts";
+import { tablesOf } from "../../support/statements.ts";
 
 const records = useRecords();
 const client = new pg.Client({ connectionString });
@@ -194,14 +195,24 @@ test.for<[before: string, statement: string, change: string]>([
   expect(await recorded(shared, statement, before)).toStrictEqual([LISTED[change]]);
 });
 
-/** No response of 200 shows what is in it. */
-const UNRECORDED = ["api_key_writes", "idempotent_answers"];
+/** All that a cached response shows anything of. Each also reads the heartbeat of the feed. */
 const recordedTables = [
-  ...OWNED_TABLES.map(({ name }) => name).filter((name) => !UNRECORDED.includes(name)),
-  "process_resource_types",
-];
+  ...new Set(operations.filter((one) => one.isCached && !one.isWrite).flatMap(({ id }) => tablesOf(id))),
+].filter((name) => name !== "feed");
 /** No cached response can be without a row that is new here. */
 const HARMLESS_WHEN_NEW = ["companies", "api_keys", "api_key_tokens"];
+
+test("cached responses show something of these tables", () => {
+  const names = [
+    "api_keys",
+    "api_key_capabilities",
+    "api_key_tokens",
+    "applications",
+    "companies",
+    "process_resource_types",
+  ];
+  expect(recordedTables).toEqual(expect.arrayContaining([...names, "process_runs", "processes"]));
+});
 
 test.for(recordedTables)("every kind of statement on %s is recorded", async (table) => {
   const { rows } = await client.query(
