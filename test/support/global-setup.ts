@@ -73,7 +73,13 @@ export async function fill(connectionString: string): Promise<void> {
 /** Kept from run to run: to make it takes seconds. @returns its path */
 async function findSnapshot(): Promise<string> {
   const hash = hashOf(
-    ...["drizzle/**/*", "src/worker/db/{schema,jsonpath}.ts", "src/worker/shared/{cache,uuid}.ts", "package-lock.json"],
+    ...[
+      "drizzle/**/*",
+      "src/worker/**/table.ts",
+      "src/worker/db/{columns,jsonpath}.ts",
+      "src/worker/shared/{cache,uuid}.ts",
+      "package-lock.json",
+    ],
   );
   const path = `${CACHE}/database-${hash.slice(0, 16)}.tar`;
   if (existsSync(path)) return path;

@@ -30,7 +30,6 @@ test("no statement is left out, and no file is left over", () => {
   const defined = sources.flatMap((file) => readFileSync(file, "utf8").match(/ = define(Statement|Write)\b/g) ?? []);
   const names = Object.keys(STATEMENTS).sort();
   expect(names).toHaveLength(defined.length);
-  expect(globSync("test/worker/db/statements/*.sql").sort()).toStrictEqual(
-    names.map((name) => `test/worker/db/statements/${name}.sql`),
-  );
+  const files = names.map((name) => `test/worker/db/statements/${name}.sql`);
+  expect(globSync("test/worker/db/statements/*").filter((file) => !files.includes(file))).toStrictEqual([]);
 });

@@ -1,0 +1,5 @@
+CREATE OR REPLACE FUNCTION public.max_changes()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$SELECT 1000$function$;
