@@ -33,7 +33,9 @@ export function barsOf({
   return [
     ...(rows === undefined ? [] : rowBars(rows)),
     atMost(100, "bundle, KiB gzip", bundle.gzipBytes / KIB),
-    ...(start === undefined ? [] : [atMost(35, "start-up CPU, ms", start.ours.cpuMs - start.empty.cpuMs)]),
+    ...(start === undefined
+      ? []
+      : [atMost(1, "start until it listens / usual Worker, CPU", start.ours.cpuMs / start.usual.cpuMs)]),
     ...(memory === undefined ? [] : [memoryBar(memory)]),
     ...(overload ?? []).filter(({ name }) => name !== USUAL_WORKER).flatMap(curveBars),
     ...(hitsBesideMisses === undefined ? [] : [besideBar(hitsBesideMisses)]),
@@ -56,10 +58,10 @@ function rowBars(rows: NonNullable<Report["rows"]>): Bar[] {
   const cpuWithPostgres = (name: ContenderName) =>
     of(name, "cpuPerRequest", near) + of(name, "postgresCpuPerRequest", near);
   return [
-    atLeast(0.85, "hit / gateway floor, requests a second", ratio("hit", "gateway floor", "requestsPerSecond")),
+    atMost(1.1, "gateway / its floor, CPU", ratio("gateway", "gateway floor", "cpuPerRequest")),
     atLeast(1, "304 / hit, requests a second", ratio("hit, 304", "hit", "requestsPerSecond")),
-    atMost(1.8, "miss without cache / query floor, CPU", ratio("miss, no cache", "query floor", "cpuPerRequest")),
-    atMost(0.65, "miss without cache / usual Worker, CPU", ratio("miss, no cache", "usual Worker", "cpuPerRequest")),
+    atMost(1.25, "miss without cache / query floor, CPU", ratio("miss, no cache", "query floor", "cpuPerRequest")),
+    atMost(0.55, "miss without cache / usual Worker, CPU", ratio("miss, no cache", "usual Worker", "cpuPerRequest")),
     atMost(1_050, "queries per 1,000 misses", of("miss", "queriesPerThousand", near)),
     atLeast(3, "hit / usual Worker, requests a second", ratio("hit", "usual Worker", "requestsPerSecond")),
     atMost(1 / 20, `hit / usual Worker, p50 at ${far} ms`, ratio("hit", "usual Worker", "p50Ms", far)),

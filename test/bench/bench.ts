@@ -168,7 +168,7 @@ async function measureAllStarts({ plan, bundles, database, children }: Bench): P
   const bindings = { DATABASE_URL: database.distances[0]?.neonConnectionString ?? "", PURGE_SECRET };
   const measure = ({ path }: Bundle) => measureStarts(children, { bundle: path, bindings }, ask, plan.starts);
   return {
-    ours: await measure(bundles.ours),
+    ours: await measure(bundles.uncached),
     usual: await measure(bundles.usual),
     empty: await measure(bundles.empty),
   };

@@ -21,6 +21,7 @@ const ENTRIES = {
   feeding: { config: BENCH_CONFIG, entry: "test/bench/workers/feeding.ts" },
   bare: { config: BENCH_CONFIG, entry: "test/bench/workers/bare.ts" },
   empty: { config: BENCH_CONFIG, entry: "test/bench/workers/empty.ts" },
+  gateway: { config: BENCH_CONFIG, entry: "test/bench/workers/gateway.ts" },
   "gateway-floor": { config: BENCH_CONFIG, entry: "test/bench/workers/gateway-floor.ts" },
   "query-floor": { config: BENCH_CONFIG, entry: "test/bench/workers/query-floor.ts" },
   usual: { config: BENCH_CONFIG, entry: "test/bench/workers/usual.ts" },

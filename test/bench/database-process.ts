@@ -25,7 +25,7 @@ function slowly(): Promise<unknown> {
 /** One round trip of HTTP each, on connections that are kept. */
 async function startEndpoint(delayMs: number) {
   const count: Queries = { arrived: 0, givenUp: 0 };
-  const { connectionString, url } = await startNeonEndpoint({
+  const { connectionString } = await startNeonEndpoint({
     connectionString: postgresUrl,
     maxConnections: MAX_CONNECTIONS,
     async intercept(_, response) {
@@ -38,7 +38,7 @@ async function startEndpoint(delayMs: number) {
       return false;
     },
   });
-  return { connectionString, url, count };
+  return { connectionString, count };
 }
 
 /** For what speaks Postgres's own protocol: everything arrives half a round trip later, in both directions. */
@@ -68,11 +68,10 @@ function forward(from: Socket, to: Socket, delayMs: number): void {
 
 const endpoints = await Promise.all(delaysMs.map(startEndpoint));
 const distances: Distance[] = await Promise.all(
-  endpoints.map(async ({ connectionString, url }, i) => {
+  endpoints.map(async ({ connectionString }, i) => {
     const delayMs = delaysMs[i] ?? 0;
     return {
       delayMs,
-      neonUrl: url,
       neonConnectionString: connectionString,
       postgresUrl: delayMs === 0 ? postgresUrl : await startProxy(delayMs),
     };

@@ -7,9 +7,7 @@ import { childrenCpuMs, parentOf } from "./usage.ts";
 export interface Distance {
   /** The length of a round trip, in milliseconds. */
   delayMs: number;
-  /** The Neon endpoint's URL for `fetch` … */
-  neonUrl: string;
-  /** … and for the driver. */
+  /** For Neon's driver. */
   neonConnectionString: string;
   /** For `pg`. */
   postgresUrl: string;
