@@ -33,13 +33,15 @@ export async function compile(document: Document): Promise<string> {
           .map(({ name, required = false, schema }) => ({ name, required, schema }) as Parameter);
       const body = (operation.requestBody as RequestBody | undefined)?.content["application/json"].schema;
       const answer = operation.responses?.[200].content["application/json"].schema;
+      const template = `${document.servers?.[0]?.url}${path}`;
+      const placeOf = ({ name }: Parameter) => template.split("/").indexOf(`{${name}}`);
       operations.push({
         id,
         method: method.toUpperCase(),
-        template: `${document.servers?.[0]?.url}${path}`,
+        template,
         permission: contractOf(id).permission,
         resource: contractOf(id).resource,
-        path: parametersIn("path"),
+        path: parametersIn("path").map((one) => ({ ...one, place: placeOf(one) })),
         query: parametersIn("query"),
         ...(body && fieldsOf(document, body, answer)),
       });

@@ -17,8 +17,8 @@ const env = { DATABASE_URL: "postgres://user@host/database" };
 /** Sends a request target through the gateway. @returns the response, and the request that it made of it, if it did */
 export async function askGateway(target: string, method = "GET"): Promise<{ response: Response; asked?: Request }> {
   let asked: Request | undefined;
-  const answer = async (request: Request) => {
-    asked = request;
+  const answer = async (request: Request | string, init?: RequestInit) => {
+    asked = new Request(request, init);
     return Response.json({}, { headers: { [KEY_HASH_HEADER]: sha256(TOKEN) } });
   };
   const exports = { Api: () => ({ fetch: answer, fetchUncached: answer }) };

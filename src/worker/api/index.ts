@@ -54,7 +54,7 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
     if (!isPurgeable) logOncePerMinute("no_cache", logIds(trace));
     return respond({
       operation,
-      path: readPath(operation, url),
+      path: readPath(operation.path, url),
       query: Object.fromEntries(operation.query.map((parameter) => [parameter.name, readValue(parameter, url)])),
       target: `${request.method} ${url.pathname}`,
       headers: {
@@ -96,11 +96,9 @@ export class Api extends WorkerEntrypoint<Env, ApiProps> {
   }
 }
 
-/** The parameters of a path, by their places in the template. */
-function readPath({ template }: Operation, { pathname }: URL): Record<string, string> {
+function readPath(parameters: Operation["path"], { pathname }: URL): Record<string, string> {
   const segments = pathname.split("/");
-  const parts = template.split("/").map((part, i) => [part, segments[i] as string] as const);
-  return Object.fromEntries(parts.flatMap(([part, it]) => (part.startsWith("{") ? [[part.slice(1, -1), it]] : [])));
+  return Object.fromEntries(parameters.map(({ name, place }) => [name, segments[place] as string]));
 }
 
 function readValue({ name, schema }: Parameter, { searchParams }: URL): number | boolean {

@@ -1,7 +1,5 @@
-// The last word on an answer: what the gateway adds to all of them, and the response made of it at once.
 import { UNCACHEABLE } from "../shared/cache.ts";
 import { errorBody, type Failure, outcomeOf } from "../shared/errors.ts";
-import { REQUEST_ID_HEADER } from "../shared/internal-headers.ts";
 import { CORS_HEADERS } from "./cors.ts";
 
 /** The answer to a request. Plain data: each call into `Headers` leaves JavaScript and costs about 0.3 µs. */
@@ -12,6 +10,7 @@ export interface Answer {
   body: string | ReadableStream | null;
 }
 
+/** Of every response. */
 export const COMMON_HEADERS: Record<string, string> = {
   ...CORS_HEADERS,
   "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -20,14 +19,6 @@ export const COMMON_HEADERS: Record<string, string> = {
   "referrer-policy": "no-referrer",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 };
-
-/** Makes the response. An answer's own header stands before a common one: the documentation has a policy of its own. */
-export function toResponse({ status, headers, body }: Answer, requestId: string, serverTiming: string): Response {
-  return new Response(body, {
-    status,
-    headers: { ...COMMON_HEADERS, ...headers, [REQUEST_ID_HEADER]: requestId, "server-timing": serverTiming },
-  });
-}
 
 export const json = (body: object, status = 200): Answer => ({
   status,

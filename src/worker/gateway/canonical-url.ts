@@ -1,22 +1,21 @@
 // One URL for each thing that can be asked for, so that all spellings of it share an entry of the cache.
 import { HttpError, MAX_NAME_LENGTH } from "../shared/errors.ts";
 import type { Operation, Parameter } from "../shared/operations.ts";
-import { isUuid } from "../shared/uuid.ts";
 
 /**
  * Writes the path and the query of a request in canonical form: ids in lower case, known parameters in the order of the
  * document, without those that have their default. A read ignores query parameters that it does not know: official clients
  * send `limit` and `offset` to operations that have no pages. A write refuses them: a misspelt `dry_run` would write.
  *
- * @param path its parameters by name, decoded
+ * @param path as the router has found the operation by it
  * @throws HttpError `invalid_parameter`, `unknown_parameter`, naming the first that is invalid
  */
-export function canonicalUrl(operation: Operation, path: Record<string, string>, url: string): string {
-  let canonical = operation.template;
+export function canonicalUrl(operation: Operation, path: string, url: string): string {
+  const segments = path.split("/");
   for (const parameter of operation.path) {
-    const { name } = parameter;
-    canonical = canonical.replace(`{${name}}`, String(parse("path", parameter, path[name] as string)));
+    segments[parameter.place] = String(parse("path", parameter, segments[parameter.place] as string));
   }
+  const canonical = segments.join("/");
   if (operation.query.length === 0) return canonical;
   const { searchParams } = new URL(url);
   if (operation.method !== "GET") assertKnown(operation.query, searchParams);
@@ -49,7 +48,7 @@ function parse(place: "path" | "query", parameter: Parameter, text: string): str
   const { schema } = parameter;
   switch (schema.type) {
     case "string":
-      if (isUuid(text)) return text.toLowerCase();
+      if (patternOf(schema.pattern).test(text)) return text.toLowerCase();
       break;
     case "integer": {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
@@ -60,6 +59,15 @@ function parse(place: "path" | "query", parameter: Parameter, text: string): str
       if (text === "true" || text === "false") return text === "true";
   }
   throw invalid(place, parameter);
+}
+
+const patterns = new Map<string, RegExp>();
+
+/** Of an id, which may be in any case: every spelling names the same resource. */
+function patternOf(source: string): RegExp {
+  const known = patterns.get(source) ?? new RegExp(source, "i");
+  patterns.set(source, known);
+  return known;
 }
 
 function invalid(place: "path" | "query", { name, schema }: Parameter): HttpError {

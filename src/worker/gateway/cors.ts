@@ -1,4 +1,7 @@
 import { headers } from "#openapi";
+import { UNCACHEABLE } from "../shared/cache.ts";
+import { acceptedBy } from "../shared/errors.ts";
+import type { Answer } from "./answer.ts";
 
 /**
  * Browsers may call from any origin, send every header of the document and read every header of its responses: the key that
@@ -27,9 +30,23 @@ const ALLOWED_HEADERS = [
 /** Two hours: Chromium's upper bound. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200;
 
-/** Headers that answer a preflight for a path that takes these methods. */
-export const preflightHeaders = (methods: readonly string[]): Record<string, string> => ({
-  "access-control-allow-methods": methods.filter((method) => method !== "OPTIONS").join(", "),
-  "access-control-allow-headers": ALLOWED_HEADERS.join(", "),
-  "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
+/**
+ * The answer to OPTIONS, a preflight or not (RFC 9110, section 9.3.7).
+ *
+ * @param allowed methods of the path
+ * @param bodies those of them that take a body
+ */
+export const answerOptions = (allowed: readonly string[], bodies: readonly string[]): Answer => ({
+  status: 204,
+  headers: Object.assign(
+    {
+      allow: allowed.join(", "),
+      "access-control-allow-methods": allowed.filter((method) => method !== "OPTIONS").join(", "),
+      "access-control-allow-headers": ALLOWED_HEADERS.join(", "),
+      "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
+      ...UNCACHEABLE,
+    },
+    ...bodies.map(acceptedBy),
+  ),
+  body: null,
 });

@@ -32,3 +32,5 @@ export class OwnWrites {
     return false;
   }
 }
+
+export const ownWrites = new OwnWrites();

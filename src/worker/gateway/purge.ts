@@ -1,4 +1,3 @@
-// `POST /ops/purge`: for the control plane, after it has written.
 import { EVERY, type PurgeResult, type Tagged, tagOf } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
 import { PURGES } from "../shared/limits.ts";

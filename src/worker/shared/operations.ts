@@ -10,7 +10,7 @@ export interface Operation {
   permission: string | null;
   /** The name of what may be absent; null if nothing may be. */
   resource: string | null;
-  path: readonly Parameter[];
+  path: readonly PathParameter[];
   query: readonly Parameter[];
   /** Names of the members of its body; absent if it takes none. */
   bodyFields?: readonly string[];
@@ -22,9 +22,14 @@ export interface Parameter {
   name: string;
   required: boolean;
   schema:
-    | { type: "string"; format: "uuid" }
+    | { type: "string"; format: "uuid"; pattern: string }
     | { type: "integer"; minimum: number; maximum: number; default?: number }
     | { type: "boolean"; default?: boolean };
+}
+
+export interface PathParameter extends Parameter {
+  /** Which segment of the path it is; the first, before the leading slash, is 0 and empty. */
+  place: number;
 }
 
 /** A validator compiled from a JSON Schema. `errors` belong to the last call that returned false. */

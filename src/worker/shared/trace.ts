@@ -1,5 +1,5 @@
 // What a request is called in the log, and what its queries have cost: between the gateway, the Api and the database.
-import { QUERY_HEADER, REQUEST_ID_HEADER, TRACE_ID_HEADER } from "./internal-headers.ts";
+import { REQUEST_ID_HEADER, TRACE_ID_HEADER } from "./internal-headers.ts";
 
 /** The request that work is done for. */
 export interface Trace {
@@ -18,19 +18,16 @@ export interface QueryCost {
 }
 
 /** The names that lines of the log give to a request. */
-export const logIds = (trace: Trace | undefined) => ({ requestId: trace?.requestId, traceId: trace?.traceId });
+export const logIds = (trace: Pick<Trace, "requestId" | "traceId"> | undefined) => ({
+  requestId: trace?.requestId,
+  traceId: trace?.traceId,
+});
 
 /** Adds to what a request's queries have cost. */
 export function addCost(trace: Trace, { durationMs, attempts }: QueryCost): void {
   const before = trace.query ?? { durationMs: 0, attempts: 0 };
   trace.query = { durationMs: before.durationMs + durationMs, attempts: before.attempts + attempts };
 }
-
-/** To the Api. Not part of the cache's key. */
-export const traceHeaders = ({ requestId, traceId }: Trace): Record<string, string> => ({
-  ...(requestId !== undefined && { [REQUEST_ID_HEADER]: requestId }),
-  ...(traceId !== undefined && { [TRACE_ID_HEADER]: traceId }),
-});
 
 /** From the gateway. */
 export const readTrace = (headers: Headers): Trace => ({
@@ -39,16 +36,10 @@ export const readTrace = (headers: Headers): Trace => ({
 });
 
 /**
- * From the Api, what its queries have cost, under the id of the request that it has worked for: the edge stores this
+ * To the gateway (gateway/api.ts), what its queries have cost, under the id of the request that it has worked for: the edge stores this
  * header with the answer, and gives it to requests that have cost no query.
  *
  * @returns undefined if there was no query
  */
 export const costHeader = ({ requestId, query }: Trace): string | undefined =>
   query && `${requestId} ${query.durationMs} ${query.attempts}`;
-
-/** To the gateway. @returns undefined if this request has cost no query, whatever an earlier one has */
-export function readCost(headers: Headers, requestId: string): QueryCost | undefined {
-  const [id, durationMs, attempts] = headers.get(QUERY_HEADER)?.split(" ") ?? [];
-  return id === requestId ? { durationMs: Number(durationMs), attempts: Number(attempts) } : undefined;
-}

@@ -146,7 +146,7 @@ test("a release in steps is tried at each, and taken back past a change of secre
   // A fault that shows only once the version has all of the traffic.
   const isSeen =
     "/\\/process-api\\..*docs$/.test(request.url) && !request.headers.has('cloudflare-workers-version-overrides')";
-  edit("src/worker/gateway/assets.ts", "{\n  const { ok,", `{\n  if (${isSeen}) throw new Error();\n  const { ok,`);
+  edit("src/worker/gateway/docs.ts", "{\n  const { ok,", `{\n  if (${isSeen}) throw new Error();\n  const { ok,`);
   world.account.refuse(/^POST .*\/deployments$/, refusal(400, 10_220, "Secrets have changed"), 3);
   const { exitCode, stderr } = await world.run(deploy, ["--wait", "0", "--steps", "10,100"]);
   const reach = "try <production> as v2, try <production> as v3, purge <production> as v3, try <production> as v2";

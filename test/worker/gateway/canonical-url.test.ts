@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { canonicalUrl } from "../../../src/worker/gateway/canonical-url.ts";
 import type { Operation } from "../../../src/worker/shared/operations.ts";
+import { UUID_PATTERN } from "../../../src/worker/shared/uuid.ts";
 
 const operation: Operation = {
   id: "listThings",
@@ -8,7 +9,7 @@ const operation: Operation = {
   template: "/v3/things/{id}",
   permission: null,
   resource: "Thing",
-  path: [{ name: "id", required: true, schema: { type: "string", format: "uuid" } }],
+  path: [{ name: "id", required: true, schema: { type: "string", format: "uuid", pattern: UUID_PATTERN }, place: 3 }],
   query: [
     { name: "from", required: true, schema: { type: "integer", minimum: 1, maximum: 9 } },
     { name: "limit", required: false, schema: { type: "integer", minimum: 1, maximum: 100, default: 25 } },
@@ -16,7 +17,7 @@ const operation: Operation = {
 };
 const ID = "fb5e5168-4281-4bec-94c5-0d1584e9e657";
 const canonical = (id: string, query: string) =>
-  canonicalUrl(operation, { id }, `https://host/v3/things/${id}${query}`);
+  canonicalUrl(operation, `/v3/things/${id}`, `https://host/v3/things/${id}${query}`);
 
 test.for([
   ["?from=3", "?from=3"],

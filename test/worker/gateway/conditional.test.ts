@@ -6,7 +6,7 @@ const OPAQUE = ETAG.slice(1, -1);
 const MODIFIED = "Sat, 06 Nov 2094 08:49:37 GMT";
 
 const outcomeOf = (request: Record<string, string>, response: Record<string, string> = {}) =>
-  evaluate(readConditions(new Headers(request)), { etag: ETAG, "last-modified": MODIFIED, ...response });
+  evaluate(readConditions(request), { etag: ETAG, "last-modified": MODIFIED, ...response });
 
 test.for([
   [{ "if-match": ETAG }, "proceed"],
@@ -25,7 +25,7 @@ test.for([
   [{ "if-unmodified-since": "Sat, 06 Nov 2094 08:49:38 GMT" }, "proceed"],
   [{ "if-modified-since": "Sat, 06 Nov 2094 08:49:38 GMT" }, "proceed"],
 ] as const)("a read with %j of what may still change in that second: %s", ([headers, outcome]) => {
-  expect(evaluate(readConditions(new Headers(headers)), { etag: ETAG, "last-modified": MODIFIED }, true)).toBe(outcome);
+  expect(evaluate(readConditions(headers), { etag: ETAG, "last-modified": MODIFIED }, true)).toBe(outcome);
 });
 
 test.for([OPAQUE, `"${OPAQUE}`, "", ",", '"a" b'])("entity tags that cannot be read are refused: %s", (value) => {

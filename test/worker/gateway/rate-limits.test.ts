@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
-import { addressBudget, spend } from "../../../src/worker/gateway/limits.ts";
+import { addressBudget, spend } from "../../../src/worker/gateway/rate-limits.ts";
 import {
   ADDRESS_LIMIT,
   KEY_LIMIT,
