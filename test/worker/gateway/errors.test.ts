@@ -159,7 +159,7 @@ test("a row that breaks the contract all the same is a 500 that names the field 
     expect(JSON.parse(String((await api.logs()).find((line) => line.includes("invalid_row"))))).toMatchObject({
       event: "invalid_row",
       requestId: body.data.code,
-      process: [processId],
+      process_id: processId,
       fields: ["liveness_probe.httpGet.scheme"],
     });
     expect((await api.logs()).join()).not.toContain("SECRET");
