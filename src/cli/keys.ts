@@ -6,7 +6,7 @@ import { apiKeyPermission } from "../worker/resources/api-key/table.ts";
 import * as changes from "./keys/change.ts";
 import { BOUNDS, findEdge, settle, UNCOUNTED_USES } from "./keys/edge.ts";
 import { formatKey, formatKeys, JSON_SHAPE } from "./keys/format.ts";
-import { findCompany, type Key, type Permission, readKey, readKeys } from "./keys/read.ts";
+import { findCompany, type Key, readKey, readKeys } from "./keys/read.ts";
 import { confirm } from "./support/confirm.ts";
 import { note, print, printJson } from "./support/output.ts";
 import { parseCount, parseDuration, parseEnding, parseId, parseIds } from "./support/parse.ts";
@@ -17,14 +17,6 @@ interface Options {
   quiet?: boolean;
   yes?: boolean;
   purgeUrl?: string;
-}
-
-interface IssueOptions extends Options {
-  company: string;
-  name: string;
-  permission: Permission[];
-  application?: string[];
-  expires?: Date | number;
 }
 
 interface ListOptions extends Options {
@@ -72,10 +64,8 @@ function parseOverlap(text: string): number {
   throw new InvalidArgumentError(`Expected ${MAX_OVERLAP_HOURS}h at most.`);
 }
 
-async function issue({ company, name, permission, application, expires, ...options }: IssueOptions): Promise<void> {
-  const permissions = [...new Set(permission)];
-  const request = { company, name, permissions, applications: [...new Set(application)], expires };
-  const issued = await withDatabase(findDatabase(), (db) => changes.issueKey(db, request));
+async function issue(options: Options & changes.KeyRequest): Promise<void> {
+  const issued = await withDatabase(findDatabase(), (db) => changes.issueKey(db, options));
   await printToken("Issued a key.", issued, options);
 }
 

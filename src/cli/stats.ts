@@ -42,7 +42,7 @@ Examples:
 async function showStats({ since: sinceMs, dataset, check, feed, json }: StatsOptions): Promise<void> {
   const until = Math.floor(context().now() / 1_000);
   const since = until - sinceMs / 1_000;
-  const stats = await readStats({ api: findSqlApi(), dataset, since, until, parts: CHART_COLUMNS });
+  const stats = await readStats(findSqlApi(), dataset, since, until, CHART_COLUMNS);
   if (!check) return json ? printJson(stats) : print(formatStats(stats));
   const alerts = findAlerts(stats, feed);
   if (alerts.length === 0) return;

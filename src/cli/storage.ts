@@ -10,16 +10,6 @@ import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { note, print, printJson, table } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 
-/** A table, as `--json` prints it. */
-interface Storage {
-  table: string;
-  bytes: number;
-  rows: number;
-  is_estimate: boolean;
-  since: string | null;
-  kept: string | null;
-}
-
 /** Of a table with more, Postgres' own estimate is shown. */
 const COUNTED_ROWS = 100_000;
 /** Until every response that the edge may have cached before has expired, whatever the settings. */
@@ -87,17 +77,12 @@ async function sweepAll(db: Database, auditDays: number): Promise<void> {
   const { rows } = await db.execute<{ drained: string }>(sql`select memory ->> 'drained' as drained from feed`);
   const expiry = { drained: String(rows[0]?.drained), auditDays };
   for (const name of SWEPT_TABLES) {
-    let deleted = await untilNone(() => sweep(readerOf(db), name, expiry));
-    if (name === "changes") deleted += await untilNone(() => sweepForgotten(db));
+    const batches = [() => sweep(readerOf(db), name, expiry)];
+    if (name === "changes") batches.push(() => sweepForgotten(db));
+    let deleted = 0;
+    for (const batch of batches) for (let count = await batch(); count > 0; count = await batch()) deleted += count;
     if (deleted > 0) note(`Deleted ${deleted} rows of ${name}.`);
   }
-}
-
-/** Repeats a batch until it deletes nothing. @returns how many rows were deleted */
-async function untilNone(batch: () => Promise<number>): Promise<number> {
-  let deleted = 0;
-  for (let count = await batch(); count > 0; count = await batch()) deleted += count;
-  return deleted;
 }
 
 /** Deletes a batch of changes that no feed has purged. */
@@ -108,13 +93,13 @@ async function sweepForgotten(db: Database): Promise<number> {
   return rowCount ?? 0;
 }
 
-async function readTables(db: Database, auditDays: number): Promise<Storage[]> {
+async function readTables(db: Database, auditDays: number) {
   const swept: Partial<Record<string, [kept: string, oldest: string]>> = sweptTables(auditDays);
   const { rows: all } = await db.execute<{ name: string; bytes: number; estimate: number }>(
     sql`select relname as name, pg_total_relation_size(oid)::float8 as bytes, reltuples::float8 as estimate from pg_class
       where relnamespace = 'public'::regnamespace and relkind = 'r' order by bytes desc, name`,
   );
-  const tables: Storage[] = [];
+  const tables = [];
   for (const { name, bytes, estimate } of all) {
     const [kept = null, oldest = "null::timestamptz"] = swept[name] ?? [];
     const { rows } = await db.execute<{ count: number; since: string | null }>(

@@ -22,11 +22,11 @@ export interface KeyRequest {
   /** An id or an exact name. */
   company: string;
   name: string;
-  permissions: readonly Permission[];
+  permission: readonly Permission[];
   /** Ids; none means all of the company's, also those to come. */
-  applications: readonly string[];
+  application?: readonly string[];
   /** A moment, or milliseconds from now. */
-  expires: Date | number | undefined;
+  expires?: Date | number;
 }
 
 /** A key and its new token, which can be had here and never again. */
@@ -36,10 +36,10 @@ export interface IssuedKey {
 }
 
 /** @throws CommandError if the company, an application of it, or the expiry will not do */
-export function issueKey(db: Database, { name, permissions, ...request }: KeyRequest): Promise<IssuedKey> {
+export function issueKey(db: Database, { name, permission, ...request }: KeyRequest): Promise<IssuedKey> {
   return transact(db, async (tx) => {
     const company = await findCompany(tx, request.company);
-    const resourceIds = await findApplications(tx, company, request.applications);
+    const resourceIds = await findApplications(tx, company, [...new Set(request.application)]);
     const createdAt = await clock(tx);
     const expiresAt = momentOf(request.expires, createdAt);
     const key = { companyId: company.id, name, source: "CLI" as const, expiresAt, createdAt, updatedAt: createdAt };
@@ -47,11 +47,10 @@ export function issueKey(db: Database, { name, permissions, ...request }: KeyReq
     if (row === undefined) throw new TypeError("an insert returns its row");
     const token = await addToken(tx, row.id, createdAt);
     const owner = { apiKeyId: row.id, companyId: company.id };
-    await tx
-      .insert(apiKeyCapabilities)
-      .values(
-        permissions.flatMap((permission) => resourceIds.map((resourceId) => ({ ...owner, permission, resourceId }))),
-      );
+    const capabilities = [...new Set(permission)].flatMap((permission) =>
+      resourceIds.map((resourceId) => ({ ...owner, permission, resourceId })),
+    );
+    await tx.insert(apiKeyCapabilities).values(capabilities);
     await recordEvent(tx, { id: row.id, company }, "issued");
     return { key: await readKey(tx, row.id), token };
   });
@@ -221,10 +220,7 @@ function momentOf(expires: Date | number | undefined, now: Date): Date | null {
   return moment;
 }
 
-/**
- * The database's time, which is what expiries are held against; not `now()`, which stands still while a lock is
- * waited for.
- */
+/** The database's time, to which expiries are held; not `now()`, which stands still while a lock is waited for. */
 async function clock(tx: Transaction): Promise<Date> {
   const { rows } = await tx.execute<{ now: string }>(sql`select ${isoTimestamp(sql`clock_timestamp()`)} as now`);
   return new Date(String(rows[0]?.now));

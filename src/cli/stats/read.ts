@@ -31,18 +31,13 @@ export async function readErrors(api: SqlApi, dataset: string, version: string, 
   return { requests: count(row.requests), errors: count(row.errors) };
 }
 
-interface Question {
-  api: SqlApi;
-  dataset: string;
-  /** Unix time in seconds. */
-  since: number;
-  until: number;
-  /** How many parts the timeline has. */
-  parts: number;
-}
-
-/** Asks nine questions, which is nine read queries of the month's million. */
-export async function readStats({ api, dataset, since, until, parts }: Question) {
+/**
+ * Asks nine questions, which is nine read queries of the month's million.
+ *
+ * @param since Unix time in seconds, as is `until`
+ * @param parts of the timeline
+ */
+export async function readStats(api: SqlApi, dataset: string, since: number, until: number, parts: number) {
   const select = (columns: string, where: string, rest = ""): Promise<Row[]> =>
     query(
       api,
