@@ -7,6 +7,7 @@ import { describeType } from "./reference/words.ts";
 export function writeLlms(document: Document): string {
   const { info, servers, tags } = document;
   const endpoints = endpointsOf(document);
+  const [error] = endpoints.flatMap((one) => Object.values(contentOf(one.operation.responses[404])?.examples ?? {}));
   const sections = tags.map(({ name }) => {
     const own = endpoints.filter(({ operation }) => operation.tags.includes(name));
     return `## ${name}\n\n${own.map(writeLink).join("\n")}\n`;
@@ -27,7 +28,7 @@ ${writeStatuses(endpoints)}
 An error:
 
 \`\`\`json
-${writeError(endpoints)}
+${JSON.stringify(error?.value)}
 \`\`\`
 
 A request for each operation. A body is JSON, and \`Content-Type\` says so. Replace \`${ORIGIN}\` by the scheme and
@@ -89,15 +90,6 @@ function writeStatuses(endpoints: Endpoint[]): string {
     }
   }
   sentences.delete("200");
-  return [...sentences]
-    .sort()
-    .map(([status, meaning]) => `- ${status}: ${[...meaning].join(" ")}`)
-    .join("\n");
-}
-
-function writeError(endpoints: Endpoint[]): string {
-  const errors = endpoints.flatMap(({ operation }) =>
-    Object.values(contentOf(operation.responses[404])?.examples ?? {}),
-  );
-  return JSON.stringify(errors[0]?.value);
+  const lines = [...sentences].map(([status, meaning]) => `- ${status}: ${[...meaning].join(" ")}`);
+  return lines.sort().join("\n");
 }

@@ -5,29 +5,23 @@
 const TOKENS =
   /(?<name>"(?:[^"\\]|\\.)*"(?=:))|(?<string>"(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`)|(?<literal>\b(?:true|false|null|True|False|None|\d+(?:\.\d+)?)\b)/g;
 
-const highlights = { name: new Highlight(), string: new Highlight(), literal: new Highlight() };
-for (const [name, highlight] of Object.entries(highlights)) CSS.highlights.set(name, highlight);
-
-const rangesOf = new WeakMap<Element, StaticRange[]>();
+const highlights: Record<string, Highlight> = {};
+for (const name of ["name", "string", "literal"]) {
+  highlights[name] = new Highlight();
+  CSS.highlights.set(name, highlights[name]);
+}
 
 /** Replaces the code in `element`. */
 export function writeCode(element: Element, code: string): void {
-  for (const range of rangesOf.get(element) ?? []) {
-    for (const highlight of Object.values(highlights)) highlight.delete(range);
+  for (const highlight of Object.values(highlights)) {
+    for (const range of highlight) if (range.startContainer.parentNode === element) highlight.delete(range);
   }
-  const text = new Text(code);
-  element.replaceChildren(text);
-  const ranges: StaticRange[] = [];
+  element.textContent = code;
+  const [text] = element.childNodes;
   for (const { index, 0: token, groups = {} } of code.matchAll(TOKENS)) {
-    const range = new StaticRange({
-      startContainer: text,
-      startOffset: index,
-      endContainer: text,
-      endOffset: index + token.length,
-    });
-    const name = Object.keys(groups).find((group) => groups[group] !== undefined);
-    highlights[name as keyof typeof highlights].add(range);
-    ranges.push(range);
+    const name = Object.keys(groups).find((group) => groups[group] !== undefined) ?? "";
+    const [startContainer, endContainer] = [text as Text, text as Text];
+    const range = { startContainer, startOffset: index, endContainer, endOffset: index + token.length };
+    highlights[name]?.add(new StaticRange(range));
   }
-  rangesOf.set(element, ranges);
 }

@@ -60,4 +60,4 @@ contents.addEventListener("click", ({ target }) => {
   if (target instanceof Element && target.closest("a") && contents.matches(":popover-open")) contents.hidePopover();
 });
 
-enableSearch(find<HTMLInputElement>("#search"), find("#found"), find("#found-count"), find("#all"));
+enableSearch();

@@ -1,5 +1,5 @@
 // Finds what the page says of operations, parameters, fields, statuses, headers and error reasons, by names and by meaning.
-import { findAll } from "./dom.ts";
+import { find, findAll } from "./dom.ts";
 
 const MAX_FOUND = 25;
 
@@ -13,16 +13,19 @@ interface Entry {
   meaning: string;
 }
 
-/** Lists in `found`, instead of `all`, what is looked for, and says in `count` how much that is. */
-export function enableSearch(input: HTMLInputElement, found: HTMLElement, count: HTMLElement, all: HTMLElement): void {
+/** Lists what is looked for instead of the contents, and says how much that is. */
+export function enableSearch(): void {
   const entries = findAll("main :is(section[id], article[id], .field, .parameter, .topic)").map(readEntry);
+  const found = find("#found");
+  const input = find<HTMLInputElement>("#search");
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const results = words.length === 0 ? [] : search(entries, words);
+    const isAsked = words.length > 0;
+    const results = isAsked ? search(entries, words) : [];
     found.replaceChildren(...results.slice(0, MAX_FOUND).map((entry) => itemOf(entry, words)));
-    count.textContent = words.length === 0 ? "" : describeCount(results.length);
-    found.hidden = words.length === 0;
-    all.hidden = words.length > 0;
+    find("#found-count").textContent = isAsked ? describeCount(results.length) : "";
+    found.hidden = !isAsked;
+    find("#all").hidden = isAsked;
   });
 }
 
@@ -38,31 +41,25 @@ function search(entries: Entry[], words: string[]): Entry[] {
     const distance = isExact ? 0 : isIn(name) ? 1 : isIn(`${kind} ${name} ${place}`) ? 2 : 3;
     return 10 * distance + href.split(".").length;
   };
-  // The same field of several objects that contain it is one result, the one nearest to the top.
-  const results = new Map<string, Entry>();
   const matching = entries.filter((entry) => isIn(Object.values(entry).join(" ")));
-  for (const entry of matching.sort((a, b) => rank(a) - rank(b))) {
-    const id = [entry.kind, entry.name, entry.meaning].join("\n");
-    if (!results.has(id)) results.set(id, entry);
-  }
-  return [...results.values()];
+  // The same field of several objects that contain it is one result, the one nearest to the top.
+  const same = Map.groupBy(
+    matching.sort((a, b) => rank(a) - rank(b)),
+    ({ kind, name, meaning }) => [kind, name, meaning].join("\n"),
+  );
+  return [...same.values()].flatMap(([first]) => first ?? []);
 }
 
 function readEntry(element: HTMLElement): Entry {
-  const heading = (of?: Element | null) => textOf(of?.querySelector("h1, h2, h3"));
   const isWhole = element.matches("section, article");
-  const kind = kindOf(element);
+  const own = isWhole ? ":scope > p, :scope > ul, .endpoint, .endpoint + p" : ":scope > p, :scope > dd > p";
+  const heading = (of: Element | null) => textOf(of?.querySelector("h1, h2, h3"));
   return {
     href: `#${element.id}`,
     name: isWhole ? heading(element) : textOf(element.querySelector("dt, label, strong")),
-    kind,
+    kind: kindOf(element),
     place: isWhole ? "" : heading(element.closest("article, section")),
-    meaning: findAll(
-      isWhole ? ":scope > p, :scope > ul, .endpoint, .endpoint + p" : ":scope > p, :scope > dd > p",
-      element,
-    )
-      .map(textOf)
-      .join(" "),
+    meaning: findAll(own, element).map(textOf).join(" "),
   };
 }
 
@@ -77,19 +74,19 @@ function kindOf(element: Element): string {
 }
 
 /** The text of what is rendered, without types. */
-const textOf = (element?: Element | null): string =>
-  [...(element?.childNodes ?? [])]
-    .map((node) => (node.nodeName === "SMALL" ? "" : node.textContent))
-    .join("")
-    .replaceAll(/\s+/g, " ")
-    .trim();
+function textOf(element?: Element | null): string {
+  const texts = [...(element?.childNodes ?? [])].map((node) => (node.nodeName === "SMALL" ? "" : node.textContent));
+  return texts.join("").replaceAll(/\s+/g, " ").trim();
+}
 
 function itemOf({ href, name, kind, place, meaning }: Entry, words: string[]): HTMLElement {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  const small = document.createElement("small");
   const sentences = meaning.split(/(?<=[.:;]) /);
   const said = sentences.find((one) => words.some((word) => one.toLowerCase().includes(word))) ?? sentences[0];
+  const [item, link, small] = [
+    document.createElement("li"),
+    document.createElement("a"),
+    document.createElement("small"),
+  ];
   link.href = href;
   small.textContent = [place ? `${kind}, ${place}` : kind, said].filter(Boolean).join(": ");
   link.append(name, small);

@@ -55,12 +55,6 @@ export interface Operation {
   responses: Record<string, Response>;
 }
 
-export interface Reason {
-  status: number;
-  description: string;
-  advice: string;
-}
-
 export interface Document {
   info: { title: string; version: string; summary: string; description: string };
   servers: [{ url: string }];
@@ -68,34 +62,36 @@ export interface Document {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
   /** By the value of `Error-Reason`. */
-  "x-error-reasons": Record<string, Reason>;
+  "x-error-reasons": Record<string, { status: number; description: string; advice: string }>;
 }
 
 /** Reads an OpenAPI document. Components become one object each, wherever they are referred to. */
 export function readDocument(document: object): Document {
-  const copy = JSON.parse(JSON.stringify(document));
-  for (const [name, schema] of Object.entries<Schema>(copy.components.schemas)) schema.title ??= name;
-  return resolve(copy, copy, new Map()) as Document;
-}
-
-function resolve(node: unknown, root: object, resolved: Map<unknown, unknown>): unknown {
-  if (typeof node !== "object" || node === null) return node;
-  if ("$ref" in node) {
-    const { $ref, ...beside } = node as { $ref: string };
-    const path = $ref.replace("#/", "").split("/");
-    const target = path.reduce((at: unknown, name) => (at as Record<string, unknown>)[name], root);
-    const found = resolve(target, root, resolved) as object;
-    // What stands beside a reference says more about this use of it.
-    return Object.keys(beside).length === 0 ? found : { ...found, ...beside };
+  const root = JSON.parse(JSON.stringify(document));
+  for (const [name, schema] of Object.entries<Schema>(root.components.schemas)) schema.title ??= name;
+  const known = new Map<object, object>();
+  function resolve(node: unknown): unknown {
+    if (typeof node !== "object" || node === null) return node;
+    const { $ref, ...beside } = node as { $ref?: string };
+    if ($ref !== undefined) {
+      const target = resolve(
+        $ref
+          .slice(2)
+          .split("/")
+          .reduce((at, name) => at[name], root),
+      );
+      // What stands beside a reference says more about this use of it.
+      return Object.keys(beside).length === 0 ? target : { ...(target as object), ...beside };
+    }
+    const copy = known.get(node) ?? (Array.isArray(node) ? [] : {});
+    if (known.has(node)) return copy;
+    known.set(node, copy);
+    for (const [name, value] of Object.entries(node)) {
+      const inner = resolve(value);
+      // A schema and what more is said about this use of it.
+      Object.assign(copy, ...(name === "allOf" ? (inner as object[]) : [{ [name]: inner }]));
+    }
+    return copy;
   }
-  const known = resolved.get(node);
-  if (known !== undefined) return known;
-  const copy: unknown[] | Record<string, unknown> = Array.isArray(node) ? [] : {};
-  resolved.set(node, copy);
-  for (const [name, value] of Object.entries(node)) {
-    const inner = resolve(value, root, resolved);
-    // A schema and what more is said about this use of it.
-    Object.assign(copy, name === "allOf" ? Object.assign({}, ...(inner as object[])) : { [name]: inner });
-  }
-  return copy;
+  return resolve(root) as Document;
 }

@@ -23,14 +23,10 @@ export function endpointsOf({ paths, servers: [{ url }] }: Document): Endpoint[]
 
 /** The components that are responses, by name, each with the id of the operation that shows it in full: one that reads. */
 export function findHomes(endpoints: Endpoint[]): Map<string, string> {
-  const responses = endpoints.map(({ method, operation }) => ({
-    isRead: method === "GET",
-    id: operation.operationId,
-    name: contentOf(operation.responses[200])?.schema.title,
-  }));
   const homes = new Map<string, string>();
-  for (const { id, name } of [...responses.filter(({ isRead }) => isRead), ...responses]) {
-    if (name !== undefined && !homes.has(name)) homes.set(name, id);
+  for (const { operation } of [...endpoints.filter(({ method }) => method === "GET"), ...endpoints]) {
+    const name = contentOf(operation.responses[200])?.schema.title;
+    if (name !== undefined && !homes.has(name)) homes.set(name, operation.operationId);
   }
   return homes;
 }
@@ -70,24 +66,21 @@ function renderMainResponse({ operationId, responses }: Operation, homes: Map<st
   const response = responses[200];
   const schema = contentOf(response)?.schema;
   if (response === undefined || schema === undefined) return false;
-  const { title = "", description } = schema;
-  const isHome = homes.get(title) === operationId;
-  const anchor = isHome ? title : `${operationId}.response`;
+  const isHome = homes.get(schema.title ?? "") === operationId;
+  const anchor = isHome ? String(schema.title) : `${operationId}.response`;
   return html`<h4 id="${anchor}"><a href="#${anchor}">Response</a>${schema.items && html` <small>${typeOf(schema)}</small>`}</h4>
-<p>${inline(isHome ? description : response.description)}</p>
+<p>${inline((isHome ? schema : response).description)}</p>
 ${renderInside(schema, { anchor, kind: "response", shown: new Set(homes.keys()) })}`;
 }
 
 /** Names the other statuses and all headers. The page says once, at its end, what they mean. */
-function renderOtherResponses({ responses }: Operation): Html {
-  const statuses = Object.entries(responses).filter(([status]) => status !== "200");
-  return html`<details class="others"><summary>Headers and errors</summary>
-${renderHeaderNames(responses[200])}
-<dl class="statuses">${statuses.map(
+const renderOtherResponses = ({ responses: { 200: main, ...others } }: Operation): Html =>
+  html`<details class="others"><summary>Headers and errors</summary>
+${renderHeaderNames(main)}
+<dl class="statuses">${Object.entries(others).map(
     ([status, { description }]) =>
       html`<dt><a href="#status-${status}">${status}</a></dt><dd>${inline(description)}</dd>`,
   )}</dl></details>`;
-}
 
 export function renderHeaderNames(response: Response | undefined): Html | false {
   const names = Object.keys(response?.headers ?? {});

@@ -1,5 +1,5 @@
 // The reference as one page of HTML. All of it can be read without the page's script, which adds sending and searching.
-import type { Document, Reason, Response } from "./document.ts";
+import type { Document, Response } from "./document.ts";
 import { renderInside } from "./fields.ts";
 import {
   contentOf,
@@ -23,9 +23,11 @@ export interface PageFiles {
 export function renderReference(document: Document, files: PageFiles): string {
   const endpoints = endpointsOf(document);
   const homes = findHomes(endpoints);
-  const groups = document.tags.map((tag) => ({
-    ...tag,
-    endpoints: endpoints.filter(({ operation }) => operation.tags.includes(tag.name)),
+  const byTag = Map.groupBy(endpoints, ({ operation }) => operation.tags[0]);
+  const groups = document.tags.map(({ name, description }) => ({
+    name,
+    description,
+    endpoints: byTag.get(name) ?? [],
   }));
   return renderShell(
     document.info.title,
@@ -75,7 +77,7 @@ export const renderNotFound = (title: string, files: PageFiles): string =>
     `Not found: ${title}`,
     files,
     html``,
-    html`<main class="notice"><h1>There is no such page</h1>
+    html`<main><h1>There is no such page</h1>
 <p><a href="/docs">The reference of the ${title}</a> lists every path.</p></main>`,
   );
 
@@ -121,39 +123,31 @@ function renderTopic(text: string): Html {
   return html`<div class="topic" id="about-${name.toLowerCase().replaceAll(/\W+/g, "-")}">${paragraphs(text)}</div>`;
 }
 
-/** Says what each other status than 200 means, in the words of the API. */
+/** Says what each other status than 200 means, in the words of the API, and each value of `Error-Reason`. */
 function renderErrors({ components, "x-error-reasons": reasons }: Document, endpoints: Endpoint[]): Html {
-  const byStatus = new Map<string, Set<Response>>();
-  for (const { operation } of endpoints) {
-    for (const [status, response] of Object.entries(operation.responses)) {
-      if (status !== "200") byStatus.set(status, (byStatus.get(status) ?? new Set()).add(response));
-    }
-  }
-  const error = components.schemas.Error ?? {};
+  const responses = Map.groupBy(
+    endpoints.flatMap(({ operation }) => Object.entries(operation.responses)),
+    ([status]) => status,
+  );
+  responses.delete("200");
+  const reasonsOf = (status: string) => Object.entries(reasons).filter(([, one]) => String(one.status) === status);
   return html`<section id="errors"><h2><a href="#errors">Errors and other statuses</a></h2>
 <p>Every error has a body with these fields:</p>
-${renderInside(error, { anchor: "Error", kind: "response", shown: new Set(), isUnfolded: true })}
-${[...byStatus].sort().map(
-  ([status, responses]) => html`<article id="status-${status}">
+${renderInside(components.schemas.Error ?? {}, { anchor: "Error", kind: "response", shown: new Set(), isUnfolded: true })}
+${[...responses].sort().map(
+  ([status, all]) => html`<article id="status-${status}">
 <h3><a href="#status-${status}">${status}</a></h3>
-${[...responses].map(
+${[...new Set(all.map(([, response]) => response))].map(
   (response) => html`<p>${inline(response.description)}</p>
 ${renderWords(response)}
 ${renderHeaderNames(response)}`,
 )}
-${renderReasons(Object.entries(reasons).filter(([, reason]) => String(reason.status) === status))}
+${renderTerms(
+  "error",
+  reasonsOf(status).map(([name, { description, advice }]) => [name, inline(`${description} ${advice}`)]),
+)}
 </article>`,
 )}</section>`;
-}
-
-/** Each value of the header that tells programs why a request failed. */
-function renderReasons(reasons: [string, Reason][]): Html | false {
-  if (reasons.length === 0) return false;
-  return html`<dl class="fields">${reasons.map(
-    ([name, { description, advice }]) => html`<div class="field" id="error-${name}">
-<dt><a href="#error-${name}"><code>${name}</code></a></dt>
-<dd><p>${inline(`${description} ${advice}`)}</p></dd></div>`,
-  )}</dl>`;
 }
 
 function renderWords(response: Response): Html | false {
@@ -166,14 +160,29 @@ function renderWords(response: Response): Html | false {
 }
 
 function renderHeaders(endpoints: Endpoint[]): Html {
-  const headers = new Map(
-    endpoints.flatMap(({ operation }) =>
-      Object.values(operation.responses).flatMap((response) => Object.entries(response.headers ?? {})),
-    ),
+  const responses = endpoints.flatMap(({ operation }) => Object.values(operation.responses));
+  const headers = new Map(responses.flatMap((response) => Object.entries(response.headers ?? {})));
+  const terms = [...headers].map(
+    ([
+      name,
+      {
+        description,
+        schema: { example },
+      },
+    ]): [string, Html] => [
+      name,
+      html`${inline(description)} ${example !== undefined && html`<small><code>${String(example)}</code></small>`}`,
+    ],
   );
-  return html`<section id="headers"><h2><a href="#headers">Headers</a></h2><dl class="fields">${[...headers].map(
-    ([name, { description, schema }]) => html`<div class="field" id="header-${name}">
-<dt><a href="#header-${name}"><code>${name}</code></a></dt>
-<dd><p>${inline(description)} ${schema.example !== undefined && html`<small><code>${String(schema.example)}</code></small>`}</p></dd></div>`,
-  )}</dl></section>`;
+  return html`<section id="headers"><h2><a href="#headers">Headers</a></h2>${renderTerms("header", terms)}</section>`;
+}
+
+/** Names and what they mean, each with an anchor. */
+function renderTerms(kind: string, terms: [name: string, meaning: Html][]): Html | false {
+  if (terms.length === 0) return false;
+  return html`<dl class="fields">${terms.map(
+    ([name, meaning]) => html`<div class="field" id="${kind}-${name}">
+<dt><a href="#${kind}-${name}"><code>${name}</code></a></dt>
+<dd><p>${meaning}</p></dd></div>`,
+  )}</dl>`;
 }
