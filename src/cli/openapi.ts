@@ -1,4 +1,4 @@
-// `npm run openapi`: the OpenAPI document as a file, for whoever does not run the Worker.
+// `npm run openapi`: the OpenAPI document as a file, for whoever does not run the Worker, and its operations in the README.
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,21 +6,54 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { context } from "../node/context.ts";
 import { CommandError } from "../node/errors.ts";
-import { createDocument } from "../openapi/document.ts";
+import { contractOf, createDocument } from "../openapi/document.ts";
 import { print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 
 const COMMITTED = "src/openapi/openapi.full.json";
+const README = "README.md";
 const REDOCLY = new URL("../../node_modules/.bin/redocly", import.meta.url).pathname;
 
+/** Between these lines stands the table of operations. */
+const TABLE = /(?<=<!-- written by `npm run openapi` -->\n\n)[\s\S]*?(?=\n\n<!-- end -->)/;
+
 async function update(file: string, { check = false }: { check?: boolean }): Promise<void> {
-  const generated = `${JSON.stringify(createDocument(), null, 2)}\n`;
+  const document = createDocument();
+  await replace(file, `${JSON.stringify(document, null, 2)}\n`, check, changesBetween);
+  if (file !== COMMITTED) return;
+  const readme = await readFile(README, "utf8");
+  await replace(
+    README,
+    readme.replace(TABLE, () => tableOf(document)),
+    check,
+  );
+}
+
+/** Writes what the code generates, where a file has something else. @param describe says what changes */
+async function replace(
+  file: string,
+  generated: string,
+  check: boolean,
+  describe?: (file: string, generated: string) => Promise<string>,
+): Promise<void> {
   const kept = await read(file);
   if (kept === generated) return print(`${file} is what the code generates.`);
-  if (kept !== undefined) await print(await changesBetween(file, generated));
+  if (kept !== undefined && describe) await print(await describe(file, generated));
   if (check) throw new CommandError(`${file} is not what the code generates. Write it with \`npm run openapi\`.`);
   await writeFile(file, generated);
   await print(`${file} is written.`);
+}
+
+/** Every operation, and the permission that it needs. */
+function tableOf({ paths = {} }: ReturnType<typeof createDocument>): string {
+  const rows = Object.entries(paths).flatMap(([path, { get, post, patch, delete: remove }]) =>
+    Object.entries({ GET: get, POST: post, PATCH: patch, DELETE: remove }).flatMap(([method, operation]) => {
+      if (operation === undefined) return [];
+      const { permission } = contractOf(String(operation.operationId));
+      return `| \`${method} /v3${path}\` | ${operation.summary} | ${permission === null ? "" : `\`${permission}\``} |`;
+    }),
+  );
+  return ["| | | needs |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
 /** @returns undefined if there is no such file */

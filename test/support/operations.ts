@@ -20,6 +20,8 @@ export interface Operation {
   needsPermission: boolean;
   /** Whether it changes anything. */
   isWrite: boolean;
+  /** Whether it shows one page of a list. */
+  isPage: boolean;
   /** Whether the edge may keep a response. */
   isCached: boolean;
   /** The values of the parameters that the document shows as examples, which the seed has. */
@@ -60,6 +62,7 @@ export const operations: Operation[] = Object.entries(document.paths ?? {}).flat
       isPrivate: (operation.security ?? document.security ?? []).length > 0,
       needsPermission: "403" in (operation.responses ?? {}),
       isWrite: method !== "get",
+      isPage: ((operation.parameters ?? []) as Parameter[]).some(({ name }) => name === "offset"),
       isCached: (OPERATIONS[String(operation.operationId)] as Read).tags !== NEVER_CACHED,
       examples: Object.fromEntries(
         ((operation.parameters ?? []) as Parameter[])
