@@ -75,25 +75,6 @@ describe("the Worker's role", async () => {
     }
   };
 
-  test("has the rights of the list, and no others: what is new is added to it, with or without", async () => {
-    const allowed = (kind: string, names: string[], args: string) =>
-      names.map((name) => `case when has_${kind}_privilege('worker_1', ${args}, '${name}') then '${name}' end`).join();
-    const { rows } = await records.pool.query(`select name || ': ' || coalesce(nullif(rights, ''), '–') as line from (
-      select 1 as section, oid::regclass::text as name, 0 as position,
-        concat_ws(' ', ${allowed("table", ["delete", "truncate", "trigger"], "oid")}) as rights
-      from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
-      union all
-      select 1, attrelid::regclass || '.' || attname, attnum,
-        concat_ws(' ', ${allowed("column", ["select", "insert", "update", "references"], "attrelid, attnum")})
-      from pg_attribute join pg_class on pg_class.oid = attrelid
-      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
-      union all
-      select 2, oid::regprocedure::text, 0, concat_ws(' ', ${allowed("function", ["execute"], "oid")})
-      from pg_proc where pronamespace = 'public'::regnamespace
-    ) as lines order by section, split_part(name, '.', 1) collate "C", position`);
-    await expect(`${rows.map(({ line }) => line).join("\n")}\n`).toMatchFileSnapshot("grants.txt");
-  });
-
   test.for([
     "update api_keys set is_enabled = true",
     "insert into api_key_capabilities (api_key_id, company_id, permission) select id, company_id, 'APP:DELETE' from api_keys",
