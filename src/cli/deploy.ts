@@ -1,5 +1,4 @@
 // `npm run deploy`: the production release, in the one order that can be taken back.
-import { InvalidArgumentError } from "commander";
 import { context } from "../node/context.ts";
 import { CommandError, usageError } from "../node/errors.ts";
 import { assertOwnDomains } from "./deploy/domains.ts";
@@ -8,26 +7,13 @@ import { runMigrations } from "./deploy/migrations.ts";
 import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
 import { readWorkerConfig } from "./deploy/worker-config.ts";
 import { asOwner, grantRights } from "./deploy/worker-role.ts";
-import { commitArgs } from "./deploy/wrangler.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
 
-interface DeployOptions {
-  steps: number[];
-  pause: number;
-  wait: number;
-}
-
 const NOTES = `
-1. Migrates. The version that has the traffic must work with the new schema, too.
-2. Uploads a version that has no traffic yet, and tries it at its own URL and at the
-   production URL.
-3. Gives it 10, 50, then all of the traffic, tries it at the production URL each
-   time, and waits in between: its cache is empty at first.
-4. Has a change go through outbox, cron and feed until the cache has lost a response.
-5. Where that fails, gives the traffic back to the version before, and has all that
-   is cached purged.
+Tries a version without traffic, gives it 10, 50, then all of the traffic, and takes
+it back where it fails: src/cli/README.md, Releases.
 
 Of the environment:
   MIGRATION_DATABASE_URL  the database, directly, as the role that owns the schema
@@ -47,7 +33,13 @@ Of the environment:
 If it fails, the previous version still has the traffic or has it again, unless the last
 line says otherwise.`;
 
-async function deploy({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployOptions): Promise<void> {
+async function deploy({
+  atOnce: isAtOnce = false,
+  wait: waitSeconds,
+}: {
+  atOnce?: boolean;
+  wait: number;
+}): Promise<void> {
   const ownerUrl = readOwnerUrl();
   const databaseUrl = readWorkerUrl(ownerUrl);
   const reader = readReader();
@@ -74,13 +66,11 @@ async function deploy({ steps, pause: pauseSeconds, wait: waitSeconds }: DeployO
   const release: Release = {
     config,
     secrets,
-    commit: commitArgs(),
     reader,
     access,
     ownerUrl,
     productionUrl: productionUrl ?? (domain && `https://${domain.pattern}`),
-    steps,
-    pauseSeconds,
+    isAtOnce,
     waitSeconds,
   };
   await runMigrations(ownerUrl, (name) => note(`migrated ${name}`));
@@ -96,23 +86,10 @@ function readProductionUrl(): string | undefined {
   return url.origin;
 }
 
-function parseSteps(text: string): number[] {
-  const steps = text.split(",").map(parseWholeNumber);
-  const isRising = steps.every((step, index) => step > (steps[index - 1] ?? 0));
-  if (isRising && steps.at(-1) === 100) return steps;
-  throw new InvalidArgumentError("Expected rising percentages, the last of which is 100.");
-}
-
 export default await command(import.meta, () =>
   createProgram("deploy")
     .description("Migrates and deploys to production, trying it before and after it has traffic.")
-    .option(
-      "--steps <percentages>",
-      "of the traffic, one after the other; 100 moves it at once",
-      parseSteps,
-      [10, 50, 100],
-    )
-    .option("--pause <seconds>", "between two steps", parseWholeNumber, 300)
+    .option("--at-once", "move all of the traffic at once, not in steps")
     .option("--wait <seconds>", "how long to wait for a URL to answer as it should", parseWholeNumber, 60)
     .addHelpText("after", NOTES)
     .action(deploy),

@@ -46,12 +46,8 @@ whoever is logged in (npx wrangler login). Its secrets are the preview's own. Th
 service token CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET lets the smoke test past
 Cloudflare Access.
 
-Prints an object:
-  name            of the preview and of the Neon branch
-  preview_url     always the latest deployment
-  deployment_url  this deployment, one of the latest 100 of the preview
-  expires_at      of the database
-  is_new          whether the database was made just now
+Prints an object: preview_url is always the latest deployment, deployment_url this one;
+expires_at and is_new are of the database.
 
 --sweep prints the names of the previews that it has deleted. It asks gh which pull
 requests are open: the preview of number 7 is called pr-7.`;

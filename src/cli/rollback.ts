@@ -15,10 +15,8 @@ const NOTES = `
 Without a version: the last that had all of the traffic before, and was not itself
 taken back.
 
-A version brings back the secrets and the settings of its time, and the database
-stays as it is. So it is tried at its own URL first, and has no traffic if it fails.
-What it had cached is purged, twice: no purge may have reached that since. Cloudflare
-goes back to the last 100 versions.
+A version brings back the secrets and the settings of its time. So it is tried at its
+own URL first, and has no traffic if it fails: src/cli/README.md, Rollbacks.
 
 Of the environment: MIGRATION_DATABASE_URL (to purge), SMOKE_TOKEN, SMOKE_APPLICATION,
 SMOKE_PROCESS, CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET, CLOUDFLARE_API_TOKEN and

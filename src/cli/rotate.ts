@@ -5,12 +5,12 @@ import { usageError } from "../node/errors.ts";
 import { mask, readOwnerUrl, readWorkerUrl } from "./deploy/environment.ts";
 import {
   asOwner,
-  countConnections,
   endRole,
   findRoles,
   otherRole,
   renewPassword,
   roleOf,
+  type WorkerRole,
 } from "./deploy/worker-role.ts";
 import { note, print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
@@ -29,24 +29,22 @@ Examples:
   npm run -s rotate | gh secret set DATABASE_URL --env production
   npm run rotate -- --end     with the new DATABASE_URL, after the release`;
 
-async function rotate({ end, yes: isForced = false }: { end?: boolean; yes?: boolean }): Promise<void> {
+async function rotate({ end: isEnd }: { end?: boolean }): Promise<void> {
   const ownerUrl = readOwnerUrl();
   const workerUrl = context().env.DATABASE_URL ? readWorkerUrl(ownerUrl) : undefined;
-  await (end ? endOther(ownerUrl, workerUrl) : renewOther(ownerUrl, workerUrl, isForced));
+  const current = workerUrl && roleOf(workerUrl);
+  if (!isEnd) return renew(current ? otherRole(current) : "worker_1", ownerUrl, workerUrl);
+  if (!current) throw usageError("DATABASE_URL names neither worker_1 nor worker_2: there is nothing to end.");
+  const role = otherRole(current);
+  const areOut = await asOwner(ownerUrl, "Not ended", (client) => endRole(client, role));
+  const left = areOut ? "" : " Connections that it has stay until the pooler closes them.";
+  note(`${role} lets nobody in any more.${left}`);
 }
 
-async function renewOther(ownerUrl: string, workerUrl: string | undefined, isForced: boolean): Promise<void> {
-  const current = workerUrl && roleOf(workerUrl);
-  const role = current ? otherRole(current) : "worker_1";
+async function renew(role: WorkerRole, ownerUrl: string, workerUrl: string | undefined): Promise<void> {
   const password = await asOwner(ownerUrl, "Not rotated", async (client) => {
     if (workerUrl === undefined && (await findRoles(client)).length > 0) {
       throw usageError("DATABASE_URL is not set: it says which of the roles the Worker uses.");
-    }
-    const connections = await countConnections(client, role);
-    if (connections > 0 && !isForced) {
-      throw usageError(
-        `${role} has ${connections} connections, so the Worker seems to use it: was the last rotation released? --yes locks it out.`,
-      );
     }
     return renewPassword(client, role);
   });
@@ -54,20 +52,10 @@ async function renewOther(ownerUrl: string, workerUrl: string | undefined, isFor
   const login = { username: role, password };
   const url = Object.assign(new URL(workerUrl ?? pooled(ownerUrl)), login);
   const direct = Object.assign(new URL(ownerUrl), login);
-  await asOwner(direct.href, `${role} is there, but does not work`, (client) =>
-    client.query("select from processes limit 1"),
-  );
+  const sample = "select from processes limit 1";
+  await asOwner(direct.href, `${role} is there, but does not work`, (client) => client.query(sample));
   note(`${role} has a new password. Its DATABASE_URL, this once:`);
   await print(url.href);
-}
-
-async function endOther(ownerUrl: string, workerUrl: string | undefined): Promise<void> {
-  const current = workerUrl && roleOf(workerUrl);
-  if (!current) throw usageError("DATABASE_URL names neither worker_1 nor worker_2: there is nothing to end.");
-  const role = otherRole(current);
-  const areOut = await asOwner(ownerUrl, "Not ended", (client) => endRole(client, role));
-  const left = areOut ? "" : " Connections that it has stay until the pooler closes them.";
-  note(`${role} lets nobody in any more.${left}`);
 }
 
 /** https://neon.com/docs/connect/connection-pooling (read 2026-11-25); the host of another server is left as it is. */
@@ -81,7 +69,6 @@ export default await command(import.meta, () =>
   createProgram("rotate")
     .description("Gives the Worker another role in Postgres, with a password of its own.")
     .option("--end", "end the role that DATABASE_URL does not name")
-    .option("--yes", "also if it has connections")
     .addHelpText("after", NOTES)
     .action(rotate),
 );

@@ -12,7 +12,6 @@ import { command, createProgram } from "./support/program.ts";
 
 interface SmokeOptions {
   url?: string;
-  expectCache?: boolean;
   readOnly?: boolean;
   wait: number;
 }
@@ -20,12 +19,13 @@ interface SmokeOptions {
 const NOTES = `
 Without --url it tries a running \`npm run dev\`, with a key of the seed.
 
+A cache is expected where wrangler.toml asks for one.
 What needs a key uses SMOKE_TOKEN with the process SMOKE_PROCESS of SMOKE_APPLICATION.
 With PURGE_SECRET it tests a purge, too. CF_ACCESS_CLIENT_ID and
 CF_ACCESS_CLIENT_SECRET, a service token, go only to the URLs of versions and
 previews.`;
 
-async function tryDeployment({ url, expectCache: isCached = false, readOnly, wait }: SmokeOptions): Promise<void> {
+async function tryDeployment({ url, readOnly, wait }: SmokeOptions): Promise<void> {
   const given = readReader();
   const options = { isReadOnly: readOnly ?? false, waitSeconds: wait };
   if (url === undefined) {
@@ -37,10 +37,9 @@ async function tryDeployment({ url, expectCache: isCached = false, readOnly, wai
   }
   const origin = parseWorkerUrl(url)?.origin;
   if (origin === undefined) throw usageError("--url is not the URL of a deployment, such as https://api.example.com.");
-  const { CF_ACCESS_CLIENT_ID, PURGE_SECRET: purgeSecret } = context().env;
-  // Only where there is a token, because it takes a second to find out the Worker's name.
-  const headers = CF_ACCESS_CLIENT_ID ? readAccess((await readWorkerConfig()).name)(origin) : {};
-  await smoke({ origin, reader: given, isCached, purgeSecret, headers, ...options }, print);
+  const { name, isCached } = await readWorkerConfig();
+  const headers = readAccess(name)(origin);
+  await smoke({ origin, reader: given, isCached, purgeSecret: context().env.PURGE_SECRET, headers, ...options }, print);
 }
 
 export default await command(import.meta, () =>
@@ -49,7 +48,6 @@ export default await command(import.meta, () =>
       "Tries a deployment: the contract, its errors, its cache, and that no key sees the response of another.",
     )
     .option("--url <url>", "of the deployment (default: a running `npm run dev`)")
-    .option("--expect-cache", "the second answer must come from the cache")
     .option("--read-only", "send neither a write, not even one that is only tried, nor a purge")
     .option("--wait <seconds>", "how long to go on trying what fails", parseWholeNumber, 0)
     .addHelpText("after", NOTES)

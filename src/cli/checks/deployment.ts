@@ -108,16 +108,11 @@ export function expectStatus(reply: Reply, expected: number, path?: string): voi
  *
  * @see https://developers.cloudflare.com/workers/versions-and-deployments/version-urls/#limitations (read 2026-11-25)
  */
-function explain({ headers, json, status }: Reply): string {
+function explain({ headers, json }: Reply): string {
   if (!headers.has("x-request-id")) return ", and the response is not from the Worker";
   const { message, data } = (json ?? {}) as { message?: unknown; data?: { code?: unknown } };
-  if (message === undefined) return "";
-  const advice = status === 503 ? `; ${DATABASE_ADVICE}` : "";
-  return `: ${printable(`${message} (data.code ${data?.code})`).slice(0, 250)}${advice}`;
+  return message === undefined ? "" : `: ${printable(`${message} (data.code ${data?.code})`).slice(0, 250)}`;
 }
-
-const DATABASE_ADVICE =
-  "check that the database accepts the Worker: the password in DATABASE_URL, the project's quota and allowed addresses, and whether the endpoint is enabled";
 
 export function expectSame(actual: unknown, expected: unknown, what: string): void {
   if (actual !== expected) throw new Failure(`${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);

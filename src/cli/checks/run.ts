@@ -39,21 +39,17 @@ async function reasonAgainst({ needs, holds }: Check, target: Target, seconds: n
   else if (needs === "purges" && !(isCached && purgeSecret))
     return new Skipped("PURGE_SECRET not given, or nothing is cached for long");
   let failure: Failure | undefined;
-  const attempt = async () => {
-    try {
-      await holds(target);
-    } catch (error) {
+  const attempt = () =>
+    holds(target).catch((error) => {
       if (error instanceof Failure) failure = error;
+      // What has failed before was possible to try.
+      throw error instanceof Skipped ? (failure ?? error) : error;
+    });
+  return persist(seconds, attempt).then(
+    () => undefined,
+    (error) => {
+      if (error instanceof Failure || error instanceof Skipped) return error;
       throw error;
-    }
-  };
-  try {
-    await persist(seconds, attempt);
-    return undefined;
-  } catch (error) {
-    // What has failed before was possible to try.
-    if (error instanceof Skipped) return failure ?? error;
-    if (error instanceof Failure) return error;
-    throw error;
-  }
+    },
+  );
 }

@@ -68,9 +68,11 @@ export function readReader(): Reader | undefined {
     SMOKE_PROCESS: processId = "",
   } = context().env;
   if (token + applicationId + processId === "") return undefined;
-  if (!/^[\x21-\x7e]+$/.test(token)) throw usageError("SMOKE_TOKEN is no API key.");
-  if (!isUuid(applicationId)) throw usageError("SMOKE_APPLICATION is not an id, a UUID.");
-  if (!isUuid(processId)) throw usageError("SMOKE_PROCESS is not an id, a UUID.");
+  if (!/^[\x21-\x7e]+$/.test(token) || !isUuid(applicationId) || !isUuid(processId)) {
+    throw usageError(
+      "SMOKE_TOKEN must be an API key, SMOKE_APPLICATION and SMOKE_PROCESS the ids of what it may read.",
+    );
+  }
   return { token, applicationId, processId };
 }
 

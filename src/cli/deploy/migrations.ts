@@ -23,17 +23,15 @@ export async function runMigrations(connectionString: string, onApplied: (name: 
 /** Postgres says neither the connection string nor the password. What node-postgres itself says stays out. */
 export function describeFailure(error: unknown): string {
   if (error instanceof MigrationError) return error.message;
-  if (error instanceof FailedStatementError) return describeFailedStatement(error);
+  if (error instanceof FailedStatementError) {
+    const left = error.invalidIndexes.join(", ");
+    const failure = `${error.tag}.sql: ${describeFailure(error.cause)}`;
+    return left === "" ? failure : `${failure}. Left invalid until the migrations are run again: ${left}`;
+  }
   if (error instanceof pg.DatabaseError) {
     const hint = error.hint === undefined ? "" : ` (${error.hint})`;
     return `SQLSTATE ${error.code}: ${error.message}${hint}`;
   }
   const { code } = (error ?? {}) as { code?: unknown };
   return `the database cannot be reached, or was lost${typeof code === "string" ? `: ${code}` : ""}.`;
-}
-
-function describeFailedStatement({ tag, cause, invalidIndexes }: FailedStatementError): string {
-  const failure = `${tag}.sql: ${describeFailure(cause)}`;
-  if (invalidIndexes.length === 0) return failure;
-  return `${failure}. Left invalid until the migrations are run again: ${invalidIndexes.join(", ")}`;
 }

@@ -9,12 +9,8 @@ const API_URL = "https://console.neon.tech/api/v2";
 const LOGIN = { database_name: "neondb", role_name: "neondb_owner" };
 /** For operations, and for those of others that are in the way. */
 const PATIENCE_MS = 120_000;
-/**
- * Doubled from one to the other: all previews that are deployed at a time share the 700 requests a minute of the account.
- *
- * @see https://neon.com/docs/reference/api/key-concepts (read 2026-11-25)
- */
-const PAUSE_MS = { first: 250, longest: 8_000 };
+/** An account has 700 requests a minute: https://neon.com/docs/reference/api/key-concepts (read 2026-11-25) */
+const PAUSE_MS = 1_000;
 /**
  * The request was not carried out, whatever it was: the project is busy, there were too many, or there is nobody.
  *
@@ -91,10 +87,12 @@ const expiry = (): string => new Date(context().now() + LIFETIME_MS).toISOString
 
 /** https://neon.com/docs/manage/operations (read 2026-11-25): `failed` is no end, it is tried again. */
 async function finish(begun: readonly z.infer<typeof operation>[]): Promise<void> {
-  const pause = pauses();
+  const deadline = context().now() + PATIENCE_MS;
   for (let { id, action, status } of begun) {
     while (status !== "finished" && status !== "skipped") {
-      if (status === "cancelled" || !(await pause())) throw new CommandError(`Neon's ${action} is ${status}.`);
+      const isLate = context().now() > deadline;
+      if (status === "cancelled" || isLate) throw new CommandError(`Neon's ${action} is ${status}.`);
+      await context().sleep(PAUSE_MS);
       ({ action, status } = (await call(`/operations/${id}`, z.object({ operation }))).operation);
     }
   }
@@ -103,13 +101,15 @@ async function finish(begun: readonly z.infer<typeof operation>[]): Promise<void
 /** Asks for something of the project. @throws CommandError with Neon's words; never with a key or a connection string */
 async function call<T>(path: string, schema: z.ZodType<T>, options: RequestOptions = {}): Promise<T> {
   const { id, token } = readNeonProject();
-  const pause = pauses();
+  const deadline = context().now() + PATIENCE_MS;
   for (;;) {
     const reply = await send(`${API_URL}/projects/${encodeURIComponent(id)}${path}`, { ...options, token });
     // What changes nothing may be asked again in any case.
     const isRepeatable =
       NOT_CARRIED_OUT.includes(reply.status) || (options.method === undefined && reply.status >= 500);
-    if (!isRepeatable || !(await pause(reply.retryAfterSeconds))) return contentOf(reply, schema);
+    const pauseMs = Math.max(PAUSE_MS, (reply.retryAfterSeconds ?? 0) * 1_000);
+    if (!isRepeatable || context().now() + pauseMs > deadline) return contentOf(reply, schema);
+    await context().sleep(pauseMs);
   }
 }
 
@@ -119,17 +119,4 @@ export function readNeonProject(): { id: string; token: string } {
   if (!token) throw usageError("NEON_API_KEY is not set.");
   if (!id) throw usageError("NEON_PROJECT_ID is not set.");
   return { id, token };
-}
-
-/** @returns waits, longer each time, and says whether there was patience left to wait */
-function pauses(): (leastSeconds?: number) => Promise<boolean> {
-  const deadline = context().now() + PATIENCE_MS;
-  let pauseMs = PAUSE_MS.first;
-  return async (leastSeconds = 0) => {
-    const ms = Math.max(pauseMs, leastSeconds * 1_000);
-    if (context().now() + ms > deadline) return false;
-    await context().sleep(ms);
-    pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest);
-    return true;
-  };
 }

@@ -14,7 +14,7 @@ import { note } from "../support/output.ts";
 import type { Access } from "./environment.ts";
 import { expectFeed, purgeEverything } from "./feed.ts";
 import type { WorkerConfig } from "./worker-config.ts";
-import { entryOf, WranglerError, wrangler } from "./wrangler.ts";
+import { commitArgs, entryOf, WranglerError, wrangler } from "./wrangler.ts";
 
 /** What deployments of the Worker have in common. */
 export interface Deployable {
@@ -27,15 +27,12 @@ export interface Deployable {
 export interface Release extends Deployable {
   /** The secrets of the version, by name. */
   secrets: Record<string, string>;
-  /** Options that name its commit. */
-  commit: readonly string[];
   /** Scheme and host; undefined for that of workers.dev. */
   productionUrl: string | undefined;
   /** A URL of the database, directly, as the role that owns the schema. */
   ownerUrl: string;
-  /** Percentages of the traffic that it is given, one after the other; the last is 100. */
-  steps: readonly number[];
-  pauseSeconds: number;
+  /** Whether it is given all of the traffic without steps in between. */
+  isAtOnce: boolean;
 }
 
 /** A version of the Worker that can be asked. */
@@ -45,6 +42,9 @@ interface Version {
   url: string;
 }
 
+/** Percentages of the traffic that a version is given before it is given all of it. */
+const STEPS = [0, 10, 50];
+const PAUSE_SECONDS = 300;
 const WORKER_NOT_FOUND = 10_007;
 /** The API refuses to go back past a change of secrets, unless it is forced to: wrangler 4.164, src/versions/rollback. */
 const SECRETS_CHANGED = 10_220;
@@ -99,7 +99,7 @@ export async function findVersionBefore(): Promise<string> {
 
 /** There is no version that could be tried before, and none to go back to. */
 export async function deployFirst(release: Release): Promise<void> {
-  const result = await wrangler(["deploy", ...release.commit], { secrets: release.secrets });
+  const result = await wrangler(["deploy", ...commitArgs()], { secrets: release.secrets });
   const { targets, version_id } = entryOf(result, "deploy") as { targets?: string[]; version_id?: string };
   const origin = release.productionUrl ?? targets?.find((target) => target.startsWith("https://"));
   if (origin === undefined) throw new CommandError("The Worker has no URL: set PRODUCTION_URL.");
@@ -125,8 +125,7 @@ export async function deployNext(release: Release, before: string): Promise<void
   const production = { ...targetAt(productionUrl, release), version: version.id };
   let share = 0;
   try {
-    const parts = release.steps.filter((step) => step < 100);
-    for (share of parts.length > 0 ? [0, ...parts] : []) {
+    for (share of release.isAtOnce ? [] : STEPS) {
       if (!(await giveShare(release, version, old, production, share))) break;
     }
     share = 100;
@@ -140,8 +139,8 @@ export async function deployNext(release: Release, before: string): Promise<void
   }
 }
 
-async function upload({ commit, secrets }: Release): Promise<Version> {
-  const result = await wrangler(["versions", "upload", ...commit], { secrets });
+async function upload({ secrets }: Release): Promise<Version> {
+  const result = await wrangler(["versions", "upload", ...commitArgs()], { secrets });
   const { version_id: id, preview_url: url } = entryOf(result, "version-upload") as Record<string, string | undefined>;
   if (id === undefined || url === undefined) {
     throw new CommandError("The version has no URL to try it at: wrangler.toml must say preview_urls = true.");
@@ -179,15 +178,15 @@ async function giveShare(release: Release, version: Version, old: Version, produ
     const holder = { ...production, headers: overrideFor(release, old), purgeSecret: purgeSecretOf(release) };
     await expectPurgeReaches(holder, { ...holder, headers: chosen.headers });
   } else {
-    note(`Waiting for ${release.pauseSeconds} s at ${percentage} %.`);
-    await context().sleep(release.pauseSeconds * 1_000);
+    note(`Waiting for ${PAUSE_SECONDS} s at ${percentage} %.`);
+    await context().sleep(PAUSE_SECONDS * 1_000);
     await expectFewErrors(version, sinceMs);
   }
   return true;
 }
 
 const NOT_CHOSEN =
-  "If only the version was wrong, Cloudflare ignored the version override header: npm run deploy -- --steps 100 does without it.";
+  "If only the version was wrong, Cloudflare ignored the version override header: npm run deploy -- --at-once does without it.";
 
 /**
  * The header that chooses one of the versions that share the traffic.
@@ -221,7 +220,7 @@ async function expectPurgeReaches(holder: Target, purger: Target): Promise<void>
 }
 
 const MISSED =
-  "A purge by one version does not reach what the other has cached, so changes would show late while both have traffic. Move the traffic at once: npm run deploy -- --steps 100.";
+  "A purge by one version does not reach what the other has cached, so changes would show late while both have traffic. Move the traffic at once: npm run deploy -- --at-once.";
 
 /** Holds what the version has responded so far to the threshold of the alert. It passes if nobody can tell. */
 async function expectFewErrors({ id }: Version, sinceMs: number): Promise<void> {

@@ -4,14 +4,14 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import pg from "pg";
-import { CommandError } from "../../node/errors.ts";
+import { CommandError, usageError } from "../../node/errors.ts";
 import { SETTINGS } from "../../worker/shared/config.ts";
 import { describeFailure } from "./migrations.ts";
 
 /** Holds what the Worker may do, for both. */
 const RIGHTS = "worker_rights";
 const ROLES = ["worker_1", "worker_2"] as const;
-type WorkerRole = (typeof ROLES)[number];
+export type WorkerRole = (typeof ROLES)[number];
 
 /**
  * All that the Worker may do: the RIGHTS of each table, by column unless all of them are read. All of a table also where a version
@@ -104,8 +104,15 @@ export async function grantRights(client: pg.Client): Promise<void> {
  * everything. https://neon.com/docs/manage/roles#manage-roles-with-sql (read 2026-11-25)
  *
  * @returns the password
+ * @throws CommandError if the role has connections
  */
 export async function renewPassword(client: pg.Client, role: WorkerRole): Promise<string> {
+  const { rowCount } = await client.query("select from pg_stat_activity where usename = $1", [role]);
+  if (rowCount !== 0) {
+    throw usageError(
+      `${role} has ${rowCount} connections, so the Worker seems to use it: was the last rotation released? If nothing needs it, npm run rotate -- --end locks it out.`,
+    );
+  }
   // Base64 for URLs needs no quoting, neither in SQL nor in a connection string.
   const password = randomBytes(32).toString("base64url");
   await client.query("begin");
@@ -118,11 +125,6 @@ export async function renewPassword(client: pg.Client, role: WorkerRole): Promis
   await grantRights(client);
   await client.query("commit");
   return password;
-}
-
-export async function countConnections(client: pg.Client, role: WorkerRole): Promise<number> {
-  const { rows } = await client.query("select count(*)::int from pg_stat_activity where usename = $1", [role]);
-  return rows[0].count;
 }
 
 /**

@@ -23,18 +23,10 @@ export class WranglerError extends CommandError {
     const words = args.findIndex((arg) => arg.startsWith("-"));
     const name = args.slice(0, words < 0 ? args.length : words).join(" ");
     const reason = code === undefined ? "" : ` with the API's code ${code}`;
-    super(`wrangler ${name} failed${reason}; what it said stands above.${ADVICE[code ?? 0] ?? ""}`);
+    super(`wrangler ${name} failed${reason}; what it said stands above.`);
     this.code = code;
   }
 }
-
-/** What Cloudflare refuses of wrangler.toml as it is here. */
-const ADVICE: Partial<Record<number, string>> = {
-  // https://github.com/cloudflare/workers-sdk/issues/8756 (read 2026-11-30)
-  100328: " Workers Free takes no [limits]: delete them, and set crons = [] (src/cli/README.md, Free plans).",
-  // https://github.com/cloudflare/cloudflare-docs/issues/29844 (read 2026-11-25)
-  10089: " Turn Analytics Engine on in the dashboard: Workers & Pages, Analytics Engine.",
-};
 
 export interface WranglerOptions {
   /** By name. Wrangler reads them from a file that only this user may read and that is gone when it has ended. */

@@ -175,10 +175,10 @@ describe("before anything is deployed", () => {
     // Nothing but that is in the database, the feed's tables included.
     world.configure((toml) => toml.replace('crons = ["* * * * *"]', "crons = []"));
     const stderr = expect.stringMatching(/^migrated 0000_first\n\$ wrangler versions upload\n/);
-    expect(await world.run(deploy, ["--steps", "100"])).toMatchObject({ exitCode: 0, stderr });
+    expect(await world.run(deploy, ["--at-once"])).toMatchObject({ exitCode: 0, stderr });
     world.forget();
     writeMigrations(world.project, { ...FIRST, ...BROKEN });
-    const failed = await world.run(deploy, ["--steps", "100"]);
+    const failed = await world.run(deploy, ["--at-once"]);
     expect([failed, world.did]).toStrictEqual([{ exitCode: 1, stdout: "", stderr: IS_BROKEN }, []]);
   });
 

@@ -61,12 +61,12 @@ describe("a preview", () => {
     expect(JSON.parse(stdout)).toStrictEqual({ name: "pr-1", ...urls, expires_at, is_new: true });
     expect([daysUntil(expires_at), expires_at]).toStrictEqual([7, expect.stringMatching(/T\d\d:\d\d:\d\dZ$/)]);
     expect(world.did).toStrictEqual(["preview pr-1", "try <deployment>", "try <pr-1>"]);
-    expect([stderr.match(/passed/g)?.length, stderr.match(/from the cache$/gm)?.length]).toStrictEqual([34, 2]);
+    expect([stderr.match(/passed/g)?.length, stderr.match(/from the cache$/gm)?.length]).toStrictEqual([26, 2]);
     // Two operations, each asked for until it has finished.
     const created = [...times(2, "GET /branches"), ...times(2, "POST /branches"), ...times(4, "GET /operations/<id>")];
     expect(world.neon.requests).toStrictEqual([...created, ...times(3, "GET /connection_uri")]);
-    // Between requests, longer each time, and as long as Neon asks for.
-    expect(world.now - beganAt).toBe(20_000 + 250 + (250 + 500 + 1_000 + 2_000) + 250);
+    // Between requests, and as long as Neon asks for.
+    expect(world.now - beganAt).toBe(20_000 + 1_000 + 4 * 1_000 + 1_000);
   });
 
   test("has secrets of its own, which the log of a GitHub workflow hides", async () => {
@@ -103,14 +103,14 @@ describe("a preview", () => {
   });
 
   test("tells where to look before it fails, and tells a workflow's later steps, too", async () => {
-    world.code = ({ url }) => url.endsWith("/no-such-endpoint");
+    world.code = ({ url }) => url.endsWith("/docs");
     const GITHUB_OUTPUT = join(world.project, "output");
     const { exitCode, stdout, stderr } = await run(["--wait", "0"], { GITHUB_OUTPUT });
     const { preview_url, deployment_url } = JSON.parse(stdout);
     const summary = `${preview_url} always shows the latest commit, ${deployment_url} this one.`;
     expect(readFileSync(GITHUB_OUTPUT, "utf8")).toBe(`summary=${summary}\n`);
-    expect(stderr).toContain("FAILED   has no endpoint that it does not describe: the status is 500, not 404");
-    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<deployment> failed 1 of 17 checks."]);
+    expect(stderr).toContain("FAILED   shows its document and its reference: the status is 500, not 200");
+    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<deployment> failed 1 of 13 checks."]);
   });
 
   test("fails at its lasting URL where the edge responds with the deployment before for a while", async () => {
@@ -119,7 +119,7 @@ describe("a preview", () => {
     // More requests than a smoke test makes.
     world.account.lag = 50;
     const { exitCode, stderr } = await run();
-    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<pr-1> failed 1 of 19 checks."]);
+    expect([exitCode, lastLine(stderr)]).toStrictEqual([1, "<pr-1> failed 1 of 15 checks."]);
   });
 });
 
@@ -165,7 +165,7 @@ describe("a preview that cannot be made", () => {
     // From here on the database is ready for the next time.
     [/^wrangler preview failed with the API's code 10099; what it said stands above\.$/, refused, [], ["pr-1"]],
     [/^The preview has no URL: wrangler\.toml must say preview_urls = true\.$/, withoutUrls, ["pr-1"], ["pr-1"]],
-    [/^https:.*-process-api\.example\.com failed 16 of 17 checks\.$/, moved, ["pr-1"], ["pr-1"], ["--wait", "0"]],
+    [/^https:.*-process-api\.example\.com failed 12 of 13 checks\.$/, moved, ["pr-1"], ["pr-1"], ["--wait", "0"]],
     [IS_GUARDED, nothing, ["pr-1"], ["pr-1"], [], NO_TOKEN],
   ])("says: %s", async ([says, given, previews, branches, args, env]) => {
     given();

@@ -66,7 +66,7 @@ test("a release that cannot give all rights leaves those that there are", async 
   await ask(server.connectionString, "alter table audit_log rename to renamed");
   const env = { MIGRATION_DATABASE_URL: server.connectionString, DATABASE_URL: second };
   const world = new World(server.connectionString);
-  const { exitCode, stderr } = await world.run(deploy, ["--steps", "100"], env);
+  const { exitCode, stderr } = await world.run(deploy, ["--at-once"], env);
   await world.remove();
   await ask(server.connectionString, "alter table renamed rename to audit_log");
   expect([exitCode, stderr]).toStrictEqual([1, expect.stringContaining("The Worker's role was given no rights")]);
@@ -84,7 +84,7 @@ test("a release gives both their rights, and takes back what an earlier version 
   const world = new World(server.connectionString);
   await world.release();
   const env = { MIGRATION_DATABASE_URL: server.connectionString, DATABASE_URL: second };
-  expect(await world.run(deploy, ["--steps", "100"], env)).toMatchObject({ exitCode: 0 });
+  expect(await world.run(deploy, ["--at-once"], env)).toMatchObject({ exitCode: 0 });
   await world.remove();
   for (const url of [first, second]) {
     expect(await ask(url, "select from processes")).toStrictEqual([]);

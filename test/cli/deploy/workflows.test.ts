@@ -149,9 +149,7 @@ describe("production", () => {
     const isTried = (PRODUCTION_URL: string) => evaluate(String(attempt?.if), { vars: { PRODUCTION_URL } });
     expect([isTried(""), isTried("https://api.example.com")]).toStrictEqual([false, true]);
     expect(attempt?.environment).toBe("monitor");
-    expect(attempt?.steps?.at(-1)?.run).toMatch(
-      /^npm run -s smoke -- --url "\$PRODUCTION_URL" --expect-cache --read-only /,
-    );
+    expect(attempt?.steps?.at(-1)?.run).toMatch(/^npm run -s smoke -- --url "\$PRODUCTION_URL" --read-only /);
   });
 
   test.for([

@@ -135,7 +135,7 @@ test("a first release runs with the secrets, rate limits and settings of its upl
 
 test("a second release is tried without traffic, and its feed purges what has changed", async () => {
   world.forget();
-  const { exitCode, stderr } = await world.run(deploy, ["--wait", "1", "--steps", "100"]);
+  const { exitCode, stderr } = await world.run(deploy, ["--wait", "1", "--at-once"]);
   const tried = "try <v2>, purge <v2>, try <v2>, try <production>";
   expect(world.did.join(", "), stderr).toBe(`${tried}, wait 75 s, try <production>`);
   expect([exitCode, world.traffic]).toStrictEqual([0, "v2"]);
@@ -147,21 +147,21 @@ test("a release in steps is tried at each, and taken back past a change of secre
   const isSeen =
     "/\\/process-api\\..*docs$/.test(request.url) && !request.headers.has('cloudflare-workers-version-overrides')";
   edit("src/worker/gateway/docs.ts", "{\n  const { ok,", `{\n  if (${isSeen}) throw new Error();\n  const { ok,`);
-  world.account.refuse(/^POST .*\/deployments$/, refusal(400, 10_220, "Secrets have changed"), 3);
-  const { exitCode, stderr } = await world.run(deploy, ["--wait", "0", "--steps", "10,100"]);
+  world.account.refuse(/^POST .*\/deployments$/, refusal(400, 10_220, "Secrets have changed"), 4);
+  const { exitCode, stderr } = await world.run(deploy, ["--wait", "0"]);
   const reach = "try <production> as v2, try <production> as v3, purge <production> as v3, try <production> as v2";
-  const step = `try <production> as v3, ${reach}, try <production> as v3, wait 300 s, count errors`;
-  const did = `try <v3>, purge <v3>, try <v3>, ${step}, try <production>, try <v2>, wait 75 s, try <production>`;
+  const step = "try <production> as v3, wait 300 s, count errors";
+  const did = `try <v3>, purge <v3>, try <v3>, try <production> as v3, ${reach}, ${step}, ${step}, try <production>, try <v2>, wait 75 s, try <production>`;
   expect(world.did.join(", "), stderr).toBe(did);
-  expect(stderr).toContain("FAILED   shows its documentation: the status is 500, not 200: Something went wrong");
-  expect(stderr.split("\n").at(-2)).toMatch(/failed 1 of 19 checks\. Version \S+ has the traffic again\.$/);
+  expect(stderr).toContain(
+    "FAILED   shows its document and its reference: the status is 500, not 200: Something went wrong",
+  );
+  expect(stderr.split("\n").at(-2)).toMatch(/failed 1 of 15 checks\. Version \S+ has the traffic again\.$/);
   expect([exitCode, world.traffic]).toStrictEqual([1, "v2"]);
   const deployment = [`POST ${SCRIPT}/deployments`, `PATCH ${SCRIPT}/script-settings`];
   expect(changes()).toStrictEqual([
     `POST ${SCRIPT}/versions`,
-    ...deployment,
-    ...deployment,
-    ...deployment,
+    ...Array(4).fill(deployment).flat(),
     // Refused, and forced.
     ...Array(2).fill(`POST ${SCRIPT}/deployments`),
   ]);
@@ -174,6 +174,8 @@ test("a release in steps is tried at each, and taken back past a change of secre
     "v2 100",
     "v3 10",
     "v2 90",
+    "v3 50",
+    "v2 50",
     "v3 100",
     "v2 100",
     "v2 100",
