@@ -40,6 +40,8 @@ const MAX_ATTEMPTS = 3;
 const FIRST_BACKOFF_MS = 50;
 /** As a part of the deadline: by how much queries may be slower than the fastest before there are too many. */
 const QUEUEING = 1 / 6;
+/** As a part of the deadline: how long a burst of writes may wait. */
+const BURST = 1 / 3;
 const SLOW_QUERY_MS = 500;
 /** The most that an isolate has under way: they may all wait, each with a connection of Neon's pool. */
 const MAX_WRITES = 20;
@@ -69,8 +71,13 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
   const sql = neon(databaseUrl);
   const expiryMs = 2 * deadlineMs;
   const reads = new ConcurrencyLimiter({ queueingMs: deadlineMs * QUEUEING, expiryMs });
-  // A write that is slow waits for another.
-  const writes = new ConcurrencyLimiter({ queueingMs: Number.POSITIVE_INFINITY, expiryMs, maxLimit: MAX_WRITES });
+  // A write that is slow waits for another, and so may one that waits for its turn.
+  const writes = new ConcurrencyLimiter({
+    queueingMs: Number.POSITIVE_INFINITY,
+    expiryMs,
+    burstMs: deadlineMs * BURST,
+    maxLimit: MAX_WRITES,
+  });
   const retries = new RetryBudget();
 
   async function attempt<T>({ send, isWrite, owner }: Sending<T>, signal: AbortSignal): Promise<T> {

@@ -7,6 +7,8 @@ export interface LimiterOptions {
   queueingMs: number;
   /** After so long a query has ended, whether or not anybody said so. */
   expiryMs: number;
+  /** How long a burst may wait for its turn. Default: 250. */
+  burstMs?: number;
   /** The limit that is never passed. Default: 200. */
   maxLimit?: number;
   /** The clock, in milliseconds. Default: `Date.now`. */
@@ -32,8 +34,6 @@ const SHARE = 1 / 2;
  * has shrunk once by one for each query, as with TCP's slow start (RFC 5681).
  */
 const BACKOFF_RATIO = 0.8;
-/** How long a burst may wait for its turn. */
-const BURST_WAIT_MS = 250;
 /** How long a request may wait while others have been waiting for longer than a burst, or in vain. */
 const STANDING_WAIT_MS = 10;
 /** More would hardly get a turn, and each that waits costs timers. */
@@ -56,6 +56,7 @@ const POLLS_PER_MS = 20;
 export class ConcurrencyLimiter {
   readonly #queueingMs: number;
   readonly #expiryMs: number;
+  readonly #burstMs: number;
   readonly #maxLimit: number;
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
@@ -72,9 +73,11 @@ export class ConcurrencyLimiter {
   /** Of those who have their share under way: others do not wait behind them. */
   readonly #queueOfGreedy = new Queue();
 
-  constructor({ queueingMs, expiryMs, maxLimit = 200, now = Date.now, sleep = pause }: LimiterOptions) {
+  constructor(options: LimiterOptions) {
+    const { queueingMs, expiryMs, burstMs = 250, maxLimit = 200, now = Date.now, sleep = pause } = options;
     this.#queueingMs = queueingMs;
     this.#expiryMs = expiryMs;
+    this.#burstMs = burstMs;
     this.#maxLimit = maxLimit;
     this.#now = now;
     this.#sleep = sleep;
@@ -155,9 +158,9 @@ export class ConcurrencyLimiter {
     const queue = this.#hasShare(owner) ? this.#queue : this.#queueOfGreedy;
     for (const waiting of queue.waiting) if (waiting.until < now) queue.waiting.delete(waiting);
     if (queue.waiting.size >= this.limit * WAITING_PER_PERMIT) return undefined;
-    if (queue.waiting.size === 0 && now - queue.refusedAt > BURST_WAIT_MS) queue.since = now;
-    const isStanding = now - queue.since > BURST_WAIT_MS;
-    const place = { until: now + (isStanding ? STANDING_WAIT_MS : BURST_WAIT_MS) };
+    if (queue.waiting.size === 0 && now - queue.refusedAt > this.#burstMs) queue.since = now;
+    const isStanding = now - queue.since > this.#burstMs;
+    const place = { until: now + (isStanding ? STANDING_WAIT_MS : this.#burstMs) };
     queue.waiting.add(place);
     let permit: Permit | undefined;
     while (permit === undefined && this.#now() < place.until) {

@@ -186,6 +186,25 @@ test("whoever asks for more than half of the limit leaves the rest to others", a
   expect([await granted(greedy), await granted(other)]).toStrictEqual([10, 10]);
 });
 
+test("a burst waits for as long as it is allowed to", async () => {
+  const granted = async (burstMs: number) => {
+    const limiter = new ConcurrencyLimiter({ queueingMs: Number.POSITIVE_INFINITY, expiryMs: 6_000, burstMs });
+    const database = new Database(1);
+    const write = async () => {
+      const permit = await limiter.acquire("one");
+      if (permit === undefined) return false;
+      await database.query();
+      limiter.release(permit, "measured");
+      return true;
+    };
+    const all = Array.from({ length: 25 }, write);
+    await vi.advanceTimersByTimeAsync(3_000);
+    return (await Promise.all(all)).filter(Boolean).length;
+  };
+  expect(await granted(1_000)).toBe(25);
+  expect(await granted(250)).toBeLessThan(20);
+});
+
 test("nobody waits any less because somebody else asks for more than half of the limit", async () => {
   const { limiter } = newSubject();
   for (let n = 0; n < 4 * BURST_WAIT_MS; n += 10) {
