@@ -89,16 +89,22 @@ const WRITTEN_ENOUGH: Failure = {
   retryAfterSeconds: 3_600,
 };
 
+const NO_UUID: FailureExamples[string] = [
+  "An id that is not a UUID",
+  { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
+];
+const UNREACHABLE: FailureExamples[string] = [
+  "The database cannot be reached",
+  { reason: "database_unavailable", retryAfterSeconds: 5 },
+];
+
 /** Below `components.responses`. */
 export const FAILED_RESPONSES = {
   InvalidParameter: failedResponse(
     "A parameter or a header is invalid. The message names it and says what was expected.",
     [],
     {
-      path: [
-        "An id that is not a UUID",
-        { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
-      ],
+      path: NO_UUID,
       query: [
         "A number out of bounds",
         {
@@ -128,10 +134,7 @@ export const FAILED_RESPONSES = {
           ],
         },
       ],
-      path: [
-        "An id that is not a UUID",
-        { reason: "invalid_parameter", place: "path", parameter: "id", expected: "a UUID" },
-      ],
+      path: NO_UUID,
       query: [
         "A query parameter that is misspelt",
         { reason: "unknown_parameter", parameter: "dryrun", known: ["dry_run"] },
@@ -221,14 +224,14 @@ export const FAILED_RESPONSES = {
     "The database cannot be reached or is overloaded. Nothing was written.",
     ["Retry-After", "Cache-Status"],
     {
-      database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],
+      database: UNREACHABLE,
     },
   ),
   Unavailable: failedResponse(
     "The database cannot be reached or is overloaded. The edge has no cached response that it may serve.",
     ["Retry-After", "Cache-Status"],
     {
-      database: ["The database cannot be reached", { reason: "database_unavailable", retryAfterSeconds: 5 }],
+      database: UNREACHABLE,
     },
   ),
 } satisfies Record<string, FailedResponse>;

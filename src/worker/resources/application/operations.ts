@@ -4,7 +4,7 @@ import { isoTimestamp } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
 import { defineStatement } from "../../db/statement.ts";
 import { PAGE } from "../../shared/limits.ts";
-import { countOf, pageJson, pageOf } from "../../statements/list.ts";
+import { pageOf, pagePayload } from "../../statements/list.ts";
 import { selectPayload } from "../../statements/read.ts";
 import { ANY_RESOURCE, keyAccess } from "../api-key/access.ts";
 import type * as contract from "./contract.ts";
@@ -73,14 +73,8 @@ const listStatement = defineStatement((query) => {
       data: jsonArray(jsonObject(itemMembers(application)), desc(application.createdAt), desc(application.id)),
     })
     .from(application);
-  const payload = query
-    .select({
-      json: pageJson(data, countOf(ownApplications(query, access, "APP:READ", PAGE.maxTotal))).as("json"),
-    })
-    .from(access)
-    .limit(1)
-    .as("payload");
-  return selectPayload(query, access, [], payload);
+  const all = ownApplications(query, access, "APP:READ", PAGE.maxTotal);
+  return selectPayload(query, access, [], pagePayload(query, data, all, access).as("payload"));
 });
 
 export const applicationOperations: Operations<typeof contract> = {

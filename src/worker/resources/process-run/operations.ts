@@ -4,7 +4,7 @@ import { isoTimestamp } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
 import { defineStatement } from "../../db/statement.ts";
 import { EVERY } from "../../shared/cache.ts";
-import { countOf, pageJson, pageOf } from "../../statements/list.ts";
+import { pageOf, pagePayload } from "../../statements/list.ts";
 import { selectPayload } from "../../statements/read.ts";
 import { defineWrite, messageOf } from "../../statements/write.ts";
 import { keyAccess } from "../api-key/access.ts";
@@ -50,11 +50,7 @@ const listStatement = defineStatement((query) => {
     retry_count: sql`coalesce(${run.retryCount}, 0)`,
   } satisfies Record<keyof contract.ProcessRun, SQLWrapper>);
   const data = query.select({ data: jsonArray(json, desc(run.requestedAt), desc(run.id)) }).from(run);
-  const payload = query
-    .select({ json: pageJson(data, countOf(ownRuns(query, process))).as("json") })
-    .from(process)
-    .limit(1)
-    .as("payload");
+  const payload = pagePayload(query, data, ownRuns(query, process), process).as("payload");
   return selectPayload(query, access, [application, process], payload);
 });
 

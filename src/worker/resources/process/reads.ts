@@ -3,7 +3,7 @@ import type { QueryBuilder } from "drizzle-orm/pg-core";
 import { isoTimestamp, latest } from "../../db/expressions.ts";
 import { jsonArray, jsonObject } from "../../db/json.ts";
 import { defineStatement } from "../../db/statement.ts";
-import { countOf, pageJson, pageOf } from "../../statements/list.ts";
+import { pageOf, pagePayload } from "../../statements/list.ts";
 import { selectPayload } from "../../statements/read.ts";
 import { keyAccess } from "../api-key/access.ts";
 import { type OwnApplication, ownApplication } from "../application/rows.ts";
@@ -68,10 +68,7 @@ export function listPayload(query: QueryBuilder, application: OwnApplication) {
     .select({ data: jsonArray(processJson(process, application), process.displayOrder, process.createdAt, process.id) })
     .from(process)
     .leftJoin(processResourceTypes, eq(processResourceTypes.id, process.resourceTypeId));
-  return query
-    .select({ json: pageJson(data, countOf(ownProcesses(query, application))).as("json") })
-    .from(application)
-    .limit(1);
+  return pagePayload(query, data, ownProcesses(query, application), application);
 }
 
 export const listStatement = defineStatement((query) => {
