@@ -4,6 +4,8 @@ import { mean } from "./statistics.ts";
 import { memoryBytes, sampling } from "./usage.ts";
 
 const TENTHS = 10;
+/** However slow the machine is: the last is compared with the second. */
+const MIN_TENTHS = 3;
 const SAMPLE_MS = 50;
 
 export interface Memory {
@@ -30,7 +32,7 @@ export async function measureMemory(
   const startedAt = performance.now();
   const isTimeFor = (tenth: number) => {
     const now = performance.now();
-    return tenth < 2 || now + (now - startedAt) / tenth <= deadline;
+    return tenth < MIN_TENTHS || now + (now - startedAt) / tenth <= deadline;
   };
   for (let tenth = 0; tenth < TENTHS && isTimeFor(tenth); tenth++) {
     const samples: number[] = [];
