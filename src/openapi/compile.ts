@@ -1,7 +1,7 @@
 // What the Worker needs of the document: its operations, the names of its headers, and validators of what operations are sent
 // and answer with; and the names of time zones.
 // Compiled at build time: building schemas is the dearest part of a cold start, and workerd compiles no code from strings.
-import { Ajv, type Options } from "ajv";
+import { Ajv } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import type { Operation, Parameter } from "../worker/shared/operations.ts";
@@ -18,8 +18,8 @@ const METHODS = ["get", "post", "patch", "delete"] as const;
  * @returns its source, without imports
  */
 export async function compile(document: Document): Promise<string> {
-  const requests = new SchemaSet(document, { allErrors: true });
-  const responses = new SchemaSet(document);
+  const validators = new Validators(document);
+  const [requests, responses]: [string[], string[]] = [[], []];
   const operations: Operation[] = [];
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const method of METHODS) {
@@ -30,7 +30,7 @@ export async function compile(document: Document): Promise<string> {
       const parametersIn = (place: string): Parameter[] =>
         parameters
           .filter((one) => one.in === place)
-          .map(({ name, required = false, schema }) => ({ name, required, schema }) as Parameter);
+          .map(({ name, required = false, schema }) => ({ name, required, schema: withoutWords(schema) }) as Parameter);
       const body = (operation.requestBody as RequestBody | undefined)?.content["application/json"].schema;
       const answer = operation.responses?.[200].content["application/json"].schema;
       const template = `${document.servers?.[0]?.url}${path}`;
@@ -45,18 +45,19 @@ export async function compile(document: Document): Promise<string> {
         query: parametersIn("query"),
         ...(body && fieldsOf(document, body, answer)),
       });
-      if (body !== undefined) requests.add(id, body);
-      responses.add(id, answer);
+      if (body !== undefined) requests.push(`${id}: ${validators.add(`${id}Request`, body)}`);
+      responses.push(`${id}: ${validators.add(`${id}Response`, answer)}`);
     }
   }
   const entry = `
+    import * as validators from "validators";
     export const operations = ${JSON.stringify(operations)};
     export const alternatives = ${JSON.stringify(alternativesOf(document))};
     export const headers = ${JSON.stringify(headersIn(document))};
     export const timeZones = ${JSON.stringify(timeZones.join(" "))};
-    export * as validateRequest from "requests";
-    export * as validateResponse from "responses";`;
-  return bundle(entry, { requests: requests.compile(), responses: responses.compile() });
+    export const validateRequest = { ${requests.join(", ")} };
+    export const validateResponse = { ${responses.join(", ")} };`;
+  return bundle(entry, validators.compile());
 }
 
 /** In lower case: those that browsers may send, and those that they may read. */
@@ -98,12 +99,12 @@ function alternativesOf({ components }: Document): Record<string, string[]> {
   return found;
 }
 
-/** Schemas that are compiled together, each to an export of its name. */
-class SchemaSet {
+/** One validator for each schema, whoever refers to it. They find all mistakes, not the first alone. */
+class Validators {
   readonly #ajv: Ajv;
   readonly #names: Record<string, string> = {};
 
-  constructor({ components }: Document, options: Options = {}) {
+  constructor({ components }: Document) {
     // The 2020 dialect would bring code for `unevaluatedProperties` into each validator; the document has none.
     this.#ajv = new Ajv({
       code: { source: true, esm: true },
@@ -114,34 +115,40 @@ class SchemaSet {
       strict: false,
       // Each format that the document names has a pattern beside it.
       validateFormats: false,
-      ...options,
+      allErrors: true,
     });
     // Each by itself: a schema that is a part of another would be compiled anew for each that refers to it.
     for (const [name, schema] of Object.entries(components?.schemas ?? {})) this.#ajv.addSchema(prepared(name, schema));
   }
 
-  add(name: string, schema: object): void {
-    this.#ajv.addSchema(prepared(name, schema));
-    this.#names[name] = name;
+  /** @param name of a schema that is no component @returns an expression for its validator */
+  add(name: string, schema: { $ref?: string }): string {
+    const id = schema.$ref?.replace("#/components/schemas/", "") ?? name;
+    if (id === name) this.#ajv.addSchema(prepared(name, schema));
+    this.#names[id] = id;
+    return `validators.${id}`;
   }
 
-  /** @returns source of an ES module */
+  /** @returns source of an ES module, whose errors do not say by which schema they are: nobody asks */
   compile(): string {
-    return standaloneCode(this.#ajv, this.#names);
+    return standaloneCode(this.#ajv, this.#names).replaceAll(/schemaPath:"[^"]*",/g, "");
   }
 }
 
 /** Keywords; a field of such a name has an object for its schema. */
 const FOR_PEOPLE = new Set(["description", "example"]);
 
+const withoutWords = (schema: object | undefined): object =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value) =>
+      FOR_PEOPLE.has(key) && typeof value !== "object" ? undefined : withDiscriminator(value),
+    ),
+  );
+
 /** Ajv finds schemas by their `$id`, and keeps them beside their validators: what is for people is left out. */
 const prepared = (name: string, schema: object): object => ({
   $id: name,
-  ...JSON.parse(
-    JSON.stringify(schema, (key, value) =>
-      FOR_PEOPLE.has(key) && typeof value !== "object" ? undefined : withDiscriminator(value),
-    ).replaceAll('"#/components/schemas/', '"'),
-  ),
+  ...JSON.parse(JSON.stringify(withoutWords(schema)).replaceAll('"#/components/schemas/', '"')),
 });
 
 /** Ajv looks at no value that is not an object where there is a discriminator, and knows no mapping. */
@@ -152,7 +159,7 @@ function withDiscriminator(schema: unknown): unknown {
 }
 
 /** Ajv's code requires its own runtime for lengths in code points: here it becomes part of the module. */
-async function bundle(entry: string, generated: Record<string, string>): Promise<string> {
+async function bundle(entry: string, validators: string): Promise<string> {
   const resolveDir = import.meta.dirname;
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir },
@@ -163,11 +170,8 @@ async function bundle(entry: string, generated: Record<string, string>): Promise
       {
         name: "generated",
         setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^(requests|responses)$/ }, ({ path }) => ({ path, namespace: "generated" }));
-          onLoad({ filter: /.*/, namespace: "generated" }, ({ path }) => ({
-            contents: String(generated[path]),
-            resolveDir,
-          }));
+          onResolve({ filter: /^validators$/ }, ({ path }) => ({ path, namespace: "generated" }));
+          onLoad({ filter: /.*/, namespace: "generated" }, () => ({ contents: validators, resolveDir }));
         },
       },
     ],

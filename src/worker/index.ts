@@ -1,5 +1,3 @@
-import { openDatabase } from "./db/client.ts";
-import { runFeed } from "./feed/index.ts";
 import { createGateway } from "./gateway/index.ts";
 import { FEED, writeDataPoint } from "./shared/analytics.ts";
 import { readConfig } from "./shared/config.ts";
@@ -14,6 +12,8 @@ export default {
   /** Every minute, for a minute (wrangler.toml). With a database of its own, whose bound it shares with no request. */
   async scheduled(_controller, env, ctx) {
     const config = readConfig(env);
+    // When it is needed, and not when an isolate starts, which most of them do for a request.
+    const [{ openDatabase }, { runFeed }] = await Promise.all([import("./db/client.ts"), import("./feed/index.ts")]);
     const { exports } = ctx as ExecutionContext;
     const report = await runFeed({
       db: openDatabase(config),

@@ -8,7 +8,7 @@ declare module "#openapi" {
   export const headers: { readonly request: readonly string[]; readonly response: readonly string[] };
   /** The names of the IANA time zone database, separated by spaces. */
   export const timeZones: string;
-  /** Validators of the bodies that operations take, by `operationId`; they find all mistakes, not the first alone. */
+  /** Validators of the bodies that operations take, by `operationId`. They find all mistakes, not the first alone. */
   export const validateRequest: Readonly<Record<string, import("./operations.ts").Validator>>;
   /** Validators of what operations answer with 200, by `operationId`. */
   export const validateResponse: Readonly<Record<string, import("./operations.ts").Validator>>;
