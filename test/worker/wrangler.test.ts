@@ -33,8 +33,13 @@ test("wrangler accepts the configuration without a warning, and bundles little c
   expect(stdout + stderr).toContain("--dry-run: exiting now.");
   expect(stdout + stderr).not.toMatch(/warning|error/i);
 
-  const outputs: { entryPoint?: string; exports: string[] }[] = Object.values(JSON.parse(read("meta.json")).outputs);
-  const output = outputs.find(({ entryPoint }) => entryPoint === "src/worker/index.ts");
+  const meta: { inputs: object; outputs: Record<string, { entryPoint?: string; exports: string[] }> } = JSON.parse(
+    read("meta.json"),
+  );
+  // Contracts lie beside what is bundled. Only the build runs them, and Zod.
+  expect(Object.keys(meta.inputs)).toContain("src/worker/resources/process/operations.ts");
+  expect(Object.keys(meta.inputs).filter((file) => /zod|src\/openapi|contract\.ts/.test(file))).toStrictEqual([]);
+  const output = Object.values(meta.outputs).find(({ entryPoint }) => entryPoint === "src/worker/index.ts");
   expect(Object.keys(config.exports).sort()).toStrictEqual(output?.exports.toSorted());
   expect(read("index.js").length).toBeLessThan(600_000);
   // A stack trace says where in the source.
