@@ -1,23 +1,14 @@
 // The OpenAPI document as the reference reads it: every reference replaced by what it refers to.
+import type { JSONSchema } from "zod/v4/core";
 
-/** A JSON Schema, as far as the document uses it. */
-export interface Schema {
-  /** Its name, if it is a component. */
-  title?: string;
-  description?: string;
+type Plain = "title" | "description" | "format" | "pattern" | "const" | "default";
+type Bound = "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems";
+
+/** A JSON Schema, as far as the document uses it. Its title is its name, if it is a component. */
+export interface Schema extends Pick<JSONSchema.BaseSchema, Plain | Bound> {
   type?: string | string[];
-  format?: string;
-  pattern?: string;
   enum?: unknown[];
-  const?: unknown;
-  default?: unknown;
   example?: unknown;
-  minimum?: number;
-  maximum?: number;
-  minLength?: number;
-  maxLength?: number;
-  minItems?: number;
-  maxItems?: number;
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];

@@ -6,8 +6,6 @@ import { outwardHead } from "./stored.ts";
 export interface CacheOptions {
   /** The clock, in milliseconds since the epoch: tests that move it need not sleep. Default: `Date.now`. */
   now?: () => number;
-  /** The Worker's version, as part of the key: what one version stored, another does not serve. Default: none. */
-  version?: () => string;
   /** Bound on everything stored, in bytes, by an estimate. What was not asked for longest goes first. Default: 64 MiB. */
   maxBytes?: number;
   /** How long a request waits for another one with the same key before it asks the Worker itself. Default: 30,000. */
@@ -56,7 +54,7 @@ export function cached<Class extends new (...args: never[]) => object>(
   entrypointClass: Class,
   options: CacheOptions = {},
 ): Class {
-  const { now = Date.now, version, maxBytes = DEFAULT_MAX_BYTES, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
+  const { now = Date.now, maxBytes = DEFAULT_MAX_BYTES, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
   const cache = new EntrypointCache({ maxBytes, maxWaitMs, now });
   const budget = new PurgeBudget(now);
   const { refusePurge = () => budget.spend(), fault } = options;
@@ -67,10 +65,7 @@ export function cached<Class extends new (...args: never[]) => object>(
       async purge(asked: PurgeOptions): Promise<PurgeResult> {
         const error = refusePurge() ?? findMistake(asked);
         if (error !== undefined) return { success: false, errors: [error] };
-        cache.purge(
-          asked.purgeEverything ? "everything" : (asked.tags ?? []),
-          isNarrow ? keyOf("", props, version?.()) : "",
-        );
+        cache.purge(asked.purgeEverything ? "everything" : (asked.tags ?? []), isNarrow ? keyOf("", props) : "");
         return { success: true, errors: [] };
       },
     };
@@ -88,7 +83,7 @@ export function cached<Class extends new (...args: never[]) => object>(
       const { method, url } = request;
       const run = async (asked: Request) => super.fetch(asked);
       if (method !== "GET" && method !== "HEAD") return bypass(run(request));
-      const key = keyOf(url, fault?.() === "keys without props" ? undefined : this.ctx.props, version?.());
+      const key = keyOf(url, fault?.() === "keys without props" ? undefined : this.ctx.props);
       return cache.respond({ request, method, key, run, waitUntil: (work) => this.ctx.waitUntil(work) });
     }
   }
@@ -100,9 +95,9 @@ export function cached<Class extends new (...args: never[]) => object>(
  *
  * @see https://developers.cloudflare.com/workers/cache/cache-keys/
  */
-function keyOf(url: string, props: unknown, version: string | undefined): string {
+function keyOf(url: string, props: unknown): string {
   // JSON holds no raw NUL, and the path and query, which may, come last: the parts cannot run together.
-  return `${JSON.stringify([version, props])}\0${url.slice(url.indexOf("/", url.indexOf("://") + 3))}`;
+  return `${JSON.stringify([props])}\0${url.slice(url.indexOf("/", url.indexOf("://") + 3))}`;
 }
 
 async function bypass(running: Promise<Response>): Promise<Response> {

@@ -27,16 +27,6 @@ test.for<[what: string, first: [string, RequestOptions?], second: [string, Reque
   expect((await get(...first)).cache).toBe("HIT");
 });
 
-test("what one version of the Worker has stored, another does not serve", async () => {
-  let version = "1";
-  const { get } = startCache([{}], { version: () => version });
-  await get();
-  version = "2";
-  expect((await get()).body).toBe("/ #2");
-  version = "1";
-  expect(await get()).toMatchObject({ cache: "HIT", body: "/ #1" });
-});
-
 test("other methods pass by, and HEAD has no body in any case", async () => {
   const { get, calls, reply } = startCache();
   await get();
