@@ -1,6 +1,7 @@
 // `npm run openapi`: the OpenAPI document as a file, for whoever does not run the Worker, and its operations in the README.
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtempDisposable, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -36,7 +37,7 @@ async function replace(
   check: boolean,
   describe?: (file: string, generated: string) => Promise<string>,
 ): Promise<void> {
-  const kept = await read(file);
+  const kept = existsSync(file) ? await readFile(file, "utf8") : undefined;
   if (kept === generated) return print(`${file} is what the code generates.`);
   if (kept !== undefined && describe) await print(await describe(file, generated));
   if (check) throw new CommandError(`${file} is not what the code generates. Write it with \`npm run openapi\`.`);
@@ -56,33 +57,18 @@ function tableOf({ paths = {} }: ReturnType<typeof createDocument>): string {
   return ["| | | needs |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
-/** @returns undefined if there is no such file */
-async function read(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 /** Nothing looked up, reported or announced. */
 const QUIET = { REDOCLY_SUPPRESS_UPDATE_NOTICE: "true", REDOCLY_SUPPRESS_NOTIFICATIONS: "true", NO_COLOR: "1" };
 
 /** Each change with the step of the version that it asks for: what is `major` breaks clients. Examples are not compared. */
 async function changesBetween(file: string, generated: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "openapi-"));
-  try {
-    const revision = join(directory, "generated.json");
-    await writeFile(revision, generated);
-    const { stdout } = await promisify(execFile)(REDOCLY, ["diff", file, revision, "--fail-on=none"], {
-      env: { ...context().env, ...QUIET },
-    });
-    // It points into a file that is gone by now.
-    return stdout.trim().replaceAll(/\n\s+at \S*generated\.json:[\d:]+/g, "");
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  await using directory = await mkdtempDisposable(join(tmpdir(), "openapi-"));
+  const revision = join(directory.path, "generated.json");
+  await writeFile(revision, generated);
+  const env = { ...context().env, ...QUIET };
+  const { stdout } = await promisify(execFile)(REDOCLY, ["diff", file, revision, "--fail-on=none"], { env });
+  // It points into a file that is gone by now.
+  return stdout.trim().replaceAll(/\n\s+at \S*generated\.json:[\d:]+/g, "");
 }
 
 export default await command(import.meta, () =>

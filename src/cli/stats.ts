@@ -6,7 +6,6 @@ import { DATASETS } from "../worker/shared/analytics.ts";
 import { findAlerts } from "./stats/alerts.ts";
 import { CHART_COLUMNS, formatStats, JSON_SHAPE } from "./stats/format.ts";
 import { readStats } from "./stats/read.ts";
-import { findSqlApi } from "./stats/sql-api.ts";
 import { print, printJson } from "./support/output.ts";
 import { parseDuration } from "./support/parse.ts";
 import { command, createProgram } from "./support/program.ts";
@@ -42,7 +41,7 @@ Examples:
 async function showStats({ since: sinceMs, dataset, check, feed, json }: StatsOptions): Promise<void> {
   const until = Math.floor(context().now() / 1_000);
   const since = until - sinceMs / 1_000;
-  const stats = await readStats(findSqlApi(), dataset, since, until, CHART_COLUMNS);
+  const stats = await readStats(dataset, since, until, CHART_COLUMNS);
   if (!check) return json ? printJson(stats) : print(formatStats(stats));
   const alerts = findAlerts(stats, feed);
   if (alerts.length === 0) return;

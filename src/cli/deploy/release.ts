@@ -9,7 +9,6 @@ import { expectForgotten, purgeReader, Skipped, store } from "../checks/index.ts
 import { smoke } from "../checks/run.ts";
 import { excessOf } from "../stats/alerts.ts";
 import { readErrors } from "../stats/read.ts";
-import { findSqlApi } from "../stats/sql-api.ts";
 import { note } from "../support/output.ts";
 import type { Access } from "./environment.ts";
 import { expectFeed, purgeEverything } from "./feed.ts";
@@ -226,7 +225,7 @@ const MISSED =
 async function expectFewErrors({ id }: Version, sinceMs: number): Promise<void> {
   // Without an account the statistics are those of `npm run dev`.
   if (!context().env.CLOUDFLARE_ACCOUNT_ID) return note("CLOUDFLARE_ACCOUNT_ID is not set: errors are not counted.");
-  const asked = readErrors(findSqlApi(), DATASETS.production, id, Math.floor(sinceMs / 1_000));
+  const asked = readErrors(DATASETS.production, id, Math.floor(sinceMs / 1_000));
   const figures = await asked.catch((error) => {
     if (!(error instanceof CommandError)) throw error;
     note(`Errors are not counted: ${error.message}`);

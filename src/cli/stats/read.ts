@@ -1,6 +1,6 @@
 // What the data points say about a while.
 import { type Column, columnOf, FEED, KEYLESS } from "../../worker/shared/analytics.ts";
-import { query, type SqlApi } from "./sql-api.ts";
+import { query } from "./sql-api.ts";
 
 /** As `--json` prints it. */
 export type Stats = Awaited<ReturnType<typeof readStats>>;
@@ -25,9 +25,9 @@ const FIGURES = `${COUNTS}, ${countIf(`${statusClass} = '4xx'`)} AS refusals,
   ${quantiles(columnOf("durationMs"))}`;
 
 /** What one version has responded since a moment, in Unix time. */
-export async function readErrors(api: SqlApi, dataset: string, version: string, since: number) {
+export async function readErrors(dataset: string, version: string, since: number) {
   const where = `timestamp >= toDateTime(${since}) AND ${columnOf("version")} = '${version}'`;
-  const [row = {}] = await query(api, `SELECT ${COUNTS} FROM ${dataset} WHERE ${where}`);
+  const [row = {}] = await query(`SELECT ${COUNTS} FROM ${dataset} WHERE ${where}`);
   return { requests: count(row.requests), errors: count(row.errors) };
 }
 
@@ -37,10 +37,9 @@ export async function readErrors(api: SqlApi, dataset: string, version: string, 
  * @param since Unix time in seconds, as is `until`
  * @param parts of the timeline
  */
-export async function readStats(api: SqlApi, dataset: string, since: number, until: number, parts: number) {
+export async function readStats(dataset: string, since: number, until: number, parts: number) {
   const select = (columns: string, where: string, rest = ""): Promise<Row[]> =>
     query(
-      api,
       `SELECT ${columns} FROM ${dataset}
         WHERE timestamp >= toDateTime(${since}) AND timestamp <= toDateTime(${until}) AND ${where} ${rest}`,
     );

@@ -4,36 +4,25 @@ import { context } from "../../node/context.ts";
 import { usageError } from "../../node/errors.ts";
 import { ask } from "../../node/http.ts";
 import { findRunning } from "../../node/running.ts";
-import { accountUrl } from "../support/cloudflare.ts";
+import { accountUrl } from "../deploy/cloudflare.ts";
 
-/** Where a dataset is queried. */
-export interface SqlApi {
-  url: string;
-  token: string;
-}
-
-const answer = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
+const schema = z.object({ data: z.array(z.record(z.string(), z.unknown())) });
 
 /**
- * The account of the environment, or else a running `npm run dev`.
+ * Asks the account of the environment, or else a running `npm run dev`.
  *
- * @throws CommandError if there is neither
+ * @throws CommandError if there is neither, or it refuses
  */
-export function findSqlApi(): SqlApi {
-  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN: token } = context().env;
-  if (account) {
-    if (!token)
-      throw usageError("CLOUDFLARE_API_TOKEN is not set: a token with the permission Account Analytics: Read.");
-    return { url: `${accountUrl(account)}/analytics_engine/sql`, token };
-  }
+export async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const { CLOUDFLARE_ACCOUNT_ID: account, CLOUDFLARE_API_TOKEN } = context().env;
   const running = findRunning();
-  if (running === undefined) {
+  if (account && !CLOUDFLARE_API_TOKEN) {
+    throw usageError("CLOUDFLARE_API_TOKEN is not set: a token with the permission Account Analytics: Read.");
+  }
+  if (!account && running === undefined) {
     throw usageError("Nothing to ask: set CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN, or start `npm run dev`.");
   }
-  return { url: `${running.url}/client/v4/accounts/local/analytics_engine/sql`, token: "local" };
-}
-
-/** @throws CommandError if the API refuses or cannot be reached */
-export async function query({ url, token }: SqlApi, sql: string): Promise<Record<string, unknown>[]> {
-  return (await ask(url, answer, { method: "POST", token, body: sql })).data;
+  const url = account ? accountUrl(account) : `${running?.url}/client/v4/accounts/local`;
+  const token = account ? CLOUDFLARE_API_TOKEN : "local";
+  return (await ask(`${url}/analytics_engine/sql`, schema, { method: "POST", token, body: sql })).data;
 }
