@@ -1,11 +1,13 @@
 // `npm run deploy`: the production release, in the one order that can be taken back.
+
+import { z } from "zod";
 import { context } from "../node/context.ts";
 import { CommandError, usageError } from "../node/errors.ts";
-import { assertOwnDomains } from "./deploy/domains.ts";
+import { askCloudflare } from "./deploy/cloudflare.ts";
 import { mask, readAccess, readOwnerUrl, readReader, readSecrets, readWorkerUrl } from "./deploy/environment.ts";
 import { runMigrations } from "./deploy/migrations.ts";
 import { deployFirst, deployNext, findActiveVersions, type Release } from "./deploy/release.ts";
-import { readWorkerConfig } from "./deploy/worker-config.ts";
+import { readWorkerConfig, type WorkerConfig } from "./deploy/worker-config.ts";
 import { asOwner, grantRights } from "./deploy/worker-role.ts";
 import { note } from "./support/output.ts";
 import { parseWholeNumber } from "./support/parse.ts";
@@ -84,6 +86,33 @@ function readProductionUrl(): string | undefined {
   const url = URL.parse(PRODUCTION_URL);
   if (url?.protocol !== "https:") throw usageError("PRODUCTION_URL is no https:// URL.");
   return url.origin;
+}
+
+const hostnames = z.array(z.object({ hostname: z.string(), modified: z.boolean().optional() }));
+const changeset = z.object({ added: hostnames, updated: hostnames, conflicting: hostnames });
+
+/**
+ * Without a terminal, wrangler takes a custom domain from whoever has it, DNS records and other Workers alike, and asks nobody
+ * (4.164, publishCustomDomains). So a release gives the Worker none.
+ *
+ * @throws CommandError if wrangler.toml has a domain that the Worker has not, or beside it the URL that no firewall guards
+ */
+async function assertOwnDomains({ name, customDomains, hasWorkersDev }: WorkerConfig): Promise<void> {
+  if (customDomains.length === 0) return;
+  if (hasWorkersDev) {
+    throw usageError(
+      `The workers.dev URL is a second door, which the firewall of ${customDomains[0]?.pattern}'s zone does not guard: set workers_dev = false in wrangler.toml.`,
+    );
+  }
+  const body = customDomains.map(({ pattern, ...rest }) => ({ hostname: pattern, ...rest }));
+  const path = `/workers/scripts/${name}/domains/changeset?replace_state=true`;
+  const { added, updated, conflicting } = await askCloudflare(path, changeset, { method: "POST", body });
+  const others = [...added, ...conflicting, ...updated.filter(({ modified }) => modified)];
+  if (others.length === 0) return;
+  const names = others.map(({ hostname }) => hostname).join(", ");
+  throw new CommandError(
+    `${names}: not the Worker's yet. At a terminal, npx wrangler triggers deploy adds it, and asks before it takes it from somebody else.`,
+  );
 }
 
 export default await command(import.meta, () =>

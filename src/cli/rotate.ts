@@ -29,7 +29,7 @@ Examples:
   npm run -s rotate | gh secret set DATABASE_URL --env production
   npm run rotate -- --end     with the new DATABASE_URL, after the release`;
 
-async function rotate({ end: isEnd }: { end?: boolean }): Promise<void> {
+async function rotateRole({ end: isEnd }: { end?: boolean }): Promise<void> {
   const ownerUrl = readOwnerUrl();
   const workerUrl = context().env.DATABASE_URL ? readWorkerUrl(ownerUrl) : undefined;
   const current = workerUrl && roleOf(workerUrl);
@@ -70,5 +70,5 @@ export default await command(import.meta, () =>
     .description("Gives the Worker another role in Postgres, with a password of its own.")
     .option("--end", "end the role that DATABASE_URL does not name")
     .addHelpText("after", NOTES)
-    .action(rotate),
+    .action(rotateRole),
 );

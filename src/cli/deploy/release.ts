@@ -50,48 +50,47 @@ const SECRETS_CHANGED = 10_220;
 /** Versions that share the traffic must have the same `[exports]`: wrangler 4.164. */
 const EXPORTS_CHANGED = 100_405;
 
+/** What a deployment says that takes the traffic away from a newer version. */
+const TAKEN_BACK = "The smoke test failed.";
+const ROLLED_BACK = "Rolled back by hand.";
+
 interface Deployment {
   created_on: string;
   versions: { version_id: string; percentage: number }[];
   annotations?: { "workers/message"?: string };
 }
 
-/** What a deployment says that takes the traffic away from a newer version. */
-const TAKEN_BACK = "The smoke test failed.";
-const ROLLED_BACK = "Rolled back by hand.";
-
-/** The newest comes first. */
-async function listDeployments(): Promise<Deployment[]> {
+/** The ids of the versions that share the traffic, the newest deployment first. One with 0 % is there to be tried. */
+async function listDeployments(): Promise<{ ids: string[]; message: string }[]> {
   try {
     const args = ["deployments", "list", "--json"];
     const { stdout } = await wrangler(args, { expects: [WORKER_NOT_FOUND], isQuiet: true });
-    return (JSON.parse(stdout) as Deployment[]).toSorted((a, b) => b.created_on.localeCompare(a.created_on));
+    const all = (JSON.parse(stdout) as Deployment[]).toSorted((a, b) => b.created_on.localeCompare(a.created_on));
+    return all.map(({ versions, annotations }) => ({
+      ids: versions.filter(({ percentage }) => percentage > 0).map(({ version_id }) => version_id),
+      message: annotations?.["workers/message"] ?? "",
+    }));
   } catch (error) {
     if (error instanceof WranglerError && error.code === WORKER_NOT_FOUND) return [];
     throw error;
   }
 }
 
-/** One with 0 % is there to be tried. */
-const withTraffic = ({ versions }: Deployment): string[] =>
-  versions.filter(({ percentage }) => percentage > 0).map(({ version_id }) => version_id);
-
 /** The versions that have the traffic. None: the Worker has never been released. */
-export async function findActiveVersions(): Promise<string[]> {
-  return (await listDeployments()).slice(0, 1).flatMap(withTraffic);
-}
+export const findActiveVersions = async (): Promise<string[]> => (await listDeployments())[0]?.ids ?? [];
 
 /** The version to go back to: the last that had all of the traffic before, and did not lose it because it was taken back. */
 export async function findVersionBefore(): Promise<string> {
-  const deployments = await listDeployments();
-  const [active = [], ...others] = deployments.map(withTraffic);
+  let [{ ids, message } = { ids: [], message: "" }, ...others] = await listDeployments();
   // One that shares the traffic with a newer one is what to go back to. Else its newest deployment decides about a version.
-  const seen = new Set(active.length === 1 ? active : []);
-  for (const [index, [id = "", ...sharing]] of others.entries()) {
-    if (sharing.length > 0 || seen.has(id)) continue;
-    seen.add(id);
-    const next = deployments[index]?.annotations?.["workers/message"] ?? "";
-    if (![TAKEN_BACK, ROLLED_BACK].includes(next)) return id;
+  const seen = new Set(ids.length === 1 ? ids : []);
+  for (const before of others) {
+    const [id = "", ...sharing] = before.ids;
+    if (sharing.length === 0 && !seen.has(id)) {
+      seen.add(id);
+      if (![TAKEN_BACK, ROLLED_BACK].includes(message)) return id;
+    }
+    message = before.message;
   }
   throw new CommandError("There is no version to go back to.");
 }
