@@ -14,7 +14,7 @@ import { datesOf, parseValid, tagsOf } from "./payload.ts";
  */
 export async function read(call: Call, { statement, values, tags, tagsIn, freshWithoutFeed }: Read): Promise<Response> {
   const { operation, path, query, config } = call;
-  const row = await queryForKey(call.db, statement(), { ...call.caller, ...path, ...query, ...values?.(query) });
+  const row = await queryForKey(call.db, statement(), { ...path, ...query, ...values?.(query), ...call.caller });
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.note(row);
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };

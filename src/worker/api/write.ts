@@ -18,7 +18,7 @@ import { datesOf, parseValid, tagsOf } from "./payload.ts";
 export async function write(call: Call, operation: Write): Promise<Response> {
   const { statements, canonical = (body) => body, values, tags } = operation;
   const body = call.operation.bodyFields === undefined ? null : canonical(await readBody(call, operation));
-  const all = { ...call.caller, id: "", ...call.path, ...requestOf(call, body), ...(body !== null && values?.(body)) };
+  const all = { id: "", ...call.path, ...(body !== null && values?.(body)), ...requestOf(call, body), ...call.caller };
   const row = await send(call.db, statements(), all);
   if (row === undefined) throw new HttpError({ reason: "invalid_key" });
   call.note(row);
