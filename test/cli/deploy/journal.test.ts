@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type DrizzleSnapshotJSON, generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { expect, test } from "vitest";
+import { triggersFor } from "../../../drizzle/generate.ts";
 import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
 import { SCHEMA } from "../../support/tables.ts";
 
@@ -28,6 +29,13 @@ test("each migration has a snapshot, which follows the one before", () => {
   expect(known).toHaveLength(journal.entries.length);
   const before = ["00000000-0000-0000-0000-000000000000", ...known.slice(0, -1)];
   expect(snapshots.map(({ prevId }) => prevId)).toStrictEqual(before);
+});
+
+test("a migration that makes a table is generated with the trigger for its updated_at", () => {
+  const triggers = triggersFor(readFileSync("drizzle/0000_tables.sql", "utf8"));
+  const tables = ["api_keys", "applications", "companies", "process_resource_types", "processes"];
+  expect([...triggers.matchAll(/BEFORE UPDATE ON "(\w+)"/g)].map(([, table]) => table).sort()).toStrictEqual(tables);
+  expect(triggersFor(readFileSync("drizzle/0006_writes.sql", "utf8"))).toBe("");
 });
 
 test("the schema has nothing that no migration makes", async () => {
