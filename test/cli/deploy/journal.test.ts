@@ -1,9 +1,10 @@
 // That no migration can be forgotten: between the schema, the files, the journal and their snapshots.
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
 import { type DrizzleSnapshotJSON, generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { expect, test } from "vitest";
 import { triggersFor } from "../../../drizzle/generate.ts";
 import journal from "../../../drizzle/meta/_journal.json" with { type: "json" };
+import config from "../../../drizzle.config.ts";
 import { SCHEMA } from "../../support/tables.ts";
 
 const snapshots: DrizzleSnapshotJSON[] = readdirSync("drizzle/meta")
@@ -39,6 +40,8 @@ test("a migration that makes a table is generated with the trigger for its updat
 });
 
 test("the schema has nothing that no migration makes", async () => {
+  const tables = globSync("src/worker/**/table.ts");
+  expect([tables.length > 0, globSync(String(config.schema))]).toStrictEqual([true, tables]);
   const [last] = snapshots.slice(-1);
   if (last === undefined) throw new Error("There is no snapshot");
   expect(await generateMigration(last, generateDrizzleJson(SCHEMA, last.id))).toStrictEqual([]);
