@@ -11,7 +11,6 @@ import { CommandError, usageError } from "../node/errors.ts";
 import { announce, withdraw } from "../node/running.ts";
 import { DATASETS } from "../worker/shared/analytics.ts";
 import { SETTINGS } from "../worker/shared/config.ts";
-import type { StampedPoint } from "./analytics/dataset.ts";
 import { createAnalyticsEngine } from "./analytics/sql-api.ts";
 import { describeFailure, watchForFailures } from "./broken.ts";
 import { type OpenedDatabase, openDatabase } from "./database.ts";
@@ -100,31 +99,18 @@ export function bindingsFor({ databaseUrl, isSeeded, hasFeed }: OpenedDatabase):
     DATABASE_URL: { type: "secret_text", value: databaseUrl },
     PURGE_SECRET: { type: "secret_text", value: PURGE_SECRET },
     ...(!hasFeed && { EDGE_FRESH_SECONDS: text(SETTINGS.EDGE_FRESH_WITHOUT_FEED_SECONDS.default) }),
-    ANALYTICS_ENGINE: { type: "fetcher", fetcher: startAnalyticsEngine() },
+    ANALYTICS_ENGINE: { type: "fetcher", fetcher: createAnalyticsEngine(DATASETS.production).answer },
     ...(isSeeded && { DEMO_KEY: text(SEED_TOKENS.full) }),
   };
 }
 
-/**
- * Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a
- * minute.
- */
+/** Calls the Worker's `scheduled` again and again, as the cron trigger of wrangler.toml does: a call lasts for a minute. */
 async function runCron(worker: URL): Promise<never> {
   for (;;) {
     // It fails when a change to the source restarts the Worker.
     await fetch(new URL("/cdn-cgi/local/scheduled", worker)).catch(() => {});
     await setTimeout(1_000);
   }
-}
-
-/** @returns what the Worker hands its data points and queries to */
-function startAnalyticsEngine(): (request: Request) => Promise<Response> {
-  const engine = createAnalyticsEngine(DATASETS.production);
-  return async (request) => {
-    if (!request.url.endsWith("/points")) return engine.answer(request);
-    engine.add((await request.json()) as StampedPoint[]);
-    return new Response();
-  };
 }
 
 export function readPort(text: string): number {
@@ -147,13 +133,8 @@ export async function assertFree(port: number): Promise<void> {
 
 /** @param lines what else there is to see */
 export function greeting(url: string, lines: readonly string[]): string {
-  const all = [
-    ...lines,
-    `# in a browser\n  ${url}/docs`,
-    `# whether it runs\n  ${url}/health`,
-    "Ready. Ctrl-C ends it.",
-  ];
-  return `\n  ${all.join("\n\n  ")}\n`;
+  const always = [`# in a browser\n  ${url}/docs`, `# whether it runs\n  ${url}/health`, "Ready. Ctrl-C ends it."];
+  return `\n  ${[...lines, ...always].join("\n\n  ")}\n`;
 }
 
 export function seedLines(url: string, postgresUrl: string): string[] {

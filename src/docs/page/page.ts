@@ -27,9 +27,8 @@ for (const code of findAll(".example code")) writeCode(code, code.textContent);
 
 for (const form of findAll<HTMLFormElement>("form[data-path]")) {
   const example = form.querySelector<HTMLSelectElement>(".example-choice");
-  example?.addEventListener("input", () => {
-    find<HTMLTextAreaElement>("textarea", form).value = example.value;
-  });
+  const body = form.querySelector("textarea");
+  example?.addEventListener("input", () => Object.assign(body ?? {}, { value: example.value }));
   form.addEventListener("input", () => writeSamples(form));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -43,9 +42,7 @@ for (const button of findAll(".copy")) {
     const shown = findAll("pre", button.parentElement ?? document).find((sample) => sample.checkVisibility());
     await navigator.clipboard.writeText(shown?.textContent ?? "");
     button.textContent = "Copied";
-    setTimeout(() => {
-      button.textContent = "Copy";
-    }, 2_000);
+    setTimeout(() => button.replaceChildren("Copy"), 2_000);
   });
 }
 

@@ -52,7 +52,10 @@ ${renderOtherResponses(operation)}
 <div>
 ${renderRequest(endpoint)}
 <h4>Examples of the response</h4>
-${renderExamples(contentOf(operation.responses[200]))}
+${Object.values(contentOf(operation.responses[200])?.examples ?? {}).map(
+  ({ summary, value }, index) =>
+    html`<details class="card example" ${index === 0 && "open"}><summary>${summary}</summary><pre><code>${toJson(value)}</code></pre></details>`,
+)}
 </div>
 </article>`;
 }
@@ -155,12 +158,5 @@ const renderSamples = (id: string, request: ApiRequest): Html => html`<div class
 )}</fieldset>
 ${Object.entries(LANGUAGES).map(([value, { sampleOf }]) => html`<pre class="${value}"><code>${sampleOf(request)}</code></pre>`)}
 </div>`;
-
-/** Renders the examples of a response, the first one unfolded. */
-const renderExamples = (content: MediaType | undefined): Html[] =>
-  Object.values(content?.examples ?? {}).map(
-    ({ summary, value }, index) =>
-      html`<details class="card example" ${index === 0 && "open"}><summary>${summary}</summary><pre><code>${toJson(value)}</code></pre></details>`,
-  );
 
 const toJson = (value: unknown): string => JSON.stringify(value, null, 2);

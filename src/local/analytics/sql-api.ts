@@ -5,7 +5,7 @@ import type { StampedPoint } from "./dataset.ts";
 
 export interface AnalyticsEngine {
   add(points: readonly StampedPoint[], sampleInterval?: number): void;
-  /** Answers a `POST …/analytics_engine/sql`. */
+  /** Answers a `POST …/analytics_engine/sql`, and takes the points of one to `/points`. */
   answer(request: Request): Promise<Response>;
 }
 
@@ -38,15 +38,21 @@ export function createAnalyticsEngine(dataset: string): AnalyticsEngine {
     result: (state) => quantile(state as unknown as Sample[]),
   });
 
+  function add(points: readonly StampedPoint[], sampleInterval = 1): void {
+    for (const { timestamp, index, blobs, doubles } of points) {
+      const fields = [...FIELDS.map((n) => blobs[n - 1] ?? ""), ...FIELDS.map((n) => doubles[n - 1] ?? 0)];
+      insert.run(timestamp, sampleInterval, index, ...fields);
+    }
+    forget.run();
+  }
+
   return {
-    add(points, sampleInterval = 1) {
-      for (const { timestamp, index, blobs, doubles } of points) {
-        const fields = [...FIELDS.map((n) => blobs[n - 1] ?? ""), ...FIELDS.map((n) => doubles[n - 1] ?? 0)];
-        insert.run(timestamp, sampleInterval, index, ...fields);
-      }
-      forget.run();
-    },
+    add,
     async answer(request) {
+      if (request.url.endsWith("/points")) {
+        add((await request.json()) as StampedPoint[]);
+        return new Response();
+      }
       try {
         const statement = database.prepare(await request.text());
         statement.setReadBigInts(true);

@@ -1,4 +1,5 @@
 // The way of a request through the cache of one entrypoint: look up, wait, ask the Worker, store, respond.
+import type { CacheOptions } from "./index.ts";
 import { assertKnown, outwardHead, readLifetimes, StoredResponse, UnknownRuleError } from "./stored.ts";
 
 /** A GET or HEAD. */
@@ -12,14 +13,7 @@ export interface Visit {
   waitUntil(work: Promise<unknown>): void;
 }
 
-interface EntrypointCacheOptions {
-  /** How long a request waits for another. */
-  maxWaitMs: number;
-  /** Bound on everything stored: those not asked for longest go first. */
-  maxBytes: number;
-  /** The clock, in milliseconds since the epoch. */
-  now: () => number;
-}
+type EntrypointCacheOptions = Required<Pick<CacheOptions, "maxWaitMs" | "maxBytes" | "now">>;
 
 /** What a purge means: all that has one of these tags, or everything. */
 export type Selection = readonly string[] | "everything";

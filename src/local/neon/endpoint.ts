@@ -9,20 +9,15 @@ import { EndpointError, statementError } from "./errors.ts";
 import { cancel, openConnections } from "./pool.ts";
 import { assertDriver, readBody, readCredentials, readIsolationLevel, runQuery } from "./query.ts";
 
-/** A well-formed `POST /sql`, before it reaches Postgres. */
-export interface InterceptedRequest {
-  method: string;
-  headers: IncomingHttpHeaders;
-  /** The parsed JSON: `{ query, params }` or `{ queries: [{ query, params }] }`. */
-  body: unknown;
-}
-
 /**
- * Sees every well-formed `POST /sql`. Returns true to keep the response for itself: then it answers, now or later, or
- * never, or destroys `response.socket`. Returns false to let the request pass, at once or when the promise settles.
- * Throws an `EndpointError` to answer with that, worded as Neon would.
+ * Sees every well-formed `POST /sql`; its body is `{ query, params }` or `{ queries: [{ query, params }] }`. Returns true to
+ * keep the response for itself: then it answers, now or later, or never, or destroys `response.socket`. Returns false to let
+ * the request pass, at once or when the promise settles.
  */
-export type Intercept = (request: InterceptedRequest, response: ServerResponse) => boolean | Promise<boolean>;
+export type Intercept = (
+  request: { method: string; headers: IncomingHttpHeaders; body: unknown },
+  response: ServerResponse,
+) => boolean | Promise<boolean>;
 
 export interface NeonEndpointOptions {
   /** The Postgres to query. Requests bring their own user, password and database; this gives host, port and TLS. */
