@@ -190,9 +190,10 @@ describe("a conditional request", () => {
 
   test.for([
     ["at the end of the second of the last change", "2001-02-03T04:05:06.001Z", 304],
-    ["before that second, and of no use, while others may still change in it", "now", 200],
+    ["before that second, and of no use, while others may still change in it", "just now", 200],
   ] as const)("has a date %s", async ([_, moment, status], { own: { get, processId, applicationId, size } }) => {
-    const updatedAt = moment === "now" ? new Date() : new Date(moment);
+    // That second is over, but not a transaction that may have begun in it.
+    const updatedAt = new Date(moment === "just now" ? Date.now() - 2_000 : moment);
     const ids = { processes: processId, applications: applicationId, process_resource_types: size.id };
     for (const [table, id] of Object.entries(ids)) {
       await records.pool.query(`update ${table} set updated_at = $1 where id = $2`, [updatedAt, id]);
