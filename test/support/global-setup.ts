@@ -67,7 +67,10 @@ function hashOf(...globs: string[]): string {
 /** The rows that every test may count on. */
 export async function fill(connectionString: string): Promise<void> {
   await migrate(connectionString);
-  await seed(connectionString);
+  await seed(connectionString).catch((error) => {
+    const advice = "A table or a column is in no migration? npm run db:generate -- --name=<what_it_adds>";
+    throw new Error(`The seed cannot be written. ${advice}`, { cause: error });
+  });
 }
 
 /** Kept from run to run: to make it takes seconds. @returns its path */

@@ -101,9 +101,10 @@ async function expectAsAbsent(operation: Operation, ids: Ids, absentIds: Ids, to
 }
 
 // An answer would be refused; this one is not even put together.
-test.for(["getProcessV3", "listProcessesV3", "listProcessRunsV3", "getApplicationV3"])(
-  "the statement of %s finds nothing for a key without the permission",
-  async (name) => {
+const ofApplications = privateOperations.filter(({ isWrite, parameters }) => !isWrite && parameters.includes("id"));
+test.for(ofApplications)(
+  "the statement of $id finds nothing for a key without the permission",
+  async ({ id: name }) => {
     const { id = "", process_id = "" } = own.ids;
     const bodyFor = async (token: string) => {
       const asked = { keyHash: sha256(token), id, process_id, limit: 25, offset: 0 };

@@ -24,7 +24,7 @@ const UNKNOWN_HEADERS: ReadonlySet<string> = new Set([
   ...["x-forwarded-scheme", "x-original-url", "x-rewrite-url", "cloudflare-workers-version-key"],
   ...["set-cookie", "vary", "age", "cdn-cache-control", "cloudflare-cdn-cache-control"],
 ]);
-const DIRECTIVE = /^(?:public|no-store|(?:max-age|stale-while-revalidate|stale-if-error)=\d+)$/;
+const DIRECTIVE = /^(?:public|private|no-store|(?:max-age|stale-while-revalidate|stale-if-error)=\d+)$/;
 
 const unknown = (what: string) => new UnknownRuleError(`The stand-in for Workers Caching does not know ${what}.`);
 
@@ -46,7 +46,7 @@ export function readLifetimes(headers: Headers): Lifetimes | undefined {
   const directives = cacheControl.split(",").map((directive) => directive.trim());
   const other = directives.find((directive) => !DIRECTIVE.test(directive));
   if (other !== undefined) throw unknown(`"${other}"`);
-  if (directives.includes("no-store")) return undefined;
+  if (directives.includes("no-store") || directives.includes("private")) return undefined;
   const msOf = (name: string): number | undefined => {
     const seconds = directives.find((directive) => directive.startsWith(`${name}=`))?.split("=")[1];
     return seconds === undefined ? undefined : 1_000 * Number(seconds);

@@ -50,6 +50,8 @@ test("a caller sees no tags, and the age only of what was stored before", async 
 test.for<[control: string, outcome: unknown]>([
   ["no-store", undefined],
   ["no-store, max-age=5", undefined],
+  ["private, max-age=5", undefined],
+  ["private, no-store", undefined],
   ["public, max-age=0", [0, 0, Number.POSITIVE_INFINITY]],
   ["max-age=5,stale-while-revalidate=6", [5_000, 6_000, Number.POSITIVE_INFINITY]],
   ["public, max-age=5, stale-while-revalidate=0, stale-if-error=0", [5_000, 0, 0]],

@@ -1,5 +1,6 @@
 // The changes that triggers write into the outbox, whoever the writer is.
 import { randomUUID } from "node:crypto";
+import { getTableName } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,6 +10,7 @@ import { operations } from "../../support/operations.ts";
 import { useRecords } from "../../support/records.ts";
 import { idsIn } from "../../support/response.ts";
 import { tablesOf } from "../../support/statements.ts";
+import { TABLES } from "../../support/tables.ts";
 
 const records = useRecords();
 const client = new pg.Client({ connectionString });
@@ -244,8 +246,11 @@ const WRITES = [
 
 test.for(WRITES)("a writer who may not touch the outbox writes to it all the same: %s", async (write) => {
   const role = `writer_${randomUUID().slice(0, 8)}`;
-  const before = `create role ${role}; grant select, insert, update, delete, truncate on applications, processes to ${role};
-    grant truncate on process_runs, api_key_capabilities to ${role}`;
+  const before = `create role ${role};
+    grant select, insert, update, delete, truncate on ${Object.values(TABLES)
+      .map(getTableName)
+      .filter((name) => name !== "changes")
+      .join()} to ${role}`;
   const asWriter = `set local search_path = pg_catalog; set local role ${role}; ${write}; reset role; reset search_path`;
   const expected = await recorded(shared, write);
   expect(expected).not.toStrictEqual([]);

@@ -50,7 +50,10 @@ describe("a CHECK", () => {
     const { rows } = await records.pool.query<{ conname: string }>(
       "select conname from pg_constraint where contype = 'c' and connamespace = 'public'::regnamespace order by conname",
     );
-    expect(rows.map(({ conname }) => conname)).toStrictEqual(CHECKS.map(({ name }) => name).sort());
+    const names = CHECKS.map(({ name }) => name).sort();
+    expect(names, "Give the fixture.ts of the table a rule for each CHECK").toStrictEqual(
+      rows.map(({ conname }) => conname),
+    );
   });
 
   test.for(CHECKS)("$name lets its bounds pass and nothing beyond", async ({ name, table, good, bad }) => {

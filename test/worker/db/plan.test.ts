@@ -96,6 +96,8 @@ async function rowsRead(ask: (db: Database) => Promise<unknown>, before = "selec
   const sent = await captureStatements(ask);
   await client.query("begin");
   try {
+    // Rows may be so short that Postgres would rather read all of them.
+    await client.query("set local enable_seqscan = off");
     await client.query(before);
     const plans: Plan[] = [];
     for (const { text, params } of sent) plans.push(await explain({ text, params }));
@@ -128,8 +130,10 @@ test.for(Object.keys(statementsOf(asked)).filter((name) => !CALLS.includes(name)
     const read = await rowsRead(ask, `update feed set leased_until = null; ${before}`);
     expect(read.length).toBeGreaterThan(0);
     const more = read.filter(([table, rows]) => rows > PAGE.offset + PAGE.limit && !SMALL.includes(table));
-    expect(more).toStrictEqual(more.slice(0, 1).map(([table]) => [table, counted[table]]));
-    expect(more).toHaveLength(name === "pollChanges" || pages.includes(name) ? 1 : 0);
+    const isCounting = name === "pollChanges" || pages.includes(name);
+    const missing = "An index is missing, or it has not the order of the list";
+    expect(more, missing).toStrictEqual(more.slice(0, isCounting ? 1 : 0).map(([table]) => [table, counted[table]]));
+    expect(more, missing).toHaveLength(isCounting ? 1 : 0);
   },
 );
 
