@@ -23,7 +23,7 @@ export interface Reader {
 export interface Writer {
   /**
    * Runs statements in one transaction and one round trip, each with a snapshot of its own (READ COMMITTED), and returns the
-   * rows of the last. Each may take half of the deadline: so the database has given up by itself when nobody waits for it any
+   * rows of the last. Each may take half of what is left of the deadline: so the database has given up by itself when nobody waits for it any
    * more. They are sent again only where they certainly had no effect.
    *
    * @param values of all of them, by the names of their placeholders
@@ -52,7 +52,8 @@ const REFUSED = new DatabaseError("overloaded");
 
 /** What is sent in one round trip. */
 interface Sending<T> {
-  send(signal: AbortSignal): Promise<T>;
+  /** @param leftMs of the deadline */
+  send(signal: AbortSignal, leftMs: number): Promise<T>;
   /** Whether it may be sent again, if this was only for the moment. */
   isRepeatable(error: DatabaseError): boolean;
   /** Writes have a bound of their own: they wait for each other, and reads must not wait for them. */
@@ -80,12 +81,12 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
   });
   const retries = new RetryBudget();
 
-  async function attempt<T>({ send, isWrite, owner }: Sending<T>, signal: AbortSignal): Promise<T> {
+  async function attempt<T>({ send, isWrite, owner }: Sending<T>, signal: AbortSignal, endsAt: number): Promise<T> {
     const limiter = isWrite ? writes : reads;
     const permit = await limiter.acquire(owner);
     if (permit === undefined) throw REFUSED;
     try {
-      const result = await send(signal);
+      const result = await send(signal, endsAt - Date.now());
       limiter.release(permit, "measured");
       return result;
     } catch (cause) {
@@ -101,7 +102,7 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
     const signal = AbortSignal.timeout(deadlineMs);
     for (let attempts = 1; ; attempts++) {
       try {
-        const result = await attempt(sending, signal);
+        const result = await attempt(sending, signal, startedAt + deadlineMs);
         retries.earn();
         finish(trace, { attempts, durationMs: Date.now() - startedAt });
         return result;
@@ -143,9 +144,9 @@ export function openDatabase({ databaseUrl, databaseDeadlineMs: deadlineMs }: Co
       const bound = statements.map(({ text, bind }) => ({ text, params: bind(values) }));
       return run<Row[]>(
         {
-          send: async (signal) => {
+          send: async (signal, leftMs) => {
             const queries = bound.map(({ text, params }) => sql.query(text, params));
-            queries.unshift(sql.query(SET_TIMEOUTS, [String(Math.floor(deadlineMs / 2))]));
+            queries.unshift(sql.query(SET_TIMEOUTS, [String(Math.max(1, Math.floor(leftMs / 2)))]));
             const options = { isolationLevel: "ReadCommitted", fetchOptions: { signal } } as const;
             return (await sql.transaction(queries, options)).at(-1) as Row[];
           },
