@@ -36,8 +36,8 @@ export interface Write<Ids = Record<string, string>, Body = unknown> {
   canonical?(body: Body): Body;
   /** Values of placeholders that are no parameters. */
   values?(body: Body): object;
-  /** The failure of a refusal of its own. */
-  failureOf(refusal: string, fields: readonly string[]): Failure;
+  /** The failure of a refusal of its own; undefined of any other. */
+  failureOf(refusal: string, fields: readonly string[]): Failure | undefined;
   /** What cached responses show of that which has changed. */
   tags(ids: Ids): Tags;
 }

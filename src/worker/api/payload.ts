@@ -1,8 +1,9 @@
 // A payload on its way out: validated, and with what says how old it is and what it depends on.
 import { validateResponse } from "#openapi";
-import { TAGGED, tagOf } from "../shared/cache.ts";
+import type { Access } from "../resources/api-key/access.ts";
+import { TAGGED, tagOf, UNCACHEABLE } from "../shared/cache.ts";
 import { HttpError } from "../shared/errors.ts";
-import { WEAK_DATE_HEADER } from "../shared/internal-headers.ts";
+import { KEY_ID_HEADER, WEAK_DATE_HEADER } from "../shared/internal-headers.ts";
 import { log } from "../shared/log.ts";
 import type { Validator } from "../shared/operations.ts";
 import { logIds } from "../shared/trace.ts";
@@ -27,12 +28,16 @@ export function datesOf(changedAt: string | null): Record<string, string> {
 }
 
 /** Nothing is trusted because it is ours: a row that breaks the document is a fault, and no payload. */
-export function parseValid({ operation, path, caller }: Call, body: string): unknown {
+export function parseValid(
+  { operation, path, caller }: Call,
+  body: string,
+  { keyId, companyId }: Pick<Access, "keyId" | "companyId">,
+): unknown {
   const payload: unknown = JSON.parse(body);
   const isValid = validateResponse[operation.id] as Validator;
   if (isValid(payload)) return payload;
-  log("error", "invalid_row", { ...logIds(caller.trace), ...path, fields: invalidFields(isValid) });
-  throw new HttpError({ reason: "invalid_row" });
+  log("error", "invalid_row", { ...logIds(caller.trace), companyId, ...path, fields: invalidFields(isValid) });
+  throw new HttpError({ reason: "invalid_row" }, { ...UNCACHEABLE, [KEY_ID_HEADER]: keyId });
 }
 
 /** The deepest fields that a validator complains about: where branches of a union fail, that of the closest branch. */

@@ -40,7 +40,7 @@ export async function read(call: Call, { statement, values, tags, tagsIn, freshW
     const headers = { ...edgeNotFoundHeaders(policy, cacheable()), ...keyHeader };
     throw new HttpError({ reason: "no_such_resource", resource: String(operation.resource) }, headers);
   }
-  const payload = parseValid(call, row.body);
+  const payload = parseValid(call, row.body, row);
   const headers: Record<string, string> = {
     "content-type": "application/json",
     etag: `"${row.etag}"`,

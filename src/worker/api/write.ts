@@ -25,7 +25,7 @@ export async function write(call: Call, operation: Write): Promise<Response> {
   const keyHeader = { [KEY_ID_HEADER]: row.keyId };
   const failure = failureIn(call, row, operation);
   if (failure !== undefined) throw new HttpError(failure, { ...UNCACHEABLE, ...keyHeader });
-  const payload = parseValid(call, row.body);
+  const payload = parseValid(call, row.body, row);
   const headers: Record<string, string> = { "content-type": "application/json", ...UNCACHEABLE, ...keyHeader };
   if (row.etag !== null) headers.etag = `"${row.etag}"`;
   Object.assign(headers, datesOf(row.lastModified));
@@ -75,7 +75,7 @@ function failureIn(
     case "write_quota_reached":
       return { reason: "write_quota_reached", bytes: config.keyDailyWriteBytes, retryAfterSeconds: secondsLeftToday };
     default:
-      return failureOf(String(refusal), fields ?? []);
+      return failureOf(String(refusal), fields ?? []) ?? { reason: "unexpected" };
   }
 }
 

@@ -142,7 +142,7 @@ test("GET /health needs neither a key nor a query, and says which version it is"
 });
 
 test("a row that breaks the contract all the same is a 500 that names the field in the log and nowhere else", async () => {
-  const { get, processId } = await createOwnProcess(api, records);
+  const { get, processId, companyId, key } = await createOwnProcess(api, records);
   // A migration by hand might do this.
   const name = "processes_liveness_probe_shape";
   const { rows } = await records.pool.query(
@@ -159,9 +159,14 @@ test("a row that breaks the contract all the same is a 500 that names the field 
     expect(JSON.parse(String((await api.logs()).find((line) => line.includes("invalid_row"))))).toMatchObject({
       event: "invalid_row",
       requestId: body.data.code,
+      companyId,
       process_id: processId,
       fields: ["liveness_probe.httpGet.scheme"],
     });
+    const requestLine = (await api.logs()).find(
+      (line) => line.includes('"event":"request"') && line.includes("invalid_row"),
+    );
+    expect(JSON.parse(String(requestLine))).toMatchObject({ keyId: key.id });
     expect((await api.logs()).join()).not.toContain("SECRET");
   } finally {
     await setProbe(null);
