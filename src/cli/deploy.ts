@@ -50,7 +50,8 @@ async function deploy({
   const access = readAccess(config.name);
   const secrets = readSecrets(config.requiredSecrets);
   // A secret that is not sent is inherited from the version before (wrangler 4.164, keepSecrets): a rotation ends with today's.
-  secrets.PURGE_SECRET_PREVIOUS = context().env.PURGE_SECRET_PREVIOUS || (secrets.PURGE_SECRET ?? "");
+  const previous = context().env.PURGE_SECRET_PREVIOUS || secrets.PURGE_SECRET;
+  if (previous !== undefined) secrets.PURGE_SECRET_PREVIOUS = previous;
   mask([ownerUrl, new URL(ownerUrl).password, ...Object.values(secrets), new URL(databaseUrl).password]);
 
   // Before the migration: what stands in the way of the rest must not be found after it.

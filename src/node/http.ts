@@ -52,7 +52,7 @@ export async function send(
   url: string,
   { method = "GET", headers, token, body, timeoutMs = 30_000 }: RequestOptions = {},
 ): Promise<Reply> {
-  const { origin, pathname: path } = URL.parse(url) ?? { origin: url, pathname: "" };
+  const { origin, pathname: path } = URL.parse(url) ?? { origin: "The URL", pathname: "" };
   const isJson = body !== undefined && typeof body !== "string";
   try {
     const response = await context().fetch(url, {

@@ -208,7 +208,11 @@ async function expectPurgeReaches(holder: Target, purger: Target): Promise<void>
   const page = `limit=1&offset=${randomInt(PAGE.maxOffset)}`;
   const path = `/v3/applications/${holder.reader.applicationId}/processes?${page}`;
   try {
-    await store(holder, path);
+    await store(holder, path).catch((error) => {
+      throw error instanceof Failure
+        ? new CommandError(`The version before stores nothing. (${error.message})`)
+        : error;
+    });
     await purgeReader(purger);
     await expectForgotten(holder, path);
   } catch (error) {
