@@ -1,6 +1,6 @@
 // The OpenAPI document: every operation, and the components that operations refer to by name.
 import { globSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { RESOURCES } from "../worker/resources/index.ts";
 import { ADDRESS_LIMIT, KEY_LIMIT, WRITE_LIMIT } from "../worker/shared/limits.ts";
@@ -12,6 +12,7 @@ import { type Contract, NOT_MODIFIED } from "./contract.ts";
 type AnyContract = Contract<"read" | "write", never, never, never, never>;
 
 const FOLDER = "src/worker/resources";
+const CONTRACTS_OF_ALL = join(import.meta.dirname, "../worker/resources/*/contract.ts");
 
 /** The contracts of all resources by `operationId`, in the order of the document. */
 const CONTRACTS = new Map<string, AnyContract>();
@@ -19,7 +20,7 @@ for (const [name, operations] of Object.entries(RESOURCES)) {
   const contracts: Record<string, AnyContract> = await import(`../worker/resources/${name}/contract.ts`);
   for (const id of Object.keys(operations)) CONTRACTS.set(id, contracts[id] as AnyContract);
 }
-for (const file of globSync(`${FOLDER}/*/contract.ts`)) {
+for (const file of globSync(CONTRACTS_OF_ALL)) {
   const name = basename(dirname(file));
   if (!Object.hasOwn(RESOURCES, name)) throw new Error(`${FOLDER}/index.ts does not have the resource ${name}`);
 }

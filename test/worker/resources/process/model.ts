@@ -1,4 +1,4 @@
-// What the processes of one application should be, for test/worker/api/process/writes.test.ts: a second telling of the rules,
+// What the processes of one application should be, for test/worker/resources/process/writes.test.ts: a second telling of the rules,
 // which shares no code with the first but the words of failures.
 import type { Process } from "../../../../src/worker/resources/process/schema.ts";
 import { errorBody, type Failure, type Mistake } from "../../../../src/worker/shared/errors.ts";

@@ -1,4 +1,4 @@
-// What a write takes, refuses and answers, one case at a time; test/worker/api/process/writes.test.ts has many at once.
+// What a write takes, refuses and answers, one case at a time; test/worker/resources/process/writes.test.ts has many at once.
 import { randomUUID } from "node:crypto";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
