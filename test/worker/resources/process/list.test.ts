@@ -30,6 +30,18 @@ describe("GET /v3/applications/{id}/processes", () => {
     }
   });
 
+  test("counts no further than a page can reach", async () => {
+    const { id, list } = await newApplication();
+    const bulk = `insert into processes (application_id, key, entrypoint)
+      select $1, 'bulk-' || n, '' from generate_series(1, 10001) n`;
+    await records.pool.query(bulk, [id]);
+    try {
+      expect(await list("?limit=1")).toMatchObject({ total: 10_000, data: [{}] });
+    } finally {
+      await records.pool.query("delete from processes where application_id = $1", [id]);
+    }
+  });
+
   test("orders by display order, then time of creation, then id, whatever the size of the pages", async () => {
     await expectPagesInOrder(async (places) => {
       const { id, list } = await newApplication();
