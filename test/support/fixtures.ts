@@ -1,7 +1,6 @@
 // What tests write into each table, and what each of its CHECKs lets pass: `fixture.ts` beside the tests of the resource.
-import { globSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import type { PgTable } from "drizzle-orm/pg-core";
+import { importAll } from "../../src/node/modules.ts";
 import type { Rule } from "./rules.ts";
 
 /** Ids of what rows belong to. */
@@ -28,8 +27,6 @@ export interface Fixture {
   parameter?: string;
 }
 
-const modules: { fixtures: Fixture[] }[] = await Promise.all(
-  globSync("test/worker/**/fixture.ts").map((file) => import(pathToFileURL(file).href)),
-);
+const modules = await importAll<{ fixtures: Fixture[] }>("test/worker/**/fixture.ts");
 
 export const FIXTURES: Fixture[] = modules.flatMap(({ fixtures }) => fixtures);

@@ -1,12 +1,9 @@
 // Every table of the Worker by the name of its constant. They are looked for, so that none is left out.
-import { globSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { is } from "drizzle-orm";
 import { PgTable } from "drizzle-orm/pg-core";
+import { importAll } from "../../src/node/modules.ts";
 
-const modules: object[] = await Promise.all(
-  globSync("src/worker/**/table.ts").map((file) => import(pathToFileURL(file).href)),
-);
+const modules = await importAll<object>("src/worker/**/table.ts");
 
 /** All that these modules export, enums included. */
 export const SCHEMA: Record<string, unknown> = Object.assign({}, ...modules);

@@ -1,10 +1,8 @@
 // The Worker's own roles in Postgres: two of them, by turns, so that its password can change while it answers.
 import { randomBytes } from "node:crypto";
-import { globSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import pg from "pg";
 import { CommandError, usageError } from "../../node/errors.ts";
+import { importAll } from "../../node/modules.ts";
 import { SETTINGS } from "../../worker/shared/config.ts";
 import { describeFailure } from "./migrations.ts";
 
@@ -21,9 +19,7 @@ export type WorkerRole = (typeof ROLES)[number];
  * The version before still responds while a release runs, and again after a rollback: take back what this version no longer
  * needs in the release after it.
  */
-const tables: { RIGHTS?: string[] }[] = await Promise.all(
-  globSync(join(import.meta.dirname, "../../worker/**/table.ts")).map((file) => import(pathToFileURL(file).href)),
-);
+const tables = await importAll<{ RIGHTS?: string[] }>("src/worker/**/table.ts");
 const GRANTS = tables.flatMap(({ RIGHTS = [] }) => RIGHTS);
 
 /** What this version or another has given. Not all that there is: some of it may be an extension's, and not ours to give. */
