@@ -98,7 +98,7 @@ export const handle =
     let failure: Failure | undefined;
     let answer: Answer;
     try {
-      refuseMisconfigured(exchange.env);
+      readConfig(exchange.env);
       refuseAbsurd(exchange);
       // Before any key is looked at: a flood of keys that nobody has must not reach the database. Cloudflare tells the address of
       // every client; without it, this is not Cloudflare.
@@ -125,16 +125,6 @@ export const handle =
       },
     });
   };
-
-/** The environment of which {@link readConfig} has found nothing wrong: an isolate has one. */
-let soundEnv: Env | undefined;
-
-/** @throws ConfigError */
-function refuseMisconfigured(env: Env): void {
-  if (env === soundEnv) return;
-  readConfig(env);
-  soundEnv = env;
-}
 
 const BOUNDED_HEADERS = Object.entries(MAX_HEADER_BYTES) as [BoundedHeader, number][];
 
