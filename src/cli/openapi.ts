@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { context } from "../node/context.ts";
 import { CommandError } from "../node/errors.ts";
-import { contractOf, createDocument } from "../openapi/document.ts";
+import { CONTRACTS, createDocument } from "../openapi/document.ts";
 import { print } from "./support/output.ts";
 import { command, createProgram } from "./support/program.ts";
 
@@ -19,15 +19,10 @@ const REDOCLY = new URL("../../node_modules/.bin/redocly", import.meta.url).path
 const TABLE = /(?<=<!-- written by `npm run openapi` -->\n\n)[\s\S]*?(?=\n\n<!-- end -->)/;
 
 async function update(file: string, { check = false }: { check?: boolean }): Promise<void> {
-  const document = createDocument();
-  await replace(file, `${JSON.stringify(document, null, 2)}\n`, check, changesBetween);
+  await replace(file, `${JSON.stringify(createDocument(), null, 2)}\n`, check, changesBetween);
   if (file !== COMMITTED) return;
   const readme = await readFile(README, "utf8");
-  await replace(
-    README,
-    readme.replace(TABLE, () => tableOf(document)),
-    check,
-  );
+  await replace(README, readme.replace(TABLE, tableOfOperations), check);
 }
 
 /** Writes what the code generates, where a file has something else. @param describe says what changes */
@@ -46,14 +41,10 @@ async function replace(
 }
 
 /** Every operation, and the permission that it needs. */
-function tableOf({ paths = {} }: ReturnType<typeof createDocument>): string {
-  const rows = Object.entries(paths).flatMap(([path, { get, post, patch, delete: remove }]) =>
-    Object.entries({ GET: get, POST: post, PATCH: patch, DELETE: remove }).flatMap(([method, operation]) => {
-      if (operation === undefined) return [];
-      const { permission } = contractOf(String(operation.operationId));
-      return `| \`${method} /v3${path}\` | ${operation.summary} | ${permission === null ? "" : `\`${permission}\``} |`;
-    }),
-  );
+function tableOfOperations(): string {
+  const rows = [...CONTRACTS.values()].map(({ route: { method, path, summary }, permission }) => {
+    return `| \`${method.toUpperCase()} /v3${path}\` | ${summary} | ${permission === null ? "" : `\`${permission}\``} |`;
+  });
   return ["| | | needs |", "| --- | --- | --- |", ...rows].join("\n");
 }
 

@@ -15,7 +15,7 @@ const FOLDER = "src/worker/resources";
 const CONTRACTS_OF_ALL = join(import.meta.dirname, "../worker/resources/*/contract.ts");
 
 /** The contracts of all resources by `operationId`, in the order of the document. */
-const CONTRACTS = new Map<string, AnyContract>();
+export const CONTRACTS = new Map<string, AnyContract>();
 for (const [name, operations] of Object.entries(RESOURCES)) {
   const contracts: Record<string, AnyContract> = await import(`../worker/resources/${name}/contract.ts`);
   for (const id of Object.keys(operations)) CONTRACTS.set(id, contracts[id] as AnyContract);
